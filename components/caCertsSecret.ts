@@ -1,0 +1,48 @@
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { ownerLabels } from "./owner";
+
+export interface CaCertsSecretArgs {
+  rootCert: pulumi.Input<string>;
+  caCert: pulumi.Input<string>;
+  /** The intermediate and its issuers up to the root. */
+  certChain: pulumi.Input<string>;
+  caKey: pulumi.Input<string>;
+  /** The stack's owner mark. */
+  owner: pulumi.Input<string>;
+}
+
+/**
+ * The namespace istio-system and in it the secret `cacerts`, from which istiod takes its signing key
+ * (istio.io/docs/tasks/security/cert-management/plugin-ca-cert). It must be there before istiod starts: istiod would
+ * make a CA of its own.
+ */
+export class CaCertsSecret extends pulumi.ComponentResource {
+  /** istio-system, once the secret is in it. */
+  readonly namespace: pulumi.Output<string>;
+
+  constructor(name: string, args: CaCertsSecretArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("istio-vm:index:CaCertsSecret", name, {}, opts);
+    const labels = ownerLabels(args.owner);
+    const namespace = new k8s.core.v1.Namespace(
+      `${name}-namespace`,
+      { metadata: { name: "istio-system", labels } },
+      { parent: this },
+    );
+    const secret = new k8s.core.v1.Secret(
+      `${name}-secret`,
+      {
+        metadata: { name: "cacerts", namespace: namespace.metadata.name, labels },
+        stringData: {
+          "root-cert.pem": args.rootCert,
+          "ca-cert.pem": args.caCert,
+          "cert-chain.pem": args.certChain,
+          "ca-key.pem": pulumi.secret(args.caKey),
+        },
+      },
+      { parent: this },
+    );
+    this.namespace = secret.metadata.namespace;
+    this.registerOutputs({ namespace: this.namespace });
+  }
+}

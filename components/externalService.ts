@@ -1,0 +1,57 @@
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import {
+  type Endpoint,
+  type ServicePort,
+  serviceEntrySpec,
+  serviceHost,
+  serviceSpec,
+  serviceUrl,
+} from "../mesh/externalService";
+import { ownerLabels } from "./owner";
+
+export interface ExternalServiceArgs {
+  /** The name of the Service. */
+  serviceName: pulumi.Input<string>;
+  namespace: pulumi.Input<string>;
+  ports: pulumi.Input<ServicePort[]>;
+  /** The hosts that serve it. */
+  endpoints: pulumi.Input<pulumi.Input<Endpoint>[]>;
+  /** The domain of the cluster's DNS. Default: cluster.local. */
+  clusterDomain?: pulumi.Input<string>;
+  /** The stack's owner mark. */
+  owner: pulumi.Input<string>;
+}
+
+/**
+ * A service that hosts of the mesh offer to pods: a ServiceEntry, by which sidecars know its endpoints and whom to
+ * expect there, and a Service without selector, by which its name resolves.
+ */
+export class ExternalService extends pulumi.ComponentResource {
+  /** The URL of its first port, for a client in the mesh. */
+  readonly url: pulumi.Output<string>;
+
+  constructor(name: string, args: ExternalServiceArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("istio-vm:index:ExternalService", name, {}, opts);
+    const { serviceName, namespace, clusterDomain = "cluster.local" } = args;
+    const host = pulumi.all([serviceName, namespace, clusterDomain]).apply((parts) => serviceHost(...parts));
+    const metadata = { name: serviceName, namespace, labels: ownerLabels(args.owner) };
+    new k8s.core.v1.Service(
+      `${name}-service`,
+      { metadata, spec: pulumi.output(args.ports).apply(serviceSpec) },
+      { parent: this },
+    );
+    new k8s.apiextensions.CustomResource(
+      `${name}-entry`,
+      {
+        apiVersion: "networking.istio.io/v1",
+        kind: "ServiceEntry",
+        metadata,
+        spec: pulumi.all([host, args.ports, args.endpoints]).apply((parts) => serviceEntrySpec(...parts)),
+      },
+      { parent: this },
+    );
+    this.url = pulumi.all([host, args.ports]).apply(([h, [first]]) => serviceUrl(h, first as ServicePort));
+    this.registerOutputs({ url: this.url });
+  }
+}

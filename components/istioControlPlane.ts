@@ -1,0 +1,65 @@
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { type JsonObject, renderIstioOperator } from "../mesh/istioOperator";
+import type { KubernetesObject } from "../mesh/kubernetesObject";
+import { objectName, parseManifests, splitDefinitions, withoutLateFields } from "../mesh/manifests";
+import { generateManifest, requireIstioctl } from "./istioctl";
+import { ownerLabels } from "./owner";
+
+/** Plain values, not Inputs: they decide which resources there are. */
+export interface IstioControlPlaneArgs {
+  /** The version of Istio; istioctl must be of this very version. */
+  istioVersion: string;
+  /** The user's IstioOperator, laid upon our defaults. Default: just those. */
+  istioOperator?: JsonObject;
+  /** The mesh's SPIFFE trust domain. */
+  trustDomain: string;
+  /** The cluster's name as istiod knows it. */
+  clusterName: string;
+  /** The stack's owner mark. */
+  owner: pulumi.Input<string>;
+}
+
+/**
+ * Istio's control plane and ingress gateway: what `istioctl install` would apply, with every object a resource of its
+ * own, so that a preview shows what an upgrade or a setting changes. Custom resource definitions come first.
+ *
+ * The provider must have enableConfigMapMutable and enableSecretMutable set: it would otherwise delete and recreate a
+ * changed ConfigMap under a running istiod.
+ */
+export class IstioControlPlane extends pulumi.ComponentResource {
+  /** Every object of it, to depend on. */
+  readonly objects: pulumi.Resource[];
+
+  constructor(name: string, args: IstioControlPlaneArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("istio-vm:index:IstioControlPlane", name, {}, opts);
+    requireIstioctl(args.istioVersion);
+    const operator = renderIstioOperator(args.istioOperator ?? {}, args);
+    const objects = parseManifests(generateManifest(operator)).map(withoutLateFields);
+    const [definitions, rest] = splitDefinitions(objects);
+
+    const track = (object: KubernetesObject, dependsOn: pulumi.Resource[]) =>
+      trackedObject(`${name}-${objectName(object)}`, object, args.owner, { parent: this, dependsOn });
+    const crds = definitions.map((definition) => track(definition, []));
+    this.objects = [...crds, ...rest.map((object) => track(object, crds))];
+    this.registerOutputs();
+  }
+}
+
+/**
+ * The resource for an object of any kind. Core kinds need their own classes: CustomResource takes only an apiVersion
+ * with a group.
+ */
+function trackedObject(
+  name: string,
+  object: KubernetesObject,
+  owner: pulumi.Input<string>,
+  opts: pulumi.CustomResourceOptions,
+): pulumi.CustomResource {
+  const args = { ...object, metadata: { ...object.metadata, labels: ownerLabels(owner, object.metadata.labels) } };
+  if (object.apiVersion !== "v1") return new k8s.apiextensions.CustomResource(name, args, opts);
+  type AnyKind = new (name: string, args: object, opts: pulumi.CustomResourceOptions) => pulumi.CustomResource;
+  const CoreKind = (k8s.core.v1 as unknown as Record<string, AnyKind | undefined>)[object.kind];
+  if (CoreKind === undefined) throw new Error(`@pulumi/kubernetes has no kind v1/${object.kind}`);
+  return new CoreKind(name, args, opts);
+}

@@ -1,0 +1,139 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { remote, type types } from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import { inspectCertificate } from "../mesh/certificates";
+import { clusterEnv, hostsEntry, sidecarEnv } from "../mesh/environment";
+import { remoteCommand, renderBundle, renderState, sha256 } from "../mesh/hostState";
+
+/** The istio-sidecar package: from a URL that the host can reach, or a file here that is copied to the host. */
+export type SidecarPackage = ({ url: string } | { file: string }) & { sha256: string };
+
+export interface MeshHostArgs {
+  connection: types.input.remote.ConnectionArgs;
+  /** The address at which pods reach the host. */
+  address: pulumi.Input<string>;
+  namespace: pulumi.Input<string>;
+  serviceAccount: pulumi.Input<string>;
+  trustDomain: pulumi.Input<string>;
+  /** The cluster's name as istiod knows it. */
+  clusterName: pulumi.Input<string>;
+  serviceCidr: pulumi.Input<string>;
+  /** TCP ports that the sidecar serves, or "*" for all but SSH and the sidecar's own. */
+  inboundPorts: pulumi.Input<pulumi.Input<number>[] | "*">;
+  /** Labels of the workload. */
+  labels: pulumi.Input<Record<string, string>>;
+  /** Further variables for the sidecar. Default: none. */
+  environment?: pulumi.Input<Record<string, string>>;
+  /** Where the host reaches istiod. */
+  istiodAddress: pulumi.Input<string>;
+  istiodPort: pulumi.Input<number>;
+  /** The host's SPIFFE ID. */
+  identity: pulumi.Input<string>;
+  rootCert: pulumi.Input<string>;
+  /** The workload's certificate and its issuers. */
+  certChain: pulumi.Input<string>;
+  key: pulumi.Input<string>;
+  sidecar: SidecarPackage;
+  /** The stack's owner mark. */
+  owner: pulumi.Input<string>;
+}
+
+/** What runs on a host: `istio-vm` is the entry, and stays there as /var/lib/istio-vm/bin/istio-vm. */
+const SCRIPTS = ["istio-vm", "lib.sh", "check.sh", "record.sh", "join.sh", "leave.sh"];
+
+function readScripts(): Record<string, string> {
+  const read = (file: string) => readFileSync(join(__dirname, "..", "host", file), "utf8");
+  return Object.fromEntries(SCRIPTS.map((file) => [file, read(file)]));
+}
+
+/**
+ * A machine outside of the cluster as a workload of the mesh. Creating or changing it runs `join` there, deleting it
+ * runs `leave`, each in one SSH session as root through sudo. The command's text is the state that the host shall have,
+ * so that a preview shows line by line what changes on which host; scripts, certificates and the key travel on stdin.
+ */
+export class MeshHost extends pulumi.ComponentResource {
+  /** What join said last: the version of the sidecar and that it is in sync with istiod. */
+  readonly state: pulumi.Output<string>;
+
+  constructor(name: string, args: MeshHostArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("istio-vm:index:MeshHost", name, {}, opts);
+    const { sidecar } = args;
+    const packagePath = `/var/tmp/istio-sidecar-${sidecar.sha256}.deb`;
+    const copies: pulumi.Resource[] = [];
+    if ("file" in sidecar) {
+      copies.push(
+        new remote.CopyToRemote(
+          `${name}-package`,
+          { connection: args.connection, source: new pulumi.asset.FileAsset(sidecar.file), remotePath: packagePath },
+          { parent: this },
+        ),
+      );
+    }
+
+    const scripts = readScripts();
+    const state = pulumi
+      .all([
+        pulumi.all([args.owner, args.identity, args.rootCert, args.certChain]),
+        pulumi.all([args.istiodAddress, args.istiodPort, args.serviceCidr, args.inboundPorts, args.clusterName]),
+        // Not the connection as a whole: its key would make the text a secret, and a preview could not show it.
+        pulumi.all([args.namespace, args.serviceAccount, args.trustDomain, args.connection.port ?? 22]),
+        pulumi.all([args.address, args.labels, args.environment ?? {}]),
+      ])
+      .apply(([[owner, identity, rootCert, certChain], mesh, workload, [address, labels, extra]]) => {
+        const [istiodAddress, istiodPort, serviceCidr, inboundPorts, clusterName] = mesh;
+        const [namespace, serviceAccount, trustDomain, sshPort] = workload;
+        const { notBefore, notAfter } = inspectCertificate(certChain);
+        const digest = sha256(certChain);
+        return renderState({
+          name,
+          owner,
+          identity,
+          packageSha256: sidecar.sha256,
+          packageSource: "url" in sidecar ? sidecar.url : packagePath,
+          istiodAddress,
+          istiodPort,
+          notBefore,
+          notAfter,
+          hostsEntry: hostsEntry(istiodAddress),
+          clusterEnv: clusterEnv({
+            serviceCidr,
+            inboundPorts,
+            pilotPort: istiodPort,
+            namespace,
+            serviceAccount,
+            proxyName: name,
+            trustDomain,
+            clusterName,
+            sshPort,
+          }),
+          sidecarEnv: sidecarEnv({ address, labels, extra }),
+          files: [
+            { path: "/etc/certs/root-cert.pem", mode: "0644", content: `sha256:${sha256(rootCert)}` },
+            { path: "/etc/certs/cert-chain.pem", mode: "0644", content: `sha256:${digest}` },
+            { path: "/etc/certs/key.pem", mode: "0600", content: `of-certificate:${digest}` },
+          ],
+          scripts: `sha256:${sha256(JSON.stringify(scripts))}`,
+        });
+      });
+    const bundle = pulumi
+      .all([args.rootCert, args.certChain, args.key])
+      .apply(([rootCert, certChain, key]) =>
+        renderBundle({ ...scripts, "root-cert.pem": rootCert, "cert-chain.pem": certChain, "key.pem": key }),
+      );
+
+    const command = new remote.Command(
+      `${name}-join`,
+      {
+        connection: args.connection,
+        create: state.apply((text) => remoteCommand("join", text)),
+        delete: pulumi.interpolate`host ${name}\nowner ${args.owner}`.apply((text) => remoteCommand("leave", text)),
+        stdin: pulumi.secret(bundle),
+        addPreviousOutputInEnv: false,
+      },
+      { parent: this, dependsOn: copies },
+    );
+    this.state = command.stdout.apply((output) => output.trimEnd().split("\n").at(-1) ?? "");
+    this.registerOutputs({ state: this.state });
+  }
+}

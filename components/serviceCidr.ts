@@ -1,0 +1,49 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { fromRefusal, fromServiceCidrList } from "../mesh/serviceCidr";
+
+/** How kubectl finds the cluster. */
+export interface ClusterAccess {
+  kubeconfig?: string;
+  context?: string;
+}
+
+/** A Service that no API server accepts: 0.0.0.1 lies in nobody's service range. It is only ever sent as a dry run. */
+const IMPOSSIBLE_SERVICE = [
+  "create",
+  "service",
+  "clusterip",
+  "istio-vm-probe",
+  "--tcp=1",
+  "--clusterip=0.0.0.1",
+  "--dry-run=server",
+];
+
+/**
+ * The service range of the cluster: its ServiceCIDR objects (Kubernetes 1.33 and later), else what the API server says
+ * when it refuses an impossible cluster IP, else `*`: all outbound traffic goes through the sidecar.
+ *
+ * @throws when kubectl is missing or the cluster does not answer
+ */
+export async function detectServiceCidr({ kubeconfig, context }: ClusterAccess): Promise<string> {
+  const access = [...(kubeconfig ? ["--kubeconfig", kubeconfig] : []), ...(context ? ["--context", context] : [])];
+  const kubectl = (...args: string[]) => promisify(execFile)("kubectl", [...access, "--request-timeout=20s", ...args]);
+  try {
+    const listed = fromServiceCidrList(
+      (await kubectl("get", "servicecidrs.networking.k8s.io", "--output=json")).stdout,
+    );
+    if (listed !== undefined) return listed;
+  } catch (error) {
+    const { code, stderr = "" } = error as NodeJS.ErrnoException & { stderr?: string };
+    if (code === "ENOENT")
+      throw new Error("serviceCidr: auto needs kubectl on the PATH; or set serviceCidr to the range");
+    if (!/doesn't have a resource type|forbidden/i.test(stderr)) {
+      throw new Error(`serviceCidr: auto could not ask the cluster: ${stderr.trim()}`);
+    }
+  }
+  const refusal = await kubectl(...IMPOSSIBLE_SERVICE).then(
+    () => "",
+    (error: { stderr?: string }) => error.stderr ?? "",
+  );
+  return fromRefusal(refusal) ?? "*";
+}

@@ -1,0 +1,82 @@
+import { assignment } from "./shell";
+
+/** What `cluster.env` tells the sidecar of a host about the mesh. */
+export interface ClusterEnvironment {
+  /** CIDRs whose outbound traffic goes through the sidecar, comma-separated, or `*`. */
+  serviceCidr: string;
+  /** TCP ports whose inbound traffic goes through the sidecar; `*` is all but those excluded. */
+  inboundPorts: number[] | "*";
+  /** Port on which the host reaches istiod's 15012. */
+  pilotPort: number;
+  namespace: string;
+  serviceAccount: string;
+  /** The proxy's name in `istioctl proxy-status`, before `.<namespace>`. */
+  proxyName: string;
+  trustDomain: string;
+  /** The cluster's name as istiod knows it (`values.global.multiCluster.clusterName`). */
+  clusterName: string;
+  /** The port of the host's SSH server. */
+  sshPort: number;
+}
+
+/** What `sidecar.env` tells the sidecar about the host itself. */
+export interface SidecarEnvironment {
+  /** The address at which the mesh reaches the host. */
+  address: string;
+  /** Labels of the workload, as on a pod. */
+  labels: Record<string, string>;
+  /** Further variables, from the user. */
+  extra: Record<string, string>;
+}
+
+/**
+ * Ports that interception never takes, even when inboundPorts is `*`: SSH, and the agent's and Envoy's own (as
+ * `istioctl x workload entry configure` has it).
+ */
+const OWN_PORTS = [22, 15020, 15021, 15090];
+
+/** Variables that this program sets: a host's `environment` may not name them. */
+export const RESERVED_VARIABLES: readonly string[] = [
+  "ISTIO_SERVICE_CIDR",
+  "ISTIO_INBOUND_PORTS",
+  "ISTIO_PILOT_PORT",
+  "ISTIO_NAMESPACE",
+  "SERVICE_ACCOUNT",
+  "POD_NAME",
+  "TRUST_DOMAIN",
+  "ISTIO_META_CLUSTER_ID",
+  "ISTIO_LOCAL_EXCLUDE_PORTS",
+  "ISTIO_SVC_IP",
+  "ISTIO_METAJSON_LABELS",
+];
+
+/** The lines of `/var/lib/istio/envoy/cluster.env`, in a stable order: the tutorial's three, then the identity. */
+export function clusterEnv(env: ClusterEnvironment): string[] {
+  const excluded = [...new Set([...OWN_PORTS, env.sshPort])].sort((a, b) => a - b);
+  return [
+    assignment("ISTIO_SERVICE_CIDR", env.serviceCidr),
+    assignment("ISTIO_INBOUND_PORTS", env.inboundPorts === "*" ? "*" : env.inboundPorts.join(",")),
+    assignment("ISTIO_PILOT_PORT", String(env.pilotPort)),
+    assignment("ISTIO_NAMESPACE", env.namespace),
+    assignment("SERVICE_ACCOUNT", env.serviceAccount),
+    assignment("POD_NAME", env.proxyName),
+    assignment("TRUST_DOMAIN", env.trustDomain),
+    assignment("ISTIO_META_CLUSTER_ID", env.clusterName),
+    assignment("ISTIO_LOCAL_EXCLUDE_PORTS", excluded.join(",")),
+  ];
+}
+
+/** The lines of `/var/lib/istio/envoy/sidecar.env`, sorted by name after the address. */
+export function sidecarEnv({ address, labels, extra }: SidecarEnvironment): string[] {
+  const sorted = (record: Record<string, string>) => Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1));
+  const lines = [assignment("ISTIO_SVC_IP", address)];
+  if (Object.keys(labels).length > 0) {
+    lines.push(assignment("ISTIO_METAJSON_LABELS", JSON.stringify(Object.fromEntries(sorted(labels)))));
+  }
+  return [...lines, ...sorted(extra).map(([name, value]) => assignment(name, value))];
+}
+
+/** The line of `/etc/hosts` by which the sidecar finds istiod under the name that istiod's certificate has. */
+export function hostsEntry(istiodAddress: string): string {
+  return `${istiodAddress} istiod.istio-system.svc`;
+}

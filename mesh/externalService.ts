@@ -1,0 +1,77 @@
+/** Protocols that Istio knows for a port (istio.io/docs/ops/configuration/traffic-management/protocol-selection). */
+export const PROTOCOLS = ["HTTP", "HTTP2", "HTTPS", "GRPC", "TCP", "TLS", "MONGO"] as const;
+
+export interface ServicePort {
+  /** The port that clients use. */
+  port: number;
+  /** The port on the host. Default: the same. */
+  targetPort?: number;
+  protocol: (typeof PROTOCOLS)[number];
+}
+
+/** A host that serves the service. */
+export interface Endpoint {
+  address: string;
+  serviceAccount: string;
+  labels: Record<string, string>;
+}
+
+/** Istio reads a port's protocol from its name, `<protocol>-<suffix>`. */
+export function portName({ protocol, port }: ServicePort): string {
+  return `${protocol.toLowerCase()}-${port}`;
+}
+
+/** The name under which the mesh reaches a service. */
+export function serviceHost(name: string, namespace: string, clusterDomain: string): string {
+  return `${name}.${namespace}.svc.${clusterDomain}`;
+}
+
+/** The URL of a service's first port, as a client in the mesh writes it. */
+export function serviceUrl(host: string, { protocol, port }: ServicePort): string {
+  const scheme = {
+    HTTP: "http",
+    HTTP2: "http",
+    HTTPS: "https",
+    GRPC: "grpc",
+    TCP: "tcp",
+    TLS: "tls",
+    MONGO: "mongodb",
+  };
+  return `${scheme[protocol]}://${host}:${port}`;
+}
+
+/**
+ * The spec of the ServiceEntry (networking.istio.io/v1) for a service that hosts of the mesh serve: inside the mesh, at
+ * fixed addresses, with mutual TLS to each (label security.istio.io/tlsMode) and the client checking the identity of
+ * the service account, neither of which `istioctl add-to-mesh external-service` set.
+ */
+export function serviceEntrySpec(host: string, ports: ServicePort[], endpoints: Endpoint[]) {
+  return {
+    hosts: [host],
+    location: "MESH_INTERNAL",
+    resolution: "STATIC",
+    ports: ports.map((p) => ({
+      name: portName(p),
+      number: p.port,
+      protocol: p.protocol,
+      targetPort: p.targetPort ?? p.port,
+    })),
+    endpoints: endpoints.map(({ address, serviceAccount, labels }) => ({
+      address,
+      serviceAccount,
+      labels: { ...labels, "security.istio.io/tlsMode": "istio" },
+    })),
+  };
+}
+
+/** The spec of the Service without selector that gives the name a cluster IP, so that clients resolve it. */
+export function serviceSpec(ports: ServicePort[]) {
+  return {
+    ports: ports.map((p) => ({
+      name: portName(p),
+      port: p.port,
+      targetPort: p.targetPort ?? p.port,
+      protocol: "TCP",
+    })),
+  };
+}

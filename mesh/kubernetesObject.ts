@@ -1,0 +1,10 @@
+/** A Kubernetes object as it stands in a manifest. */
+export interface KubernetesObject {
+  apiVersion: string;
+  kind: string;
+  metadata: { name: string; namespace?: string; labels?: Record<string, string> };
+  [field: string]: unknown;
+}
+
+/** The label that carries a stack's owner mark on every object that the stack creates, and on no other. */
+export const OWNER_LABEL = "pulumi-istio-vm/owner";
