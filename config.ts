@@ -16,13 +16,16 @@ import { PROTOCOLS } from "./mesh/externalService";
 import { CIDR } from "./mesh/serviceCidr";
 
 const is = (pattern: RegExp, allowed: string) => z.string({ error: allowed }).regex(pattern, allowed);
+const map = <T extends z.core.$ZodLooseShape>(shape: T, allowed = "a map") => z.strictObject(shape, { error: allowed });
 const dnsLabel = is(
   /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
   "a DNS label: lower-case letters, digits and hyphens, 63 at most",
 );
 const dnsName = is(/^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?$/, "a DNS name in lower case");
 const address = z.string({ error: "an IP address" }).refine((text) => isIP(text) !== 0, "an IP address");
-const text = z.string({ error: "a text" }).min(1, "a text that is not empty");
+// Not even where a path is meant: the error of a file that can't be opened would show the key.
+const text = is(/^(?!.*PRIVATE KEY)[^\0\r\n]+$/, "a text of one line");
+const pem = is(/^(?![^]*PRIVATE KEY)[^]*-----BEGIN CERTIFICATE-----\s/, "a certificate in PEM");
 const port = z.int({ error: "a port, 1 to 65535" }).min(1, "a port, 1 to 65535").max(65535, "a port, 1 to 65535");
 const hours = z.int({ error: "a whole number of hours, 1 or more" }).min(1, "a whole number of hours, 1 or more");
 const hostKey = is(
@@ -34,15 +37,15 @@ const labels = z.record(z.string(), z.string({ error: "a text" }), { error: "a m
 
 const sshKey = z.union(
   [
-    z.strictObject({
+    map({
       /** Path of a private key file without passphrase; `~` is the home directory. */
       file: text,
     }),
-    z.strictObject({
+    map({
       /** The name of a secret key of this configuration that holds the private key. */
       secret: secretName,
     }),
-    z.strictObject({
+    map({
       /** The running ssh-agent, found through SSH_AUTH_SOCK. */
       agent: z.literal(true, { error: "true" }),
     }),
@@ -65,18 +68,15 @@ const sshEndpoint = {
   verifyHostKey: z.boolean({ error: "true or false" }).optional(),
 };
 
-const ssh = z.strictObject(
-  {
-    ...sshEndpoint,
-    /** The name or address to connect to. Default: the host's address. */
-    host: text.optional(),
-    /** A host to go through. */
-    bastion: z.strictObject({ ...sshEndpoint, host: text }, { error: "a map with at least `host`" }).optional(),
-  },
-  { error: "a map" },
-);
+const ssh = map({
+  ...sshEndpoint,
+  /** The name or address to connect to. Default: the host's address. */
+  host: text.optional(),
+  /** A host to go through. */
+  bastion: map({ ...sshEndpoint, host: text }, "a map with at least `host`").optional(),
+});
 
-const host = z.strictObject({
+const host = map({
   /** Unique in the stack; the proxy's name in `istioctl proxy-status` and the host's resource name. */
   name: dnsLabel,
   /** The address at which pods reach the host. */
@@ -106,7 +106,7 @@ const host = z.strictObject({
     .default({}),
 });
 
-const service = z.strictObject({
+const service = map({
   /** The name of the Service and the ServiceEntry. */
   name: dnsLabel,
   namespace: dnsLabel,
@@ -114,7 +114,7 @@ const service = z.strictObject({
   hosts: z.array(text, { error: "a list of host names" }).min(1, "at least one host"),
   ports: z
     .array(
-      z.strictObject({
+      map({
         port,
         /** The port on the hosts. Default: the same. */
         targetPort: port.optional(),
@@ -128,7 +128,7 @@ const service = z.strictObject({
 
 const ca = z.union(
   [
-    z.strictObject({
+    map({
       /** The organization in the subject of both certificates. Default: Istio. */
       organization: text.default("Istio"),
       /** The root's common name; the intermediate's is the same with "Intermediate". Default: Root CA. */
@@ -142,14 +142,14 @@ const ca = z.union(
       /** Hours that the intermediate is valid. Default: 43800 (five years). */
       intermediateValidityHours: hours.default(43800),
     }),
-    z.strictObject({
+    map({
       /** Your own intermediate: PEM texts as in Istio's plug-in CA. The root's key is not needed, nor ever seen. */
-      provided: z.strictObject({
-        rootCert: text,
-        caCert: text,
+      provided: map({
+        rootCert: pem,
+        caCert: pem,
         /** The intermediate and its issuers up to the root. */
-        certChain: text,
-        caKey: z.strictObject({ secret: secretName }, { error: "{secret: NAME}" }),
+        certChain: pem,
+        caKey: map({ secret: secretName }, "{secret: NAME}"),
       }),
     }),
   ],
@@ -159,22 +159,20 @@ const ca = z.union(
 /** Every top-level key of a stack's configuration that is not a secret. */
 const keys = {
   /** The cluster. */
-  cluster: z
-    .strictObject({
-      /** The cluster's name as istiod knows it. Default: Kubernetes, as in Istio. */
-      name: dnsName.or(z.literal("Kubernetes")).default("Kubernetes"),
-      /** Path of the kubeconfig. Default: as kubectl finds it. */
-      kubeconfig: text.optional(),
-      /** Default: the kubeconfig's current context. */
-      context: text.optional(),
-      /** The mesh's SPIFFE trust domain. Default: cluster.local. */
-      trustDomain: dnsName.default("cluster.local"),
-      /** The domain of the cluster's DNS. Default: cluster.local. */
-      domain: dnsName.default("cluster.local"),
-      /** Namespaces of hosts, services or the sample client that are there already and are not ours to remove. */
-      existingNamespaces: z.array(dnsLabel, { error: "a list of namespaces" }).default(["default"]),
-    })
-    .prefault({}),
+  cluster: map({
+    /** The cluster's name as istiod knows it. Default: Kubernetes, as in Istio. */
+    name: z.union([dnsName, z.literal("Kubernetes")], { error: "a DNS name in lower case" }).default("Kubernetes"),
+    /** Path of the kubeconfig. Default: as kubectl finds it. */
+    kubeconfig: text.optional(),
+    /** Default: the kubeconfig's current context. */
+    context: text.optional(),
+    /** The mesh's SPIFFE trust domain. Default: cluster.local. */
+    trustDomain: dnsName.default("cluster.local"),
+    /** The domain of the cluster's DNS. Default: cluster.local. */
+    domain: dnsName.default("cluster.local"),
+    /** Namespaces of hosts, services or the sample client that are there already and are not ours to remove. */
+    existingNamespaces: z.array(dnsLabel, { error: "a list of namespaces" }).default(["default"]),
+  }).prefault({}),
   /** The version of Istio; istioctl must be of this very version. */
   istioVersion: is(/^\d+\.\d+\.\d+([-+.][\w.+-]*)?$/, "a version such as 1.31.0"),
   /** An IstioOperator, or the path of its YAML file, laid upon our defaults. */
@@ -185,13 +183,13 @@ const keys = {
   exposure: z.discriminatedUnion(
     "type",
     [
-      z.strictObject({
+      map({
         /** istiod's and the gateway's Services become NodePorts. */
         type: z.literal("NodePort"),
         /** The address of a node, as seen from the hosts. */
         nodeAddress: address,
       }),
-      z.strictObject({
+      map({
         /** The ingress gateway's load balancer carries istiod's port. */
         type: z.literal("LoadBalancer"),
       }),
@@ -205,9 +203,7 @@ const keys = {
   /** The certificate authority. */
   ca: ca.prefault({}),
   /** Hours that a host's certificate is valid, and how long before its end `pulumi up` renews it. Default: 8760, 720. */
-  workloadCertificate: z
-    .strictObject({ validityHours: hours.default(8760), earlyRenewalHours: hours.default(720) })
-    .prefault({}),
+  workloadCertificate: map({ validityHours: hours.default(8760), earlyRenewalHours: hours.default(720) }).prefault({}),
   /** How to log in to hosts, unless a host says otherwise. */
   ssh: ssh.default({}),
   /** The machines that join the mesh. */
@@ -217,12 +213,12 @@ const keys = {
   /** The istio-sidecar package (.deb) for the hosts. */
   sidecar: z.union(
     [
-      z.strictObject({
+      map({
         /** From where each host fetches it. */
         url: is(/^https?:\/\/[^\s'"\\]+$/, "an http or https URL"),
         sha256: is(/^[0-9a-f]{64}$/, "a SHA-256 in hex"),
       }),
-      z.strictObject({
+      map({
         /** A file here, which is copied to each host. */
         file: text,
         sha256: is(/^[0-9a-f]{64}$/, "a SHA-256 in hex"),
@@ -231,13 +227,11 @@ const keys = {
     { error: "{url: URL, sha256: HEX} or {file: PATH, sha256: HEX}" },
   ),
   /** A pod to try the mesh from (Istio's `sleep`). Default: none. */
-  sampleClient: z
-    .strictObject({
-      namespace: dnsLabel.default("default"),
-      /** An image with `sleep` and `curl`. Default: curlimages/curl:8.17.0. */
-      image: text.default("curlimages/curl:8.17.0"),
-    })
-    .optional(),
+  sampleClient: map({
+    namespace: dnsLabel.default("default"),
+    /** An image with `sleep` and `curl`. Default: curlimages/curl:8.17.0. */
+    image: text.default("curlimages/curl:8.17.0"),
+  }).optional(),
 };
 
 const stack = z.strictObject(keys);
@@ -271,6 +265,23 @@ export function expandHome(path: string): string {
   return path === "~" || path.startsWith("~/") ? join(homedir(), path.slice(1)) : path;
 }
 
+/** A value as Pulumi hands it over: JSON where the stack file has a list or a map, else the text itself. */
+function structured(raw: string): unknown {
+  if (!/^\s*[[{]/.test(raw)) return raw;
+  try {
+    return JSON.parse(raw);
+  } catch {
+    return raw; // a text that merely begins like a list: for the schema to refuse
+  }
+}
+
+/** The IstioOperator in a YAML file. Throws when it can't be read or is no map. */
+function readOperator(path: string): Record<string, unknown> {
+  const operator = parseYaml(readFileSync(expandHome(path), "utf8")) as unknown;
+  if (typeof operator !== "object" || operator === null || Array.isArray(operator)) throw new Error("it is no map");
+  return operator as Record<string, unknown>;
+}
+
 /**
  * Reads and checks a stack's configuration.
  *
@@ -283,7 +294,7 @@ export function parseConfig(source: ConfigSource): Config {
   for (const [key, raw] of Object.entries(source.values)) {
     if (source.isSecret(key) && !(key in keys)) secrets.add(key);
     else if (source.isSecret(key)) problems.push(`${key}: is a secret; put only the secret part in a key of its own`);
-    else input[key] = /^\s*[[{]/.test(raw) ? (JSON.parse(raw) as unknown) : raw;
+    else input[key] = structured(raw);
   }
   const result = stack.safeParse(input);
   if (!result.success) {
@@ -294,12 +305,10 @@ export function parseConfig(source: ConfigSource): Config {
   problems.push(...checkReferences(config, secrets));
   if (typeof config.istioOperator === "string") {
     try {
-      config.istioOperator = z
-        .record(z.string(), z.unknown())
-        .parse(parseYaml(readFileSync(expandHome(config.istioOperator), "utf8")));
+      config.istioOperator = readOperator(config.istioOperator);
     } catch (error) {
       problems.push(
-        `istioOperator: ${show(config.istioOperator)} can't be read as YAML: ${(error as Error).message.split("\n")[0]}`,
+        `istioOperator: ${show(config.istioOperator)} can't be read: ${(error as Error).message.split("\n")[0]}`,
       );
     }
   }

@@ -48,9 +48,12 @@ function readScripts(): Record<string, string> {
 }
 
 /**
- * A machine outside of the cluster as a workload of the mesh. Creating or changing it runs `join` there, deleting it
- * runs `leave`, each in one SSH session as root through sudo. The command's text is the state that the host shall have,
- * so that a preview shows line by line what changes on which host; scripts, certificates and the key travel on stdin.
+ * A machine outside of the cluster as a workload of the mesh, by two commands over SSH, as root through sudo:
+ *
+ * - `<name>-leave` does nothing when it is made; deleting it runs `leave`. It is there before join begins, so a join
+ *   that was cut off half way is cleaned up by `pulumi destroy` too.
+ * - `<name>-join` runs `join` when it is made or changed. Its text is the state that the host shall have, so that a
+ *   preview shows line by line what changes on which host; scripts, certificates and the key travel on stdin.
  */
 export class MeshHost extends pulumi.ComponentResource {
   /** What join said last: the version of the sidecar and that it is in sync with istiod. */
@@ -116,24 +119,33 @@ export class MeshHost extends pulumi.ComponentResource {
           scripts: `sha256:${sha256(JSON.stringify(scripts))}`,
         });
       });
-    const bundle = pulumi
-      .all([args.rootCert, args.certChain, args.key])
-      .apply(([rootCert, certChain, key]) =>
-        renderBundle({ ...scripts, "root-cert.pem": rootCert, "cert-chain.pem": certChain, "key.pem": key }),
-      );
-
-    const command = new remote.Command(
+    const lease = new remote.Command(
+      `${name}-leave`,
+      {
+        connection: args.connection,
+        delete: pulumi.interpolate`host ${name}\nowner ${args.owner}`.apply((text) => remoteCommand("leave", text)),
+        stdin: renderBundle(scripts),
+        addPreviousOutputInEnv: false,
+      },
+      { parent: this },
+    );
+    const join = new remote.Command(
       `${name}-join`,
       {
         connection: args.connection,
         create: state.apply((text) => remoteCommand("join", text)),
-        delete: pulumi.interpolate`host ${name}\nowner ${args.owner}`.apply((text) => remoteCommand("leave", text)),
-        stdin: pulumi.secret(bundle),
+        stdin: pulumi.secret(
+          pulumi
+            .all([args.rootCert, args.certChain, args.key])
+            .apply(([rootCert, certChain, key]) =>
+              renderBundle({ ...scripts, "root-cert.pem": rootCert, "cert-chain.pem": certChain, "key.pem": key }),
+            ),
+        ),
         addPreviousOutputInEnv: false,
       },
-      { parent: this, dependsOn: copies },
+      { parent: this, dependsOn: [lease, ...copies] },
     );
-    this.state = command.stdout.apply((output) => output.trimEnd().split("\n").at(-1) ?? "");
+    this.state = join.stdout.apply((output) => output.trimEnd().split("\n").at(-1) ?? "");
     this.registerOutputs({ state: this.state });
   }
 }

@@ -32,12 +32,17 @@ export function describeIssue(issue: z.core.$ZodIssue, input: unknown, topLevel:
     );
   }
   if (issue.code === "invalid_union" && typeof value === "object" && value !== null) {
-    // The alternative that fits best says more than "none fits": a typo in one of its fields, for example.
-    const [best] = [...issue.errors].sort((a, b) => a.length - b.length);
-    const findings = (best ?? []).flatMap((inner) =>
-      describeIssue({ ...inner, path: [...issue.path, ...inner.path] } as z.core.$ZodIssue, input, topLevel),
-    );
-    if (findings.length > 0) return findings;
+    // The alternative that fits best says more than "none fits": a typo in one of its fields, for example. One of
+    // another type does not fit at all, and one that knows every field fits better than one that does not.
+    const strangers = (findings: z.core.$ZodIssue[]) => findings.filter(({ path }) => path.length === 0).length;
+    const [best] = issue.errors
+      .filter((findings) => findings.every(({ path, code }) => path.length > 0 || code === "unrecognized_keys"))
+      .sort((a, b) => strangers(a) - strangers(b) || a.length - b.length);
+    if (best !== undefined) {
+      return best.flatMap((inner) =>
+        describeIssue({ ...inner, path: [...issue.path, ...inner.path] }, input, topLevel),
+      );
+    }
   }
   if (issue.code === "invalid_key") {
     return issue.issues.map(({ message }) => `${place}: the name is not allowed; expected ${message}`);

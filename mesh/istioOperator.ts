@@ -33,7 +33,10 @@ export function merge(base: unknown, over: unknown): unknown {
   if (isObject(base) && isObject(over)) {
     const keys = new Set([...Object.keys(base), ...Object.keys(over)]);
     return Object.fromEntries(
-      [...keys].map((key) => [key, key in over ? (key in base ? merge(base[key], over[key]) : over[key]) : base[key]]),
+      [...keys].map((key) => {
+        if (!Object.hasOwn(over, key)) return [key, base[key]];
+        return [key, Object.hasOwn(base, key) ? merge(base[key], over[key]) : over[key]];
+      }),
     );
   }
   const named = (value: unknown): value is JsonObject[] =>

@@ -10,7 +10,7 @@ const KEY_TYPES = ["ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", 
 function matches(pattern: string, host: string): boolean {
   if (pattern.startsWith("|1|")) {
     const [, , salt = "", hash = ""] = pattern.split("|");
-    return createHmac("sha1", Buffer.from(salt, "base64")).update(host).digest("base64") === hash;
+    return createHmac("sha1", Buffer.from(salt, "base64")).update(host.toLowerCase()).digest("base64") === hash;
   }
   const source = [...pattern.toLowerCase()]
     .map((c) => (c === "*" ? ".*" : c === "?" ? "." : c.replace(/[\\^$.|+()[\]{}]/, "\\$&")))

@@ -25,6 +25,9 @@ export function objectName({ kind, metadata }: KubernetesObject): string {
   return [kind, metadata.namespace, metadata.name].filter((part) => part !== undefined).join("/");
 }
 
+/** The Services whose type ControlPlaneExposure sets. */
+const EXPOSED = ["istiod", "istio-ingressgateway"];
+
 /**
  * The object without the fields that another owner sets later, so that applying it again does not take them back:
  * istiod writes its own caBundle and failurePolicy into its webhook configurations, and the type of istiod's and the
@@ -36,7 +39,7 @@ export function withoutLateFields(object: KubernetesObject): KubernetesObject {
     delete webhook.clientConfig?.caBundle;
     delete webhook.failurePolicy;
   }
-  if (copy.kind === "Service") delete (copy.spec as { type?: string }).type;
+  if (copy.kind === "Service" && EXPOSED.includes(copy.metadata.name)) delete (copy.spec as { type?: string }).type;
   return copy;
 }
 

@@ -1,0 +1,70 @@
+/** The lab's command line: `npx tsx lab/main.ts`. */
+import { parseArgs } from "node:util";
+import { enterCommand, shell } from "./exec";
+import { buildArtifacts, clean, cleanCache, down, status, up } from "./lab";
+import { labByName, vmCount } from "./paths";
+import { rebootVm, resetVm } from "./vm";
+
+const usage = `Usage: npx tsx lab/main.ts COMMAND
+
+  up [--vms N]       build what is missing, start what does not run
+  down               stop everything; the state stays for the next up
+  status             what runs
+  exec -- CMD...     run a command inside the lab
+  shell              a shell inside the lab
+  vm reset NAME      a fresh disk, and boot
+  vm reboot NAME     reboot
+  build              build what is missing, start nothing
+  clean [--cache]    down, and remove the state; with --cache the artifacts of all labs too
+
+Environment: LAB_NAME (demo), LAB_VMS (1), ISTIO_VM_CACHE (~/.cache/pulumi-istio-vm)`;
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { vms: { type: "string" }, cache: { type: "boolean" }, help: { type: "boolean" } },
+  });
+  const lab = labByName();
+  const [command, ...rest] = positionals;
+  switch (command) {
+    case "up":
+      await up(lab, vmCount(values.vms));
+      console.log(status(lab));
+      return 0;
+    case "down":
+      await down(lab);
+      return 0;
+    case "status":
+      console.log(status(lab));
+      return 0;
+    case "exec":
+      if (rest.length === 0) break;
+      return enterCommand(lab, rest);
+    case "shell":
+      return shell(lab);
+    case "vm": {
+      const [action, name = ""] = rest;
+      if (action === "reset") await resetVm(lab, name);
+      else if (action === "reboot") await rebootVm(lab, name);
+      else break;
+      return 0;
+    }
+    case "build":
+      await buildArtifacts();
+      return 0;
+    case "clean":
+      await clean(lab);
+      if (values.cache) cleanCache();
+      return 0;
+  }
+  console.error(usage);
+  return values.help ? 0 : 2;
+}
+
+main().then(
+  (status) => (process.exitCode = status),
+  (error: Error) => {
+    console.error(error.message);
+    process.exitCode = 1;
+  },
+);

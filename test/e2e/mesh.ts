@@ -1,0 +1,80 @@
+/** Looking at the mesh from inside and outside. */
+import { execa } from "execa";
+import { run, until } from "../../lab/run";
+
+export const SERVICE_URL = "http://vmhttp.vm.svc.cluster.local:8080";
+
+export const kubectl = (...args: string[]) => run(["kubectl", ...args]);
+
+/** What the VM's application answered, and which certificates both sides of the connection had. */
+export interface Answer {
+  page: string;
+  /** The SPIFFE ID of the server that the VM's sidecar is. */
+  server?: string;
+  client?: string;
+}
+
+/** Requests `url` from the sample pod. @throws unless the answer is 200 */
+export async function askFromPod(url = SERVICE_URL): Promise<Answer> {
+  const curl = ["curl", "--silent", "--show-error", "--fail", "--max-time", "5", url];
+  const page = await kubectl("exec", "deploy/sleep", "--container=sleep", "--", ...curl);
+  const certificates = /^x-forwarded-client-cert: (.*)$/im.exec(page)?.[1] ?? "";
+  const field = (name: string) => new RegExp(`(?:^|;)${name}=([^;,]*)`).exec(certificates)?.[1];
+  return { page, server: field("By"), client: field("URI") };
+}
+
+/** Requests from the pod until the answer is as wanted: sidecars learn of a change some moments after the cluster. */
+export async function untilPodSees(what: string, wanted: (answer: Answer) => boolean): Promise<Answer> {
+  let last = "";
+  return until(
+    what,
+    20,
+    async () => {
+      try {
+        const answer = await askFromPod();
+        last = answer.page;
+        return wanted(answer) ? answer : undefined;
+      } catch (error) {
+        last = (error as Error).message;
+        return undefined;
+      }
+    },
+    () => `the last answer was:\n${last}`,
+  );
+}
+
+/** Requests a page without the mesh, from the lab's network. */
+export async function askPlainly(address: string, port: number): Promise<"answered" | "refused"> {
+  const url = `http://${address}:${port}/`;
+  const { exitCode, all } = await execa("curl", ["--silent", "--show-error", "--max-time", "5", url], {
+    all: true,
+    reject: false,
+  });
+  if (exitCode === 0) return "answered";
+  // 56: the sidecar resets what is not mutual TLS. Anything else (no route, nobody listens) is no refusal of the mesh.
+  if (exitCode === 56) return "refused";
+  throw new Error(`curl ${url} ended with status ${exitCode}: ${all}`);
+}
+
+const STRICT = JSON.stringify({
+  apiVersion: "security.istio.io/v1",
+  kind: "PeerAuthentication",
+  metadata: { name: "e2e-strict", namespace: "vm" },
+  spec: { mtls: { mode: "STRICT" } },
+});
+
+/** Does `work` while the namespace vm refuses everything but mutual TLS. */
+export async function withStrictTls(work: () => Promise<void>): Promise<void> {
+  await run(["kubectl", "apply", "--filename=-"], { input: STRICT });
+  try {
+    await work();
+  } finally {
+    await kubectl("delete", "peerauthentication", "--namespace=vm", "e2e-strict");
+  }
+}
+
+/** Waits until a plain request meets its end as wanted: sidecars learn of a policy after a moment. */
+export const untilPlainly = (result: "answered" | "refused", address: string, port: number) =>
+  until(`a plain request to ${address}:${port} to be ${result}`, 20, async () => {
+    return (await askPlainly(address, port)) === result;
+  });

@@ -1,0 +1,26 @@
+import { applyingNothing } from "./steps/applyingNothing";
+import { changingPorts } from "./steps/changingPorts";
+import { destroying } from "./steps/destroying";
+import { firstPreview } from "./steps/firstPreview";
+import { firstUp } from "./steps/firstUp";
+import { joiningMore } from "./steps/joiningMore";
+import { keepingSecrets } from "./steps/keepingSecrets";
+import { refusing } from "./steps/refusing";
+import { serving } from "./steps/serving";
+import { Story } from "./story";
+
+describe("a stack's life", () => {
+  const story = new Story();
+  before(() => story.begin());
+  after(() => story.end());
+
+  firstPreview(story);
+  firstUp(story);
+  serving(story);
+  applyingNothing(story);
+  refusing(story);
+  joiningMore(story);
+  changingPorts(story);
+  keepingSecrets(story);
+  destroying(story);
+});

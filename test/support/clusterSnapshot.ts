@@ -1,0 +1,44 @@
+/** Every object of the cluster. */
+import { run } from "../../lab/run";
+import type { Snapshot } from "./snapshot";
+
+/** Kinds that are not compared, each with the reason. */
+const IGNORED: Record<string, string> = {
+  events: "Kubernetes tells what happened, and forgets it after an hour",
+  "events.events.k8s.io": "the same under another name",
+  componentstatuses: "no stored objects: answers of the moment",
+};
+
+interface KubernetesObject {
+  apiVersion: string;
+  kind: string;
+  metadata: { name: string; namespace?: string; [field: string]: unknown };
+  spec?: Record<string, unknown>;
+  status?: { conditions?: Record<string, unknown>[] };
+}
+
+/** Takes a snapshot of all objects of all kinds that can be listed, by kubectl on the PATH. */
+export async function snapshotCluster(): Promise<Snapshot> {
+  const kinds = (await run(["kubectl", "api-resources", "--verbs=list", "--output=name"])).trim().split("\n");
+  const wanted = kinds.filter((kind) => !(kind in IGNORED)).join(",");
+  const all = JSON.parse(await run(["kubectl", "get", wanted, "--all-namespaces", "--output=json"])) as {
+    items: KubernetesObject[];
+  };
+  return new Map(
+    all.items.map((object) => {
+      const { apiVersion, kind, metadata } = object;
+      return [`${apiVersion} ${kind} ${metadata.namespace ?? "-"}/${metadata.name}`, JSON.stringify(steady(object))];
+    }),
+  );
+}
+
+/** The object without what Kubernetes itself changes over time. Its uid stays: an object made anew is another one. */
+function steady(object: KubernetesObject): KubernetesObject {
+  const copy = structuredClone(object);
+  // They count and attribute changes, those that were taken back included.
+  for (const field of ["resourceVersion", "generation", "managedFields"]) delete copy.metadata[field];
+  // Leader election, and the node's sign of life.
+  if (copy.kind === "Lease") delete copy.spec?.renewTime;
+  for (const condition of copy.status?.conditions ?? []) delete condition.lastHeartbeatTime;
+  return copy;
+}

@@ -1,0 +1,35 @@
+/** Finding private keys where they must not be. */
+import assert from "node:assert/strict";
+
+const PEM = /-----BEGIN ([A-Z ]*)PRIVATE KEY-----\n([\s\S]*?)-----END \1PRIVATE KEY-----/g;
+
+/** All private keys (PEM) in a stack's state as `pulumi stack export --show-secrets` prints it. */
+export function privateKeysOf(exported: string): Set<string> {
+  const keys = new Set<string>();
+  const visit = (value: unknown, name = ""): void => {
+    if (typeof value === "string") {
+      for (const [pem] of value.matchAll(PEM)) keys.add(pem);
+      // A secret's plain text is JSON once more.
+      if (name === "plaintext") visit(JSON.parse(value));
+    } else if (typeof value === "object" && value !== null) {
+      for (const [field, inner] of Object.entries(value)) visit(inner, field);
+    }
+  };
+  visit(JSON.parse(exported));
+  return keys;
+}
+
+/** What gives a key away: each line of it, and the middle of its base64 form, in which Kubernetes has secrets. */
+export function tracesOf(pem: string): string[] {
+  const lines = pem.split("\n").filter((line) => line.length >= 20 && !line.startsWith("-----"));
+  assert.ok(lines.length > 0, "a private key without content");
+  return [...lines, Buffer.from(pem).toString("base64").slice(60, 120)];
+}
+
+/** @throws if a trace of a key is in a text, naming the text and never the key */
+export function assertNoKeyIn(texts: Iterable<[place: string, text: string]>, keys: Iterable<string>): void {
+  const traces = [...keys].flatMap(tracesOf);
+  const leaks: string[] = [];
+  for (const [place, text] of texts) if (traces.some((trace) => text.includes(trace))) leaks.push(place);
+  assert.deepEqual(leaks, [], "private keys were found in these places");
+}

@@ -1,0 +1,14 @@
+/** Mocha's reporter for people, which also writes the counts to a file: `--reporter-option file=PATH`. */
+const { writeFileSync } = require("node:fs");
+const { reporters, Runner } = require("mocha");
+
+module.exports = class extends reporters.Spec {
+  constructor(runner, options) {
+    super(runner, options);
+    const { file } = options.reporterOptions ?? options.reporterOption ?? {};
+    runner.on(Runner.constants.EVENT_RUN_END, () => {
+      const { passes, failures, pending } = runner.stats;
+      if (file) writeFileSync(file, JSON.stringify({ stats: { passes, failures, pending } }));
+    });
+  }
+};

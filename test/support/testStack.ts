@@ -1,0 +1,105 @@
+/** A stack of its own, of a copy of this project, driven by the real Pulumi engine. */
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { execa } from "execa";
+import { parse, stringify } from "yaml";
+import { checkout } from "../../lab/paths";
+
+/** What makes up the program. */
+const PROGRAM = ["Pulumi.yaml", "package.json", "tsconfig.json", "index.ts", "config.ts", "components", "mesh", "host"];
+
+const NAME = "e2e";
+const PREFIX = "pulumi-istio-vm:";
+
+/** The configuration of a stack, its keys without the project's name. Tests change copies of it. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+export type StackConfig = Record<string, any>;
+
+/** Pulumi.dev.yaml of this checkout, with the lab's folder in place of `.lab`. */
+export function labConfig(): StackConfig {
+  const folder = process.env.ISTIO_VM_LAB;
+  if (!folder) throw new Error("ISTIO_VM_LAB is not set: run this by `npx tsx lab/main.ts exec --`");
+  const text = readFileSync(join(checkout, "Pulumi.dev.yaml"), "utf8").replaceAll(".lab/", `${folder}/`);
+  const { config } = parse(text) as { config: StackConfig };
+  return Object.fromEntries(Object.entries(config).map(([key, value]) => [key.slice(PREFIX.length), value as unknown]));
+}
+
+/** How a command ended. */
+export interface Outcome {
+  exitCode: number;
+  stdout: string;
+  /** stdout and stderr. */
+  output: string;
+}
+
+export class TestStack {
+  /** A copy of the project; everything that this stack writes is in it. */
+  readonly folder = mkdtempSync(join(tmpdir(), "istio-vm-e2e-"));
+  /** All that Pulumi has said so far, by command. */
+  readonly transcript: [command: string, output: string][] = [];
+  private readonly backend = join(this.folder, ".backend");
+
+  /**
+   * @param main the folder of another program to run instead of index.ts, relative to the checkout
+   */
+  constructor(main?: string) {
+    for (const path of [...PROGRAM, ...(main ? [main] : [])]) {
+      cpSync(join(checkout, path), join(this.folder, path), { recursive: true });
+    }
+    symlinkSync(join(checkout, "node_modules"), join(this.folder, "node_modules"));
+    mkdirSync(this.backend);
+    if (main) {
+      const project = join(this.folder, "Pulumi.yaml");
+      writeFileSync(project, stringify({ ...(parse(readFileSync(project, "utf8")) as object), main }));
+    }
+  }
+
+  /** Makes the empty stack. */
+  async init(config: StackConfig): Promise<void> {
+    await this.succeed(["stack", "init", NAME]);
+    this.configure(config);
+  }
+
+  /** Writes the stack's configuration. */
+  configure(config: StackConfig): void {
+    const file = join(this.folder, `Pulumi.${NAME}.yaml`);
+    const { encryptionsalt } = parse(readFileSync(file, "utf8")) as { encryptionsalt?: string };
+    const prefixed = Object.fromEntries(Object.entries(config).map(([key, value]) => [PREFIX + key, value as unknown]));
+    writeFileSync(file, stringify({ encryptionsalt, config: prefixed }));
+  }
+
+  /** Runs pulumi on this stack; the outcome may be a failure. Kept out of the transcript: what shows secrets on purpose. */
+  async pulumi(args: string[], env: Record<string, string> = {}): Promise<Outcome> {
+    const result = await execa("pulumi", [...args, "--non-interactive"], {
+      cwd: this.folder,
+      env: { ...env, PULUMI_BACKEND_URL: `file://${this.backend}`, PULUMI_STACK: NAME },
+      all: true,
+      reject: false,
+      timeout: 240_000,
+      maxBuffer: 256 << 20,
+    });
+    const outcome = { exitCode: result.exitCode ?? -1, stdout: result.stdout, output: result.all ?? "" };
+    if (!args.includes("--show-secrets")) this.transcript.push([`pulumi ${args.join(" ")}`, outcome.output]);
+    return outcome;
+  }
+
+  /** Runs pulumi. @throws with all it said, if it fails */
+  async succeed(args: string[], env?: Record<string, string>): Promise<Outcome> {
+    const outcome = await this.pulumi(args, env);
+    if (outcome.exitCode === 0) return outcome;
+    throw new Error(`pulumi ${args.join(" ")} ended with status ${outcome.exitCode}:\n${outcome.output}`);
+  }
+
+  /** Runs pulumi, which must refuse. @throws if it succeeds */
+  async fail(args: string[], env?: Record<string, string>): Promise<string> {
+    const { exitCode, output } = await this.pulumi(args, env);
+    if (exitCode !== 0) return output;
+    throw new Error(`pulumi ${args.join(" ")} succeeded, but should have failed:\n${output}`);
+  }
+
+  /** Forgets everything. The stack's resources must be gone. */
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}

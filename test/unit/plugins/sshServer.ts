@@ -1,0 +1,134 @@
+/** An SSH server on the loopback address, for tests of the command stand-in. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, mkdirSync, openSync, statSync, writeSync } from "node:fs";
+import type { AddressInfo } from "node:net";
+import { connect } from "node:net";
+import { AuthContext, Connection, Server, ServerChannel, Session, SFTPWrapper, utils } from "ssh2";
+
+const { STATUS_CODE } = utils.sftp;
+
+export interface ServerOptions {
+  password?: string;
+  /** A public key that may log in, as in authorized_keys. */
+  authorizedKey?: string;
+  /** Environment variables that the server takes. */
+  acceptEnv?: string[];
+}
+
+export interface TestServer {
+  port: number;
+  /** The host key, as in authorized_keys. */
+  hostKey: string;
+  /** Every command that was run. */
+  commands: string[];
+  /** How many clients connected, and how many logged in. */
+  connections: { opened: number; loggedIn: number };
+  close(): Promise<void>;
+}
+
+/** Runs commands with /bin/sh on this machine, in the environment that the client sends. */
+export async function startSshServer(options: ServerOptions = {}): Promise<TestServer> {
+  const key = utils.generateKeyPairSync("ed25519");
+  const commands: string[] = [];
+  const connections = { opened: 0, loggedIn: 0 };
+  const open = new Set<Connection>();
+  const server = new Server({ hostKeys: [key.private] }, (client) => {
+    connections.opened++;
+    open.add(client);
+    client.on("close", () => open.delete(client));
+    client.on("error", () => undefined); // Clients that refuse our host key hang up.
+    client.on("authentication", (context) => (isAllowed(context, options) ? context.accept() : context.reject()));
+    client.on("ready", () => connections.loggedIn++);
+    client.on("session", (accept) => serveSession(accept(), options, commands));
+    client.on("tcpip", (accept, _reject, { destIP, destPort }) => {
+      const channel = accept();
+      const socket = connect(destPort, destIP);
+      channel.pipe(socket).pipe(channel);
+      socket.on("error", () => channel.end());
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    port: (server.address() as AddressInfo).port,
+    hostKey: key.public,
+    commands,
+    connections,
+    async close() {
+      for (const client of open) client.end();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
+
+function isAllowed(context: AuthContext, { password, authorizedKey }: ServerOptions): boolean {
+  if (context.method === "password") return context.password === password;
+  if (context.method === "publickey" && authorizedKey) {
+    const allowed = utils.parseKey(authorizedKey);
+    return !(allowed instanceof Error) && allowed.getPublicSSH().equals(context.key.data);
+  }
+  return context.method === "none" && password === undefined && authorizedKey === undefined;
+}
+
+function serveSession(session: Session, { acceptEnv = [] }: ServerOptions, commands: string[]): void {
+  const env: Record<string, string> = {};
+  session.on("env", (accept, reject, { key, val }) => {
+    // For a request that wants no answer, ssh2 gives no function.
+    if (!acceptEnv.includes(key)) return void (reject as (() => void) | undefined)?.();
+    env[key] = val;
+    (accept as (() => void) | undefined)?.();
+  });
+  session.on("exec", (accept, _reject, { command }) => {
+    commands.push(command);
+    execute(accept(), command, env);
+  });
+  session.on("sftp", (accept) => serveFiles(accept()));
+}
+
+function execute(channel: ServerChannel, command: string, env: Record<string, string>): void {
+  const child = spawn("/bin/sh", ["-c", command], { env: { PATH: process.env.PATH, ...env } });
+  child.stdin.on("error", () => undefined); // A command that does not read its input.
+  channel.pipe(child.stdin);
+  child.stdout.pipe(channel, { end: false });
+  child.stderr.pipe(channel.stderr, { end: false });
+  child.on("close", (status, signal) => {
+    if (signal) channel.exit(signal.slice(3), false, "");
+    else channel.exit(status ?? 0);
+    channel.end();
+  });
+}
+
+/** As much of SFTP as an upload needs, on this machine's own files. */
+function serveFiles(sftp: SFTPWrapper): void {
+  const status = (id: number, action: () => void) => {
+    try {
+      action();
+      sftp.status(id, STATUS_CODE.OK);
+    } catch (error) {
+      const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
+      sftp.status(id, missing ? STATUS_CODE.NO_SUCH_FILE : STATUS_CODE.FAILURE);
+    }
+  };
+  const descriptor = (handle: Buffer) => handle.readUInt32BE();
+  sftp.on("OPEN", (id, path) => {
+    const handle = Buffer.alloc(4);
+    handle.writeUInt32BE(openSync(path, "w"));
+    sftp.handle(id, handle);
+  });
+  sftp.on("WRITE", (id, handle, offset, data) =>
+    status(id, () => void writeSync(descriptor(handle), data, 0, data.length, offset)),
+  );
+  sftp.on("FSETSTAT", (id) => status(id, () => undefined));
+  sftp.on("CLOSE", (id, handle) => status(id, () => closeSync(descriptor(handle))));
+  sftp.on("MKDIR", (id, path) => status(id, () => void mkdirSync(path)));
+  sftp.on("STAT", (id, path) => {
+    try {
+      const { mode, uid, gid, size, atimeMs, mtimeMs } = statSync(path);
+      sftp.attrs(id, { mode, uid, gid, size, atime: atimeMs / 1000, mtime: mtimeMs / 1000 });
+    } catch {
+      sftp.status(id, STATUS_CODE.NO_SUCH_FILE);
+    }
+  });
+}
