@@ -35,7 +35,7 @@ const hostKey = is(
 const secretName = is(/^[A-Za-z][\w.-]*$/, "the name of a secret configuration key");
 const labels = z.record(z.string(), z.string({ error: "a text" }), { error: "a map of label names to values" });
 
-const sshKey = z.union(
+const sshKey = z.xor(
   [
     map({
       /** Path of a private key file without passphrase; `~` is the home directory. */
@@ -126,7 +126,7 @@ const service = map({
     .min(1, "at least one port"),
 });
 
-const ca = z.union(
+const ca = z.xor(
   [
     map({
       /** The organization in the subject of both certificates. Default: Istio. */
@@ -211,7 +211,7 @@ const keys = {
   /** The services that they offer. */
   services: z.array(service, { error: "a list of services" }).default([]),
   /** The istio-sidecar package (.deb) for the hosts. */
-  sidecar: z.union(
+  sidecar: z.xor(
     [
       map({
         /** From where each host fetches it. */

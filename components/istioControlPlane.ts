@@ -2,7 +2,7 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { type JsonObject, renderIstioOperator } from "../mesh/istioOperator";
 import type { KubernetesObject } from "../mesh/kubernetesObject";
-import { objectName, parseManifests, splitDefinitions, withoutLateFields } from "../mesh/manifests";
+import { objectName, parseManifests, inStages, withoutLateFields } from "../mesh/manifests";
 import { generateManifest, requireIstioctl } from "./istioctl";
 import { ownerLabels } from "./owner";
 
@@ -22,26 +22,24 @@ export interface IstioControlPlaneArgs {
 
 /**
  * Istio's control plane and ingress gateway: what `istioctl install` would apply, with every object a resource of its
- * own, so that a preview shows what an upgrade or a setting changes. Custom resource definitions come first.
+ * own, so that a preview shows what an upgrade or a setting changes.
  *
  * The provider must have enableConfigMapMutable and enableSecretMutable set: it would otherwise delete and recreate a
  * changed ConfigMap under a running istiod.
  */
 export class IstioControlPlane extends pulumi.ComponentResource {
-  /** Every object of it, to depend on. */
-  readonly objects: pulumi.Resource[];
-
   constructor(name: string, args: IstioControlPlaneArgs, opts?: pulumi.ComponentResourceOptions) {
     super("istio-vm:index:IstioControlPlane", name, {}, opts);
     requireIstioctl(args.istioVersion);
     const operator = renderIstioOperator(args.istioOperator ?? {}, args);
     const objects = parseManifests(generateManifest(operator)).map(withoutLateFields);
-    const [definitions, rest] = splitDefinitions(objects);
-
-    const track = (object: KubernetesObject, dependsOn: pulumi.Resource[]) =>
-      trackedObject(`${name}-${objectName(object)}`, object, args.owner, { parent: this, dependsOn });
-    const crds = definitions.map((definition) => track(definition, []));
-    this.objects = [...crds, ...rest.map((object) => track(object, crds))];
+    const applied: pulumi.Resource[] = [];
+    for (const stage of inStages(objects)) {
+      const dependsOn = [...applied];
+      const track = (object: KubernetesObject) =>
+        trackedObject(`${name}-${objectName(object)}`, object, args.owner, { parent: this, dependsOn });
+      applied.push(...stage.map(track));
+    }
     this.registerOutputs();
   }
 }

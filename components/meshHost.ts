@@ -4,7 +4,8 @@ import { remote, type types } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { inspectCertificate } from "../mesh/certificates";
 import { clusterEnv, hostsEntry, sidecarEnv } from "../mesh/environment";
-import { remoteCommand, renderBundle, renderState, sha256 } from "../mesh/hostState";
+import { confirmWhileJoining } from "./confirmation";
+import { accessCommand, remoteCommand, renderBundle, renderState, sha256 } from "../mesh/hostState";
 
 /** The istio-sidecar package: from a URL that the host can reach, or a file here that is copied to the host. */
 export type SidecarPackage = ({ url: string } | { file: string }) & { sha256: string };
@@ -40,7 +41,7 @@ export interface MeshHostArgs {
 }
 
 /** What runs on a host: `istio-vm` is the entry, and stays there as /var/lib/istio-vm/bin/istio-vm. */
-const SCRIPTS = ["istio-vm", "lib.sh", "check.sh", "record.sh", "join.sh", "leave.sh"];
+const SCRIPTS = ["istio-vm", "lib.sh", "check.sh", "record.sh", "join.sh", "commit.sh", "leave.sh", "status.sh"];
 
 function readScripts(): Record<string, string> {
   const read = (file: string) => readFileSync(join(__dirname, "..", "host", file), "utf8");
@@ -50,8 +51,8 @@ function readScripts(): Record<string, string> {
 /**
  * A machine outside of the cluster as a workload of the mesh, by two commands over SSH, as root through sudo:
  *
- * - `<name>-leave` does nothing when it is made; deleting it runs `leave`. It is there before join begins, so a join
- *   that was cut off half way is cleaned up by `pulumi destroy` too.
+ * - `<name>-access` only logs in and becomes root when it is made; deleting it runs `leave`. It is there before join
+ *   begins, so a join that was cut off half way is cleaned up by `pulumi destroy` too.
  * - `<name>-join` runs `join` when it is made or changed. Its text is the state that the host shall have, so that a
  *   preview shows line by line what changes on which host; scripts, certificates and the key travel on stdin.
  */
@@ -61,6 +62,18 @@ export class MeshHost extends pulumi.ComponentResource {
 
   constructor(name: string, args: MeshHostArgs, opts?: pulumi.ComponentResourceOptions) {
     super("istio-vm:index:MeshHost", name, {}, opts);
+    const scripts = readScripts();
+    const access = new remote.Command(
+      `${name}-access`,
+      {
+        connection: args.connection,
+        create: pulumi.output(args.connection.user ?? "root").apply((user) => accessCommand(name, user)),
+        delete: pulumi.interpolate`host ${name}\nowner ${args.owner}`.apply((text) => remoteCommand("leave", text)),
+        stdin: renderBundle(scripts),
+        addPreviousOutputInEnv: false,
+      },
+      { parent: this },
+    );
     const { sidecar } = args;
     const packagePath = `/var/tmp/istio-sidecar-${sidecar.sha256}.deb`;
     const copies: pulumi.Resource[] = [];
@@ -69,12 +82,11 @@ export class MeshHost extends pulumi.ComponentResource {
         new remote.CopyToRemote(
           `${name}-package`,
           { connection: args.connection, source: new pulumi.asset.FileAsset(sidecar.file), remotePath: packagePath },
-          { parent: this },
+          { parent: this, dependsOn: access },
         ),
       );
     }
 
-    const scripts = readScripts();
     const state = pulumi
       .all([
         pulumi.all([args.owner, args.identity, args.rootCert, args.certChain]),
@@ -119,16 +131,6 @@ export class MeshHost extends pulumi.ComponentResource {
           scripts: `sha256:${sha256(JSON.stringify(scripts))}`,
         });
       });
-    const lease = new remote.Command(
-      `${name}-leave`,
-      {
-        connection: args.connection,
-        delete: pulumi.interpolate`host ${name}\nowner ${args.owner}`.apply((text) => remoteCommand("leave", text)),
-        stdin: renderBundle(scripts),
-        addPreviousOutputInEnv: false,
-      },
-      { parent: this },
-    );
     const join = new remote.Command(
       `${name}-join`,
       {
@@ -143,8 +145,15 @@ export class MeshHost extends pulumi.ComponentResource {
         ),
         addPreviousOutputInEnv: false,
       },
-      { parent: this, dependsOn: [lease, ...copies] },
+      { parent: this, dependsOn: [access, ...copies] },
     );
+    if (!pulumi.runtime.isDryRun()) {
+      let joined = false;
+      join.stdout.apply(() => (joined = true));
+      pulumi.all([args.connection, state]).apply(([connection, text]) => {
+        void confirmWhileJoining(connection, text, () => joined);
+      });
+    }
     this.state = join.stdout.apply((output) => output.trimEnd().split("\n").at(-1) ?? "");
     this.registerOutputs({ state: this.state });
   }

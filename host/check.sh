@@ -31,9 +31,9 @@ check_owner() {
     [ "$owner" = "$(fact owner)" ] ||
       finding "it is joined already, by the stack with owner mark $owner: destroy that stack, or remove the host from it"
   elif systemctl is-active --quiet istio.service 2>/dev/null; then
-    finding "an istio sidecar that this program did not start is running: stop and disable istio.service"
+    finding "an Istio sidecar that this program did not start is running: stop and disable istio.service first"
   elif [ -n "$(istio_rules)" ]; then
-    finding "it has iptables rules of an Istio sidecar that is gone: remove the chains ISTIO_* (iptables -t nat -S)"
+    finding "it has iptables rules of an Istio sidecar that is gone: remove the chains ISTIO_* (iptables-save | grep ISTIO)"
   fi
 }
 
@@ -46,10 +46,10 @@ check_system() {
   command -v dpkg >/dev/null || finding "it has no dpkg: only Debian and Ubuntu are supported"
   getconf GNU_LIBC_VERSION >/dev/null 2>&1 || finding "its C library is not glibc, which Envoy needs"
   missing=''
-  for tool in bash ip iptables sudo hostname apt-get; do
+  for tool in bash ip iptables sudo hostname apt-get flock; do
     command -v $tool >/dev/null || missing="$missing $tool"
   done
-  [ -z "$missing" ] || finding "it lacks$missing: apt-get install bash iproute2 iptables sudo hostname"
+  [ -z "$missing" ] || finding "it lacks$missing: apt-get install bash iproute2 iptables sudo hostname util-linux"
   case $(fact package) in
     *\ http*) command -v curl >/dev/null || command -v wget >/dev/null ||
       finding "it has neither curl nor wget to fetch the package: install one, or set sidecar.file instead of sidecar.url" ;;
@@ -100,9 +100,18 @@ check_clock() {
   fi
 }
 
+# TCP first, then TLS as the sidecar will do it, if there is an openssl to do it with.
 check_istiod() {
   address=$(fact istiod | cut -d ' ' -f 1) port=$(fact istiod | cut -d ' ' -f 2)
   # shellcheck disable=SC2016 # bash expands it
-  timeout 5 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$address" "$port" 2>/dev/null ||
+  if ! timeout 5 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$address" "$port" 2>/dev/null; then
     finding "it can't reach istiod at $address:$port over TCP: check routes, firewalls and the address that exposure names"
+    return
+  fi
+  command -v openssl >/dev/null || return 0
+  case $address in *:*) address="[$address]" ;; esac
+  if ! answer=$(timeout 10 openssl s_client -connect "$address:$port" -servername "$ISTIOD_NAME" -verify_hostname "$ISTIOD_NAME" \
+    -verify_return_error -CAfile "$here/root-cert.pem" -cert "$here/cert-chain.pem" -key "$here/key.pem" </dev/null 2>&1); then
+    finding "istiod at $address:$port does not prove to be of this mesh: $(printf '%s\n' "$answer" | grep -im 1 error)"
+  fi
 }

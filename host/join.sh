@@ -1,45 +1,41 @@
 # Makes this host a workload of the mesh. Every phase looks at what is there and does only what is missing.
 # shellcheck shell=sh
 
-READY_SECONDS=90
-
 join() {
   check
-  if [ -d "$RECORD" ]; then FIRST=no; else FIRST=yes; fi
-  PREVIOUS=$(mktemp "$here/previous.XXXXXX")
-  trap undo EXIT
+  trap 'join_failed' EXIT
   record
+  printf '%s\n' "$STATE" >"$HOME_DIR/joining"
+  echo "$SSH_PORT" >"$HOME_DIR/ssh-port"
+  install_scripts
   keep_previous
-  CHANGED=''
+  RESTART=''
   install_package
+  plan
+  [ -z "$RESTART" ] || arm
   write_files
   start
+  [ -z "$RESTART" ] || await_confirmation
+  commit
   trap - EXIT
-  rm -f "$PREVIOUS"
   say joined "istio-sidecar $(installed_version), in sync with istiod"
 }
 
-# What a later join replaces, so that a failed one can put it back (in memory, with the key in it).
-keep_previous() {
-  [ "$FIRST" = no ] || return 0
-  tar -C / --absolute-names --numeric-owner --ignore-failed-read -cpf "$PREVIOUS" \
-    /etc/hosts "$CERTS" "$ENV_DIR/cluster.env" "$ENV_DIR/sidecar.env" "$HOME_DIR/sent" 2>/dev/null || :
-}
-
-# Runs when join ends early. A first join leaves nothing behind; a later one leaves the host as it ran before.
-undo() {
+# A join that ends early leaves the host as it was before: out of the mesh, or in it as it was confirmed last.
+join_failed() {
   trap - EXIT
   set +e
-  if [ "$FIRST" = yes ]; then
-    say undo "the join failed: giving the host back as it was"
-    give_back
-  else
-    say undo "the change failed: putting the earlier configuration back"
-    tar -C / --absolute-names --numeric-owner -xpf "$PREVIOUS"
-    systemctl restart istio.service
-    await "$READY_SECONDS" ready || say undo "the sidecar is not ready with the earlier configuration either: see /var/log/istio"
-  fi
+  say undo "the join failed: the host goes back to what it was"
+  undo
   exit 3
+}
+
+# For whoever looks at the host, for the timer that undoes, and for `leave` by hand.
+install_scripts() {
+  mkdir -p "$HOME_DIR/bin"
+  for file in $SCRIPTS; do
+    replace "$HOME_DIR/bin/$file" 0700 root:root <"$here/$file" || :
+  done
 }
 
 install_package() {
@@ -51,24 +47,23 @@ install_package() {
   deb=$HOME_DIR/istio-sidecar.deb
   case $source in
     http://* | https://*) fetch "$source" "$deb" || fail "can't fetch the sidecar package from $source" ;;
-    *) cp "$source" "$deb" || fail "the sidecar package is not at $source" ;;
+    *) cp "$source" "$deb" || fail "the sidecar package is not at $source: pulumi up copies it there" ;;
   esac
   actual=$(sha256sum "$deb" | cut -d ' ' -f 1)
   if [ "$actual" != "$digest" ]; then
     rm -f "$deb"
     fail "the sidecar package from $source has SHA-256 $actual, but sidecar.sha256 is $digest"
   fi
-  chmod 0644 "$deb"
-  # apt-get rather than dpkg: it waits for whoever holds the package manager's lock.
-  log=$here/apt.log
-  DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 apt-get -q -y -o DPkg::Lock::Timeout=120 \
-    -o APT::Sandbox::User=root install --no-install-recommends --no-remove --reinstall --allow-downgrades "$deb" \
-    >"$log" 2>&1 || fail "the sidecar package could not be installed:
-$(tail -n 15 "$log")"
+  if [ -d "$PREVIOUS" ] && [ -n "$(installed_version)" ]; then repack "$PREVIOUS/istio-sidecar.deb"; fi
+  # apt-get rather than dpkg: it waits for whoever holds the package manager's lock. A sidecar that runs is not touched.
+  log=$(DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 apt-get -q -y -o DPkg::Lock::Timeout=120 \
+    -o APT::Sandbox::User=root install --no-install-recommends --no-remove --reinstall --allow-downgrades "$deb" 2>&1) ||
+    fail "the sidecar package could not be installed:
+$(printf '%s\n' "$log" | tail -n 15)"
   rm -f "$deb"
   case $source in /var/tmp/*) rm -f "$source" ;; esac
   echo "$digest" >"$HOME_DIR/package"
-  CHANGED="$CHANGED package"
+  RESTART="$RESTART package"
   say install "ok: istio-sidecar $(installed_version)"
 }
 
@@ -80,56 +75,46 @@ fetch() {
   fi
 }
 
+# What will be written, and whether the sidecar must start anew for it. A new certificate under the same root does not
+# need that: the agent reads it when it asks istiod for the next one.
+plan() {
+  wanted_cluster_env | cmp -s - "$ENV_DIR/cluster.env" || RESTART="$RESTART cluster.env"
+  wanted_sidecar_env | cmp -s - "$ENV_DIR/sidecar.env" || RESTART="$RESTART sidecar.env"
+  wanted_hosts | cmp -s - /etc/hosts || RESTART="$RESTART hosts"
+  CERTIFICATES=''
+  if ! facts file | cmp -s - "$HOME_DIR/sent"; then CERTIFICATES=new; fi
+  for file in root-cert cert-chain key; do
+    [ -s "$CERTS/$file.pem" ] || CERTIFICATES=missing
+  done
+  if ! ready; then
+    RESTART=${RESTART:- not-ready}
+    CERTIFICATES=${CERTIFICATES:-unused} # those that lie there may be why
+  elif [ "$(facts file | grep root-cert)" != "$(grep root-cert "$HOME_DIR/sent" 2>/dev/null)" ]; then
+    RESTART="$RESTART root"
+  fi
+}
+
 write_files() {
   install -d -o istio-proxy -g istio-proxy "$CERTS" "$ENV_DIR"
-  write_certificates
-  cluster_env | replace "$ENV_DIR/cluster.env" 0644 istio-proxy:istio-proxy && CHANGED="$CHANGED cluster.env"
-  facts sidecar.env | replace "$ENV_DIR/sidecar.env" 0644 istio-proxy:istio-proxy && CHANGED="$CHANGED sidecar.env"
-  write_hosts && CHANGED="$CHANGED hosts"
-  mkdir -p "$HOME_DIR/bin"
-  for file in istio-vm lib.sh check.sh record.sh join.sh leave.sh; do
-    replace "$HOME_DIR/bin/$file" 0700 root:root <"$here/$file" || :
-  done
-  say write "ok:${CHANGED:- nothing to change}"
-}
-
-# The agent replaces these files by certificates of its own, so what lies there says nothing: they are written when
-# others are to be sent than those sent last, when one is missing, or when the sidecar can't work with what it has.
-write_certificates() {
-  facts file >"$HOME_DIR/sent.new"
-  if cmp -s "$HOME_DIR/sent.new" "$HOME_DIR/sent" && ready &&
-    [ -e "$CERTS/root-cert.pem" ] && [ -e "$CERTS/cert-chain.pem" ] && [ -e "$CERTS/key.pem" ]; then
-    rm -f "$HOME_DIR/sent.new"
-    return
+  # The agent replaces these by certificates of its own, so what lies there says nothing of what was sent.
+  if [ -n "$CERTIFICATES" ]; then
+    replace "$CERTS/key.pem" 0600 istio-proxy:istio-proxy <"$here/key.pem" || :
+    replace "$CERTS/cert-chain.pem" 0644 istio-proxy:istio-proxy <"$here/cert-chain.pem" || :
+    replace "$CERTS/root-cert.pem" 0644 istio-proxy:istio-proxy <"$here/root-cert.pem" || :
+    facts file | replace "$HOME_DIR/sent" 0600 root:root || :
   fi
-  replace "$CERTS/key.pem" 0600 istio-proxy:istio-proxy <"$here/key.pem" || :
-  replace "$CERTS/cert-chain.pem" 0644 istio-proxy:istio-proxy <"$here/cert-chain.pem" || :
-  replace "$CERTS/root-cert.pem" 0644 istio-proxy:istio-proxy <"$here/root-cert.pem" || :
-  mv -f "$HOME_DIR/sent.new" "$HOME_DIR/sent"
-  CHANGED="$CHANGED certificates"
-}
-
-# cluster.env, with the port of this SSH session kept out of interception even where NAT hides it from the config.
-cluster_env() {
-  facts cluster.env | awk -v port="$SSH_PORT" '
-    /^ISTIO_LOCAL_EXCLUDE_PORTS=/ && port != "" && ("," substr($0, index($0, "=") + 1) ",") !~ ("," port ",") { $0 = $0 "," port }
-    { print }'
-}
-
-write_hosts() {
-  {
-    foreign_hosts
-    echo "$BEGIN"
-    fact hosts
-    echo "$END"
-  } | replace /etc/hosts "$(stat -c %a /etc/hosts)" "$(stat -c %u:%g /etc/hosts)"
+  wanted_cluster_env | replace "$ENV_DIR/cluster.env" 0644 istio-proxy:istio-proxy || :
+  wanted_sidecar_env | replace "$ENV_DIR/sidecar.env" 0644 istio-proxy:istio-proxy || :
+  wanted_hosts | replace /etc/hosts "$(stat -c %a /etc/hosts)" "$(stat -c %u:%g /etc/hosts)" || :
+  changed="$RESTART${CERTIFICATES:+ certificates}"
+  say write "ok:${changed:- nothing to change}"
 }
 
 start() {
-  systemctl enable --quiet istio.service 2>/dev/null || fail "istio.service can't be enabled: systemctl status istio"
-  if [ -n "$CHANGED" ] || ! systemctl is-active --quiet istio.service; then
+  if [ -n "$RESTART" ]; then
     systemctl daemon-reload
-    systemctl restart istio.service || fail "istio.service does not start: $(systemctl status istio.service --no-pager 2>&1 | tail -n 5)"
+    systemctl restart istio.service ||
+      fail "istio.service does not start: $(systemctl status istio.service --no-pager 2>&1 | tail -n 5)"
   fi
   begun=$(date +%s)
   if ! await "$READY_SECONDS" ready; then

@@ -1,28 +1,52 @@
-# Shared by join and leave. Sourced by istio-vm, which sets STATE, HOST and SSH_PORT.
+# Shared by all actions. Sourced by istio-vm, which sets STATE, HOST and SSH_PORT.
 # shellcheck shell=sh
 
-HOME_DIR=/var/lib/istio-vm      # ours alone: what was there before, and what we put there
-RECORD=$HOME_DIR/record         # the host before the first join; exists only when it is complete
+# Ours alone, mode 0700:
+#   record/    the host before the first join; there only when it is complete
+#   joining    the STATE that join is working on; gone when it has ended well
+#   state      the STATE that was joined and confirmed last
+#   previous/  the files of that state, while another is tried
+#   awaiting   the digest of the STATE that waits for a fresh SSH session to confirm it
+#   ssh-port   the port of the SSH server, as the last join's session saw it
+#   sent       which certificates were sent last;  package  the digest of the package that was installed
+HOME_DIR=/var/lib/istio-vm
+RECORD=$HOME_DIR/record
 CERTS=/etc/certs
 ENV_DIR=/var/lib/istio/envoy
 ISTIOD_NAME=istiod.istio-system.svc
 BEGIN='# BEGIN istio-vm (managed by pulumi-istio-vm)'
 END='# END istio-vm'
+CONFIRMED=/run/istio-vm.confirmed
+LOCK=/run/istio-vm.lock
+READY_SECONDS=90
+SCRIPTS="istio-vm lib.sh check.sh record.sh join.sh commit.sh leave.sh status.sh"
+
+# One change at a time, whoever asks for it. Then nobody else's bundle can be in use: one that was killed left it.
+lock() {
+  exec 9>"$LOCK"
+  flock -w 300 9 || fail "another istio-vm has been at work here for 5 minutes: ps ax | grep istio-vm"
+  for bundle in /run/istio-vm.??????; do
+    case $bundle in
+      "$here" | "$LOCK") ;;
+      *) [ ! -d "$bundle" ] || rm -rf "$bundle" ;;
+    esac
+  done
+}
 
 # One line of progress: `say PHASE WORDS...`. A connection that is gone does not matter.
 say() {
   phase=$1
   shift
-  printf '%s: %-8s %s\n' "$HOST" "$phase" "$*" || :
+  printf '%s: %-8s %s\n' "$HOST" "$phase" "$*" 2>/dev/null || :
 }
 
-# Ends with a reason. The caller's EXIT trap undoes what was begun.
+# Ends with a reason. The EXIT trap undoes what was begun.
 fail() {
   printf '%s: %s\n' "$HOST" "$*" >&2 || :
   exit 3
 }
 
-# `fact KEY`: the value of the (first) line of STATE that begins with KEY; `facts KEY`: those of all of them.
+# `fact KEY`: the value of the first line of STATE that begins with KEY; `facts KEY`: those of all of them.
 facts() { printf '%s\n' "$STATE" | sed -n "s/^$1 //p"; }
 fact() { facts "$1" | head -n 1; }
 
@@ -50,13 +74,14 @@ installed_version() {
 # `replace PATH MODE OWNER < CONTENT`: by rename, and only if something differs. Succeeds if it changed the content.
 replace() {
   new=$(mktemp "$1.istio-vm.XXXXXX")
-  cat >"$new"
-  chmod "$2" "$new"
-  chown "$3" "$new"
+  if ! { cat >"$new" && chmod "$2" "$new" && chown "$3" "$new"; }; then
+    rm -f "$new"
+    fail "can't write $1: is the disk full?"
+  fi
   if cmp -s "$new" "$1"; then
+    rm -f "$new"
     chmod "$2" "$1"
     chown "$3" "$1"
-    rm -f "$new"
     return 1
   fi
   mv -f "$new" "$1"
@@ -65,15 +90,39 @@ replace() {
 # /etc/hosts without our block.
 foreign_hosts() { sed "/^$BEGIN\$/,/^$END\$/d" /etc/hosts; }
 
-# Rules and chains of Istio in either kind of iptables; nothing when there are none.
+# The files that STATE wants, as they shall be.
+wanted_hosts() {
+  foreign_hosts
+  echo "$BEGIN"
+  fact hosts
+  echo "$END"
+}
+
+# With the port of this SSH session kept out of interception even where NAT hides it from the configuration.
+wanted_cluster_env() {
+  facts cluster.env | awk -v port="$SSH_PORT" '
+    /^ISTIO_LOCAL_EXCLUDE_PORTS=/ && port != "" && ("," substr($0, index($0, "=") + 1) ",") !~ ("," port ",") { $0 = $0 "," port }
+    { print }'
+}
+
+wanted_sidecar_env() { facts sidecar.env; }
+
+# `iptables_tables TOOL`: the tables that TOOL (iptables-nft, ip6tables-legacy, ...) has, a line each. A legacy tool
+# makes a table by looking at it, so it only looks if the kernel has some already.
+iptables_tables() {
+  command -v "$1-save" >/dev/null || return 0
+  case $1 in
+    iptables-legacy) cat /proc/net/ip_tables_names 2>/dev/null || : ;;
+    ip6tables-legacy) cat /proc/net/ip6_tables_names 2>/dev/null || : ;;
+    *) "$1-save" 2>/dev/null | sed -n 's/^\*//p' ;;
+  esac
+}
+
+# Rules and chains of Istio in any kind of iptables; nothing when there are none.
 istio_rules() {
-  for save in iptables-nft-save iptables-legacy-save ip6tables-nft-save ip6tables-legacy-save; do
-    command -v $save >/dev/null || continue
-    # The legacy tools make a table by looking at it: look only if the kernel has tables already.
-    case $save in
-      iptables-legacy-save) [ -s /proc/net/ip_tables_names ] || continue ;;
-      ip6tables-legacy-save) [ -s /proc/net/ip6_tables_names ] || continue ;;
-    esac
-    $save 2>/dev/null | grep ISTIO || :
+  for tool in iptables-nft iptables-legacy ip6tables-nft ip6tables-legacy; do
+    for table in $(iptables_tables $tool); do
+      $tool-save -t "$table" 2>/dev/null | grep ISTIO || :
+    done
   done
 }

@@ -16,18 +16,19 @@ record() {
   fi
   mkdir -p "$HOME_DIR"
   chmod 0700 "$HOME_DIR"
-  rm -rf "$RECORD.new"
-  mkdir "$RECORD.new"
-  fact owner >"$RECORD.new/owner"
-  installed_version >"$RECORD.new/package" || :
-  getent passwd istio-proxy >"$RECORD.new/user" || :
-  getent group istio-proxy >"$RECORD.new/group" || :
-  systemctl is-enabled istio.service >"$RECORD.new/enabled" 2>/dev/null || :
-  nft_tables >"$RECORD.new/nft-tables"
-  cp -p /etc/hosts "$RECORD.new/"
+  new=$HOME_DIR/record.new
+  rm -rf "$new"
+  mkdir "$new"
+  fact owner >"$new/owner"
+  getent passwd istio-proxy >"$new/user" || :
+  getent group istio-proxy >"$new/group" || :
+  for tool in iptables-nft ip6tables-nft; do iptables_tables $tool >"$new/$tool"; done
+  installed_version >"$new/package"
+  [ ! -s "$new/package" ] || repack "$new/istio-sidecar.deb"
+  cp -p /etc/hosts "$new/"
   for name in $ACCOUNT_FILES; do
     for file in "/etc/$name" "/etc/$name-"; do
-      [ ! -e "$file" ] || cp -p "$file" "$RECORD.new/"
+      [ ! -e "$file" ] || cp -p "$file" "$new/"
     done
   done
   present=''
@@ -39,14 +40,43 @@ record() {
     [ ! -d "$path" ] || dirs="$dirs $path"
   done
   # shellcheck disable=SC2086 # paths without blanks
-  tar -C / --absolute-names --numeric-owner -cpf "$RECORD.new/files.tar" $present --no-recursion $dirs
-  sync "$RECORD.new/files.tar"
-  mv "$RECORD.new" "$RECORD"
+  tar -C / --absolute-names --numeric-owner -cpf "$new/files.tar" $present --no-recursion $dirs
+  sync "$new/files.tar"
+  mv "$new" "$RECORD"
   say record "ok: $RECORD"
 }
 
-# The tables that nft sees, a line each; iptables-nft makes a table by using it.
-nft_tables() { nft list tables 2>/dev/null || :; }
+# `repack FILE`: the istio-sidecar package that is installed, as a .deb again, for join may replace it by another.
+repack() {
+  tree=$HOME_DIR/repacked
+  rm -rf "$tree"
+  mkdir -p "$tree/DEBIAN"
+  dpkg-query -s istio-sidecar | sed '/^Status: /d' >"$tree/DEBIAN/control"
+  for file in /var/lib/dpkg/info/istio-sidecar.*; do
+    case ${file##*.} in
+      list) ;;
+      *) cp -p "$file" "$tree/DEBIAN/${file##*.}" ;;
+    esac
+  done
+  dpkg-query -L istio-sidecar | sed -n 's,^/\([^.]\),\1,p' |
+    tar -C / --no-recursion --files-from=- -cpf - | tar -C "$tree" -xpf -
+  dpkg-deb -Znone --build "$tree" "$1" >/dev/null
+  rm -rf "$tree"
+}
+
+# `install_deb FILE`: one of ours, without asking any repository.
+install_deb() {
+  log=$(dpkg --install --force-downgrade "$1" 2>&1) || fail "the package istio-sidecar can't be given back: $log"
+}
+
+# The package that was there before the first join, or none.
+restore_package() {
+  if [ -s "$RECORD/package" ]; then
+    [ ! -e "$HOME_DIR/package" ] || install_deb "$RECORD/istio-sidecar.deb"
+  elif dpkg-query -W istio-sidecar >/dev/null 2>&1; then
+    log=$(dpkg --purge istio-sidecar 2>&1) || fail "the package istio-sidecar can't be removed: $log"
+  fi
+}
 
 # Gives back every recorded file as it was, and removes those that were not there. What somebody else put into
 # /etc/hosts or the certificates' folder meanwhile stays.
@@ -55,11 +85,11 @@ restore_files() {
   if cmp -s "$RECORD/hosts" /etc/hosts; then touch -r "$RECORD/hosts" /etc/hosts; fi
   # shellcheck disable=SC2086 # paths without blanks
   rm -rf $RECORDED_TREES
-  tar -tPf "$RECORD/files.tar" >"$here/recorded"
+  recorded=$(tar -tPf "$RECORD/files.tar")
   for dir in /run/secrets /var/log/istio; do
-    grep -qx "$dir/" "$here/recorded" || rm -rf "$dir"
+    printf '%s\n' "$recorded" | grep -qx "$dir/" || rm -rf "$dir"
   done
-  grep -qx "$CERTS/" "$here/recorded" || rmdir "$CERTS" 2>/dev/null || [ ! -d "$CERTS" ] ||
+  printf '%s\n' "$recorded" | grep -qx "$CERTS/" || rmdir "$CERTS" 2>/dev/null || [ ! -d "$CERTS" ] ||
     say leave "$CERTS stays: there are files in it that join did not bring"
   tar -C / --absolute-names --numeric-owner -xpf "$RECORD/files.tar"
 }
@@ -73,6 +103,17 @@ restore_accounts() {
     cmp -s "$RECORD/$name" "/etc/$name" || continue
     for file in "$name" "$name-"; do
       if [ -e "$RECORD/$file" ]; then cp -p "$RECORD/$file" "/etc/$file"; else rm -f "/etc/$file"; fi
+    done
+  done
+}
+
+# iptables-nft leaves the tables that it made, now empty: they go too, if nobody has put anything into them since.
+restore_tables() {
+  for tool in iptables-nft ip6tables-nft; do
+    case $tool in ip6*) family=ip6 ;; *) family=ip ;; esac
+    for table in $(iptables_tables $tool); do
+      if grep -qx "$table" "$RECORD/$tool" || $tool-save -t "$table" 2>/dev/null | grep -Eq '^-A|^:[^ ]+ (-|DROP)'; then continue; fi
+      if command -v nft >/dev/null; then nft delete table $family "$table"; else $tool -t "$table" -X; fi
     done
   done
 }

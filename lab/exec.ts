@@ -27,6 +27,7 @@ export function labEnvironment(lab: Lab): Record<string, string> {
     LAB_NAME: lab.name,
     ISTIO_VM_LAB: lab.state,
     KUBECONFIG: join(lab.state, "kubeconfig"),
+    KUBECACHEDIR: join(lab.state, "kubectl-cache"),
     PULUMI_HOME: join(lab.state, "pulumi", "home"),
     PULUMI_BACKEND_URL: `file://${join(lab.state, "pulumi", "backend")}`,
     PULUMI_CONFIG_PASSPHRASE: "lab",

@@ -42,6 +42,8 @@ export async function buildArtifacts(): Promise<void> {
 
 /** Brings the lab up: builds what is missing, starts what does not run, and waits until all of it answers. */
 export async function up(lab: Lab, vms: number): Promise<void> {
+  // Before they are built: another lab's build must not prune them meanwhile.
+  for (const recipe of recipes) use(lab.state, `latest-${recipe.name}`, recipe);
   await buildArtifacts();
   await withLab(lab, async () => {
     const names = Array.from({ length: vms }, (_, index) => `vm${index + 1}`);

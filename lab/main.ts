@@ -25,6 +25,8 @@ async function main(): Promise<number> {
     options: { vms: { type: "string" }, cache: { type: "boolean" }, help: { type: "boolean" } },
   });
   const lab = labByName();
+  // Machines' disks get their modes from this process. Commands inside the lab keep the user's.
+  if (!["exec", "shell"].includes(positionals[0] ?? "")) process.umask(0o022);
   const [command, ...rest] = positionals;
   switch (command) {
     case "up":

@@ -3,6 +3,7 @@ import { copyFileSync, cpSync, existsSync, renameSync, rmSync, statSync } from "
 import { join } from "node:path";
 import { artifactPath, use } from "./artifacts";
 import { endMachine, leaderOf } from "./cgroups";
+import { labEnvironment } from "./exec";
 import { launch, logOf } from "./launch";
 import { hasLink } from "./network";
 import { bridge, folder, labFolder, type Lab } from "./paths";
@@ -17,23 +18,10 @@ const link = "node";
 /** Starts the node, unless it runs, and waits until the cluster takes work. */
 export async function startNode(lab: Lab): Promise<void> {
   if (!leaderOf(lab, machine)) await boot(lab);
-  const leader = leaderOf(lab, machine);
   if (!(await hasLink(lab, link))) {
-    await run([
-      "ip",
-      "-n",
-      lab.netns,
-      "link",
-      "add",
-      link,
-      "type",
-      "veth",
-      "peer",
-      "name",
-      "eth0",
-      "netns",
-      String(leader),
-    ]);
+    // Always the same hardware address: the VMs remember it while the node restarts.
+    const peer = `name eth0 address 02:00:ac:1e:00:0a netns ${leaderOf(lab, machine)}`;
+    await run(["ip", "-n", lab.netns, "link", "add", link, "type", "veth", "peer", ...peer.split(" ")]);
   }
   await run(["ip", "-n", lab.netns, "link", "set", link, "master", bridge.name, "up"]);
   await waitUntilReady(lab);
@@ -131,7 +119,6 @@ interface ApiObject {
 
 /** Runs kubectl in the lab's network, as the cluster's admin. Returns its stdout. */
 export function kubectl(lab: Lab, ...args: string[]): Promise<string> {
-  const binary = join(lab.state, "uses", "kubernetes", "bin", "kubectl");
-  const kubeconfig = join(lab.state, "kubeconfig");
-  return run(["nsenter", `--net=${lab.netnsFile}`, binary, `--kubeconfig=${kubeconfig}`, ...args], { timeout: 10 });
+  const env = labEnvironment(lab);
+  return run(["nsenter", `--net=${lab.netnsFile}`, "kubectl", ...args], { env, timeout: 10 });
 }

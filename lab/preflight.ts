@@ -5,9 +5,14 @@ import { hierarchies } from "./cgroups";
 import { cacheFolder, folder } from "./paths";
 import { run, succeeds, type Log } from "./run";
 
-/** Commands that the lab runs on this machine, and the Debian packages that have them. */
-const commands: Record<string, string> = {
+/** What the roots' packages are verified with. */
+export const debianKeyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
+/** Commands and files that the lab uses on this machine, and the Debian packages that have them. */
+const used: Record<string, string> = {
   debootstrap: "debootstrap",
+  gpgv: "gpgv",
+  [debianKeyring]: "debian-archive-keyring",
   "systemd-nspawn": "systemd-container",
   ip: "iproute2",
   nsenter: "util-linux",
@@ -17,6 +22,7 @@ const commands: Record<string, string> = {
   tar: "tar",
   curl: "curl",
   openssl: "openssl",
+  "/usr/bin/python3": "python3",
 };
 
 /** Checks that cost nothing. @throws with everything that is missing and what to do about it */
@@ -72,11 +78,11 @@ export function warnOfLimits(vms: number): void {
   }
 }
 
-/** Installs the Debian packages whose commands are missing. */
+/** Installs the Debian packages of what is missing. */
 export async function installPackages(log: Log): Promise<void> {
-  const look = 'for command; do command -v "$command" >/dev/null || echo "$command"; done';
-  const absent = (await run(["sh", "-c", look, "sh", ...Object.keys(commands)])).split("\n").filter(Boolean);
-  const missing = absent.map((command) => commands[command]!);
+  const look = 'for name; do command -v "$name" >/dev/null || [ -e "$name" ] || echo "$name"; done';
+  const absent = (await run(["sh", "-c", look, "sh", ...Object.keys(used)])).split("\n").filter(Boolean);
+  const missing = absent.map((name) => used[name]!);
   if (missing.length === 0) return;
   if (!(await succeeds(["sh", "-c", "command -v apt-get"]))) {
     throw new Error(

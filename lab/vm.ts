@@ -74,7 +74,12 @@ export const stopVm = (lab: Lab, name: string) => endMachine(lab, name);
 /** Gives a VM a fresh disk, with the same host key and address, and boots it. */
 export async function resetVm(lab: Lab, name: string): Promise<void> {
   await stopVm(lab, name);
-  rmSync(join(vmByName(lab, name).folder, "upper"), { recursive: true, force: true });
+  const disk = join(vmByName(lab, name).folder, "upper");
+  // Renamed first: half a disk must never be booted.
+  const discarded = `${disk}.discarded`;
+  rmSync(discarded, { recursive: true, force: true });
+  if (existsSync(disk)) renameSync(disk, discarded);
+  rmSync(discarded, { recursive: true, force: true });
   await prepareVms(lab, [name]);
   await startVm(lab, name);
 }

@@ -32,12 +32,12 @@ export function describeIssue(issue: z.core.$ZodIssue, input: unknown, topLevel:
     );
   }
   if (issue.code === "invalid_union" && typeof value === "object" && value !== null) {
-    // The alternative that fits best says more than "none fits": a typo in one of its fields, for example. One of
-    // another type does not fit at all, and one that knows every field fits better than one that does not.
-    const strangers = (findings: z.core.$ZodIssue[]) => findings.filter(({ path }) => path.length === 0).length;
+    // The alternative that fits best says more than "none fits": a typo in one of its fields, for example. The deeper
+    // its findings lie, the better it fits; one of another type than the value does not fit at all.
+    const depth = (findings: z.core.$ZodIssue[]) => Math.min(...findings.map(({ path }) => path.length));
     const [best] = issue.errors
       .filter((findings) => findings.every(({ path, code }) => path.length > 0 || code === "unrecognized_keys"))
-      .sort((a, b) => strangers(a) - strangers(b) || a.length - b.length);
+      .sort((a, b) => depth(b) - depth(a) || a.length - b.length);
     if (best !== undefined) {
       return best.flatMap((inner) =>
         describeIssue({ ...inner, path: [...issue.path, ...inner.path] }, input, topLevel),

@@ -63,8 +63,24 @@ export function renderState(state: HostState): string {
  * The command that a host's SSH server runs: the bundle on stdin, run by root, told what to do. The SSH connection's
  * own addresses go along, for sudo would drop them and the port in use must never be intercepted.
  */
-export function remoteCommand(action: "join" | "leave", state: string): string {
-  return `exec sudo -n sh -s -- ${action} ${quote(`\n${state}\n`)} "$SSH_CONNECTION"`;
+export function remoteCommand(action: "access" | "join" | "leave", state: string): string {
+  return `sudo -n sh -s -- ${action} ${quote(`\n${state}\n`)} "$SSH_CONNECTION"`;
+}
+
+/** The first command on a host: can one log in and become root there? If not, it says what is missing. */
+export function accessCommand(name: string, user: string): string {
+  const hint = `${name}: ${user} can't become root: let ${user} run sudo without a password (README, "What it needs on a host")`;
+  return `${remoteCommand("access", `host ${name}`)} || sh -c ${quote(`echo ${quote(hint)} >&2; exit 1`)}`;
+}
+
+/** The digest by which a fresh SSH session says which state it confirms (host/commit.sh). */
+export function stateDigest(state: string): string {
+  return sha256(`${state}\n`);
+}
+
+/** The command of that fresh session. It succeeds only once the host runs with that state. */
+export function confirmCommand(digest: string): string {
+  return `sudo -n /var/lib/istio-vm/bin/istio-vm confirm ${digest}`;
 }
 
 /**
@@ -77,7 +93,8 @@ export function renderBundle(files: Record<string, string>): string {
     "umask 077",
     "dir=$(mktemp -d /run/istio-vm.XXXXXX)",
     `trap 'rm -rf "$dir"' EXIT`,
-    "trap 'exit 129' HUP INT TERM",
+    "trap '' HUP",
+    "trap 'exit 130' INT TERM",
   ];
   for (const [name, content] of Object.entries(files)) {
     if (!/^[\w.-]+$/.test(name)) throw new Error(`"${name}" can't be the name of a file in a bundle`);

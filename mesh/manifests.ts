@@ -43,8 +43,17 @@ export function withoutLateFields(object: KubernetesObject): KubernetesObject {
   return copy;
 }
 
-/** Custom resource definitions, and the rest, which may need them. */
-export function splitDefinitions(objects: KubernetesObject[]): [KubernetesObject[], KubernetesObject[]] {
-  const isDefinition = ({ kind }: KubernetesObject) => kind === "CustomResourceDefinition";
-  return [objects.filter(isDefinition), objects.filter((object) => !isDefinition(object))];
+/** Kinds that run something, or wait for what runs. */
+const WORKLOADS = ["Deployment", "DaemonSet", "Service", "HorizontalPodAutoscaler", "PodDisruptionBudget"];
+
+/**
+ * The objects in the order in which they must be applied, as three stages: custom resource definitions; accounts,
+ * roles and configuration; and what runs. An istiod that starts before its roles are bound may never see the injection
+ * webhook, and then no pod gets a sidecar. Services stand with the workloads, for whose pods the provider waits.
+ */
+export function inStages(objects: KubernetesObject[]): [KubernetesObject[], KubernetesObject[], KubernetesObject[]] {
+  const stage = ({ kind }: KubernetesObject) =>
+    kind === "CustomResourceDefinition" ? 0 : WORKLOADS.includes(kind) ? 2 : 1;
+  const only = (wanted: number) => objects.filter((object) => stage(object) === wanted);
+  return [only(0), only(1), only(2)];
 }

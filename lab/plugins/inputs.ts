@@ -51,6 +51,7 @@ function* problems(value: unknown, shape: Shape, path: string): Generator<Failur
 function* fieldProblems(value: Obj, { fields, required = [] }: Fields, prefix: string): Generator<Failure> {
   for (const [key, item] of Object.entries(value)) {
     const shape = fields[key];
+    if (item === undefined) continue;
     if (shape) yield* problems(item, shape, prefix + key);
     else yield { property: prefix + key, reason: "does not exist, or the lab's stand-in does not implement it" };
   }

@@ -69,7 +69,7 @@ export const pulumi: Recipe = {
     }
     linkSync(join(artifact(pulumiCli), "bin", "pulumi"), join(out, "bin", "pulumi"));
     const origin = [
-      `provider plugins: ${downloaded ? "Pulumi's own, downloaded" : "stand-ins of lab/plugins (no download: see the log)"}`,
+      `provider plugins: ${downloaded ? "Pulumi's own, downloaded" : "stand-ins of lab/plugins, as Pulumi's own can't be downloaded here"}`,
       `language host: ${installed ? `Pulumi's own, from ${installed.trim()}` : "stand-in of lab/plugins"}`,
     ];
     writeFileSync(join(out, "origin"), `${origin.join("\n")}\n`);

@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Recipe } from "../artifacts";
 import { labFolder } from "../paths";
+import { debianKeyring } from "../preflight";
 import { run, type Log } from "../run";
 
 const suite = "bookworm";
@@ -73,12 +74,24 @@ export const imageBase: Recipe = {
   },
 };
 
-/** Debian's signatures are checked by debootstrap, against the keyring package. */
+/** Debian's signatures are checked: without the keyring, debootstrap stops. */
 async function debootstrap(root: string, log: Log, packages: string[]): Promise<void> {
-  await run(["debootstrap", "--variant=minbase", `--include=${packages.join(",")}`, suite, root, await mirror()], {
-    log,
-    contained: true,
-  });
+  await run(
+    [
+      "debootstrap",
+      "--force-check-gpg",
+      `--keyring=${debianKeyring}`,
+      "--variant=minbase",
+      `--include=${packages.join(",")}`,
+      suite,
+      root,
+      await mirror(),
+    ],
+    {
+      log,
+      contained: true,
+    },
+  );
   const junk = ["var/cache/apt/archives", "var/lib/apt/lists", "usr/share/doc", "usr/share/man", "usr/share/locale"];
   for (const path of junk) rmSync(join(root, path), { recursive: true, force: true });
   // apt complains without these two.

@@ -118,13 +118,17 @@ export async function runProgram<T>(
   process.removeAllListeners("unhandledRejection");
   process.on("unhandledRejection", collect);
   try {
-    const result = program();
-    const { waitForRPCs } = pulumi.runtime as unknown as { waitForRPCs(): Promise<void> };
-    await waitForRPCs();
+    let result: T | undefined;
+    try {
+      result = program();
+    } catch (error) {
+      errors.push(error);
+    }
+    await (pulumi.runtime as unknown as { waitForRPCs(): Promise<void> }).waitForRPCs();
     // Rejections are reported once the queue of promises is empty.
     await new Promise(setImmediate);
     if (errors.length > 0) throw errors[0];
-    return { result, resources, find };
+    return { result: result as T, resources, find };
   } finally {
     process.off("unhandledRejection", collect);
     mochas.forEach((listener) => process.on("unhandledRejection", listener));
@@ -133,20 +137,24 @@ export async function runProgram<T>(
 
 /** An Output's value (UNKNOWN in a preview that does not know it), a secret one as a Secret. */
 export async function valueOf(output: pulumi.Output<unknown>): Promise<unknown> {
-  const { promise, isKnown } = output as unknown as { promise(): Promise<unknown>; isKnown: Promise<boolean> };
-  const value = (await isKnown) ? await promise.call(output) : UNKNOWN;
+  const internals = output as unknown as { promise(): Promise<unknown>; isKnown: Promise<boolean> };
+  const value = (await internals.isKnown) ? await internals.promise() : UNKNOWN;
   return (await pulumi.isSecret(output)) ? new Secret(value) : value;
 }
 
-/** Runs `body` with only these commands, shell scripts, put before all others on the PATH. */
-export async function withCommands<T>(scripts: Record<string, string>, body: () => T | Promise<T>): Promise<T> {
+/** Runs `body` with these commands, shell scripts, put before all others on the PATH, or before `rest`. */
+export async function withCommands<T>(
+  scripts: Record<string, string>,
+  body: () => T | Promise<T>,
+  rest = process.env.PATH,
+): Promise<T> {
   const path = process.env.PATH;
   return withDirectory(async (directory) => {
     for (const [name, script] of Object.entries(scripts)) {
       writeFileSync(join(directory, name), `#!/bin/sh\n${script}\n`);
       chmodSync(join(directory, name), 0o755);
     }
-    process.env.PATH = `${directory}${delimiter}${path}`;
+    process.env.PATH = `${directory}${delimiter}${rest}`;
     try {
       return await body();
     } finally {
@@ -223,3 +231,16 @@ export const tlsOutputs: Outputs = async ({ type, name, inputs }) => {
       return {};
   }
 };
+
+/** A stand-in for istioctl of that version that answers `manifest generate` with that text. */
+export const istioctl = (version: string, manifest: string) => `
+case "$*" in
+  "version --remote=false --output=json") echo '{"clientVersion": {"version": "${version}"}}' ;;
+  "manifest generate --filename=-")
+    cat >/dev/null
+    cat <<'END_OF_MANIFEST'
+${manifest}
+END_OF_MANIFEST
+    ;;
+  *) echo "unexpected: $*" >&2; exit 1 ;;
+esac`;

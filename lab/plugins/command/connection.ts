@@ -69,6 +69,7 @@ function connect({ password, ...config }: ConnectConfig): Promise<Client> {
       answer(prompts.map(() => password ?? "")),
     );
     client.connect({ password, ...config });
+    client.setNoDelay(); // As Go does; without it, each step of the protocol may wait for a delayed acknowledgement.
   });
 }
 

@@ -61,7 +61,10 @@ export async function untilReady(api: Api, written: KubeObject, options: WaitOpt
       const message = error instanceof Error ? error.message : String(error);
       now = { ready: false, status: message, reasons: [message] };
     }
-    if (now.ready) return live;
+    if (now.ready) {
+      if (shown) options.status(""); // Clears the status line.
+      return live;
+    }
     if (now.status !== shown) options.status((shown = now.status));
     if (options.signal.aborted) {
       throw new NotReady(`Resource operation was cancelled for "${name}"`, live, now.reasons);

@@ -12,7 +12,9 @@ export async function diff(cluster: Cluster, request: DiffRequest): Promise<Diff
   const before = normalized(oldInputs);
   const after = normalized(toManifest(request.news));
   const prunedLive = pruned(live, before);
-  const recorded = (isBuiltIn(after.apiVersion) ? withUnrecorded(prunedLive, before) : prunedLive) as KubeObject;
+  const recorded = (
+    isBuiltIn(after.apiVersion) ? withUnrecorded(prunedLive, before, () => true) : prunedLive
+  ) as KubeObject;
   if (after.metadata.name) recorded.metadata = { ...recorded.metadata, name: live.metadata.name };
   const namespaced = await isNamespaced(cluster, after);
   for (const { metadata } of [recorded, after]) {

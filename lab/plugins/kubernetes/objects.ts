@@ -151,18 +151,24 @@ export function pruned(live: unknown, inputs: unknown): unknown {
   return live;
 }
 
+/** True for values that the API server leaves out of the optional fields of built-in kinds. */
+export function isEmpty(value: unknown): boolean {
+  if (Array.isArray(value)) return value.length === 0;
+  return isObj(value) ? Object.keys(value).length === 0 : !value;
+}
+
 /**
- * `live` with those inputs filled in that the server did not record: it drops empty and unknown fields of built-in
- * kinds, and an input that it drops every time is no change.
+ * `live` with those inputs filled in that the server did not record, as far as `counts` allows. The server drops empty
+ * and unknown fields of built-in kinds, and an input that it drops every time is no change.
  */
-export function withUnrecorded(live: unknown, inputs: unknown): unknown {
-  if (live === undefined) return inputs;
+export function withUnrecorded(live: unknown, inputs: unknown, counts: (input: unknown) => boolean): unknown {
+  if (live === undefined) return counts(inputs) ? inputs : undefined;
   if (isObj(live) && isObj(inputs)) {
     const keys = new Set([...Object.keys(live), ...Object.keys(inputs)]);
-    return Object.fromEntries([...keys].map((key) => [key, withUnrecorded(live[key], inputs[key])]));
+    return Object.fromEntries([...keys].map((key) => [key, withUnrecorded(live[key], inputs[key], counts)]));
   }
   if (Array.isArray(live) && Array.isArray(inputs)) {
-    return live.map((element: unknown, index) => withUnrecorded(element, inputs[index]));
+    return live.map((element: unknown, index) => withUnrecorded(element, inputs[index], counts));
   }
   return live;
 }

@@ -6,6 +6,7 @@ import { diffPaths } from "../diff";
 import { CheckError, NotImplemented } from "../errors";
 import type { DiffResult, Provider } from "../provider";
 import { Obj, plain, UNKNOWN } from "../values";
+import { versions } from "../versions";
 import { Api } from "./api";
 import { REAL_TIMING, Timing } from "./await";
 import type { Cluster } from "./cluster";
@@ -33,7 +34,7 @@ export function kubernetesProvider(timing: Timing = REAL_TIMING): Provider {
   let cluster: Cluster | undefined;
   return {
     name: "kubernetes",
-    version: "4.34.2",
+    version: versions.kubernetes,
     checkConfig,
     diffConfig,
     async configure(args) {

@@ -6,8 +6,9 @@ import type { Cluster } from "./cluster";
 import { isBuiltIn, parseType } from "./kinds";
 import { fieldManagerOf } from "./managers";
 import {
-  annotationOf,
   fromState,
+  isEmpty,
+  withUnrecorded,
   KubeObject,
   normalized,
   parseId,
@@ -45,7 +46,7 @@ export async function read(cluster: Cluster, request: ReadRequest): Promise<Read
     if (isNotFound(error) || error instanceof NoMatch) return undefined;
     throw error;
   }
-  const liveInputs = isFirst ? importedInputs(live) : (pruned(live, inputs) as KubeObject);
+  const liveInputs = isFirst ? importedInputs(live) : stillThere(live, inputs);
   const fieldManager = fieldManagerOf(inputs, recorded.fieldManager);
   const source = { ...request.state, ...request.inputs };
   const result = {
@@ -53,13 +54,18 @@ export async function read(cluster: Cluster, request: ReadRequest): Promise<Read
     inputs: toValues(liveInputs, source),
     state: toState({ inputs: liveInputs, live, fieldManager }, source),
   };
-  const skip = isFirst || annotationOf(inputs, "pulumi.com/skipAwait") === "true";
-  const now = skip ? undefined : await readinessOf(cluster.api, live, 0)?.(live);
+  const now = isFirst ? undefined : await readinessOf(cluster.api, live, 0)?.(live);
   if (now && !now.ready) {
     const reason = `Resource '${name}' was created but failed to initialize`;
     throw new InitializationFailed(result.id, result.state, [reason, ...now.reasons], result.inputs);
   }
   return result;
+}
+
+/** The inputs as the cluster has them now. Empty ones count as there, for the API server never shows them. */
+function stillThere(live: KubeObject, inputs: KubeObject): KubeObject {
+  const recorded = pruned(live, inputs);
+  return (isBuiltIn(inputs.apiVersion) ? withUnrecorded(recorded, inputs, isEmpty) : recorded) as KubeObject;
 }
 
 /** The inputs with which a program would make this object: all it has, without what the server fills in. */

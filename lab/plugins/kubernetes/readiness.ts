@@ -2,7 +2,7 @@
 import { isObj, Obj } from "../values";
 import { Api, isNotFound } from "./api";
 import { isKind } from "./kinds";
-import { field, KubeObject } from "./objects";
+import { annotationOf, field, KubeObject } from "./objects";
 
 export interface Readiness {
   ready: boolean;
@@ -19,10 +19,11 @@ const READY: Readiness = { ready: true, status: "", reasons: [] };
 const notReady = (status: string, ...reasons: string[]): Readiness => ({ ready: false, status, reasons });
 
 /**
- * The condition for one object; undefined if its kind has none. `settle`: the milliseconds for which a Service's
+ * The condition for one object; undefined if its kind has none or pulumi.com/skipAwait is set. `settle`: the milliseconds for which a Service's
  * endpoints must not change; 0 to judge the present moment only.
  */
 export function readinessOf(api: Api, object: KubeObject, settle: number): Look | undefined {
+  if (annotationOf(object, "pulumi.com/skipAwait") === "true") return undefined;
   if (isKind(object, "apps/v1", "Deployment")) return (live) => deployment(api, live);
   if (isKind(object, "v1", "Pod")) return pod;
   if (isKind(object, "v1", "Service")) return service(api, settle);

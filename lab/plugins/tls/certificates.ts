@@ -1,5 +1,5 @@
 /** Certificates and certificate requests, with the extensions that the real provider (Go's crypto/x509) writes. */
-import "./reflect"; // Before @peculiar/x509.
+import "reflect-metadata"; // @peculiar/x509 asks for it, and it must come first.
 import { KeyObject, randomBytes, webcrypto } from "node:crypto";
 import { isIP } from "node:net";
 import * as x509 from "@peculiar/x509";

@@ -13,7 +13,8 @@ import { Empty } from "google-protobuf/google/protobuf/empty_pb";
 import { bundlePlugins } from "../../../lab/plugins/bundle";
 import { versions } from "../../../lab/plugins/versions";
 
-describe("plugins: bundle", () => {
+describe("plugins: bundle", function () {
+  this.timeout(60_000);
   let directory: string;
   before(async () => {
     directory = mkdtempSync(join(tmpdir(), "plugins-test-"));

@@ -15,9 +15,15 @@ const deployment = (image = "a", annotations?: Obj): Obj => ({
 describe("the stand-in for the kubernetes provider: waiting", () => {
   const context = useFake();
 
+  const PATH = "/apis/apps/v1/namespaces/default/deployments/app";
+  const wait = () => undefined;
+
+  /** What happens in the cluster before each of the next looks at the Deployment. */
+  const steps = (...next: (() => void)[]) => context.fake.steps.set(PATH, next);
+
   /** Plays the deployment controller: one revision for each generation. */
   function control(available: boolean, podStatus?: Obj): void {
-    const [live] = [context.fake.get("apps/v1", "Deployment", "app", "default")];
+    const live = context.fake.objects.get(PATH);
     assert.ok(live);
     const revision = String(live.metadata.generation);
     const status = available ? "True" : "False";
@@ -56,25 +62,29 @@ describe("the stand-in for the kubernetes provider: waiting", () => {
   describe("for a Deployment", () => {
     it("ends when the pods of the current revision are ready", async () => {
       const resource = await context.driver(DEPLOYMENT);
-      setTimeout(() => control(false, pulling), 20);
-      setTimeout(() => control(true), 60);
+      steps(
+        wait,
+        () => control(false, pulling),
+        () => control(true),
+      );
       await resource.create(deployment());
       assert.match(
         resource.logs.join("\n"),
-        /info#status: .*\(0\/1 Pods available\).*\[ImagePullBackOff\] no such image a/,
+        /info#status: .*\(0\/1 Pods available\)[^]*\[ImagePullBackOff\] no such image a/,
       );
-      setTimeout(() => control(true), 30);
+      steps(wait, wait, () => control(true));
       const { status } = await resource.update(deployment("b"));
       assert.equal((status as Obj)["observedGeneration"], 2);
     });
 
     it("that does not become ready stays in the state, with the pods' messages, and is tried again", async () => {
-      const resource = await context.driver(DEPLOYMENT, {}, { timeout: 0.1 });
-      setTimeout(() => control(false, pulling), 20);
+      const operation = { timeout: 0.3 };
+      const resource = await context.driver(DEPLOYMENT, {}, operation);
+      steps(() => control(false, pulling));
       await assert.rejects(resource.create(deployment()), (error: unknown) => {
         assert.ok(error instanceof InitializationFailed);
         assert.equal(error.id, "default/app");
-        assert.match(error.reasons[0] ?? "", /'app' timed out after 0.1 s waiting to be Ready/);
+        assert.match(error.reasons[0] ?? "", /'app' timed out after 0.3 s waiting to be Ready/);
         assert.match(error.reasons.join("\n"), /Minimum number of live Pods was not attained/);
         assert.match(
           error.reasons.join("\n"),
@@ -83,13 +93,14 @@ describe("the stand-in for the kubernetes provider: waiting", () => {
         return true;
       });
       assert.equal((await resource.diff(deployment())).changes.size, 0);
-      setTimeout(() => control(true), 20);
+      operation.timeout = 0;
+      steps(wait, wait, () => control(true));
       await resource.update(deployment());
     });
 
     it("looks no further at a refresh than the present moment", async () => {
       const resource = await context.driver(DEPLOYMENT);
-      setTimeout(() => control(true), 20);
+      steps(() => control(true));
       await resource.create(deployment());
       control(false, pulling);
       await assert.rejects(resource.refresh(), (error: unknown) => {
@@ -105,7 +116,7 @@ describe("the stand-in for the kubernetes provider: waiting", () => {
       await skipping.create(deployment("a", { "pulumi.com/skipAwait": "true" }));
       await skipping.delete();
       const cancelled = await context.driver(DEPLOYMENT);
-      setTimeout(() => cancelled.cancel.abort(), 20);
+      steps(wait, () => cancelled.cancel.abort());
       await assert.rejects(cancelled.create(deployment()), /cancelled for "app"/);
     });
 
@@ -117,23 +128,12 @@ describe("the stand-in for the kubernetes provider: waiting", () => {
 
     it("outlives an API server that fails for a moment", async () => {
       const resource = await context.driver(DEPLOYMENT);
-      const { discover } = failingOnce();
-      setTimeout(() => control(true), 30);
+      const fail = () => {
+        throw new Error("etcd is away");
+      };
+      steps(fail, () => control(true));
       await resource.create(deployment());
-      assert.ok(discover() > 0);
-
-      function failingOnce() {
-        let failures = 0;
-        const get = context.fake.objects.get.bind(context.fake.objects);
-        context.fake.objects.get = (path) => {
-          if (path.endsWith("/deployments/app") && failures === 0 && get(path)) {
-            failures++;
-            throw new Error("etcd is away");
-          }
-          return get(path);
-        };
-        return { discover: () => failures };
-      }
+      assert.match(resource.logs.join(), /etcd is away/);
     });
   });
 
@@ -147,11 +147,18 @@ describe("the stand-in for the kubernetes provider: waiting", () => {
 
     it("ends once its endpoints have been settled and ready for a while", async () => {
       const resource = await context.driver(SERVICE);
-      const start = Date.now();
-      setTimeout(() => context.fake.put(endpoints({ notReadyAddresses: [{ ip: "10.0.0.2" }] })), 20);
-      setTimeout(() => context.fake.put(endpoints({ addresses: [{ ip: "10.0.0.2" }] })), 80);
+      let since = 0;
+      const put = (subset: Obj) => () => {
+        context.fake.put(endpoints(subset));
+        since = Date.now();
+      };
+      context.fake.steps.set("/api/v1/namespaces/default/endpoints/web", [
+        wait,
+        put({ notReadyAddresses: [{ ip: "10.0.0.2" }] }),
+        put({ addresses: [{ ip: "10.0.0.2" }] }),
+      ]);
       await resource.create(service({ selector: { app: "a" } }));
-      assert.ok(Date.now() - start >= 80 + FAST.settle - 10, `${Date.now() - start} ms`);
+      assert.ok(since > 0 && Date.now() - since >= FAST.settle, `${Date.now() - since} ms`);
     });
 
     it("says when no pod was selected in time", async () => {
@@ -162,25 +169,27 @@ describe("the stand-in for the kubernetes provider: waiting", () => {
     it("does not wait where there is nothing to select", async () => {
       const specs = [{ clusterIP: "None", selector: { a: "b" } }, { type: "ExternalName", selector: { a: "b" } }, {}];
       for (const spec of specs) {
-        const resource = await context.driver(SERVICE, {}, { timeout: 0.05 });
+        const resource = await context.driver(SERVICE);
         await resource.create(service(spec));
         await resource.delete();
       }
     });
 
     it("of type LoadBalancer waits for an address", async () => {
-      const resource = await context.driver(SERVICE, {}, { timeout: 0.05 });
+      const operation = { timeout: 0.05 };
+      const resource = await context.driver(SERVICE, {}, operation);
       const spec = { type: "LoadBalancer" };
       await assert.rejects(resource.create(service(spec)), /not allocated an IP address/);
       await resource.delete();
       context.fake.complete = (object) =>
         Object.assign(object, { status: { loadBalancer: { ingress: [{ ip: "1.2.3.4" }] } } });
+      operation.timeout = 0;
       await resource.create(service(spec));
     });
   });
 
   it("for a Pod reports why it is not ready", async () => {
-    const resource = await context.driver("kubernetes:core/v1:Pod", {}, { timeout: 0.03 });
+    const resource = await context.driver("kubernetes:core/v1:Pod", {}, { timeout: 0.05 });
     const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "p" }, spec: { containers: [] } };
     const unscheduled = { conditions: [{ type: "PodScheduled", status: "False", message: "0/1 nodes are available" }] };
     context.fake.complete = (object) => Object.assign(object, { status: unscheduled });

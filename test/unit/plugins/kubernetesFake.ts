@@ -65,6 +65,8 @@ export class FakeApiServer {
   refuse: (request: Seen) => Status | undefined = () => undefined;
   /** Called with the object that a write is about to store, to fill in what a controller would. */
   complete: (object: KubeObject) => void = () => undefined;
+  /** By path: what to do before each of the next GETs is answered. */
+  readonly steps = new Map<string, (() => void)[]>();
   private readonly server: Server;
   private counter = 0;
 
@@ -175,6 +177,7 @@ export class FakeApiServer {
       if (this.objects.has(place)) throw refused(409, "AlreadyExists", `"${object.metadata.name}" already exists`);
       return this.store(place, object, [{ manager, operation: "Update", fieldsV1: fieldsOf(object) }], dryRun);
     }
+    if (method === "GET") this.steps.get(path)?.shift()?.();
     const live = this.objects.get(path);
     if (method === "GET") {
       if (live) return live;

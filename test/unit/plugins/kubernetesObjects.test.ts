@@ -281,12 +281,15 @@ describe("the stand-in for the kubernetes provider: objects", () => {
     });
 
     it("waits for finalizers, and names them when it gives up", async () => {
-      const resource = await context.driver(CONFIG_MAP, {}, { timeout: 0.05 });
+      const operation = { timeout: 0.05 };
+      const resource = await context.driver(CONFIG_MAP, {}, operation);
       await resource.create(configMap({}));
       const live = context.fake.get("v1", "ConfigMap", "settings", "default") as KubeObject;
       live.metadata.finalizers = ["example.com/hold"];
       await assert.rejects(resource.delete(), /timed out after 0.05 s.*default\/settings.*\(example\.com\/hold\)/);
-      setTimeout(() => context.fake.objects.delete("/api/v1/namespaces/default/configmaps/settings"), 20);
+      operation.timeout = 0;
+      const path = "/api/v1/namespaces/default/configmaps/settings";
+      context.fake.steps.set(path, [() => undefined, () => context.fake.objects.delete(path)]);
       await resource.delete();
     });
   });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import * as grpc from "@grpc/grpc-js";
 import { EngineService } from "@pulumi/pulumi/proto/engine_grpc_pb";
@@ -188,7 +189,8 @@ describe("plugins: provider protocol", () => {
 
   it("delivers messages in order, before the operation ends", async () => {
     const received: string[] = [];
-    const log = unary((request: LogRequest) => {
+    const log = unary(async (request: LogRequest) => {
+      if (request.getMessage() === "one") await delay(20); // The others would overtake it if they could.
       received.push(`${request.getUrn()} ${request.getMessage()} ${request.getEphemeral()}`);
       return new Empty();
     });

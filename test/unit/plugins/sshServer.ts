@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { closeSync, mkdirSync, openSync, statSync, writeSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { connect } from "node:net";
-import { AuthContext, Connection, Server, ServerChannel, Session, SFTPWrapper, utils } from "ssh2";
+import { AuthContext, Client, Connection, Server, ServerChannel, Session, SFTPWrapper, utils } from "ssh2";
 
 const { STATUS_CODE } = utils.sftp;
 
@@ -27,7 +27,7 @@ export interface TestServer {
   close(): Promise<void>;
 }
 
-/** Runs commands with /bin/sh on this machine, in the environment that the client sends. */
+/** Runs commands with /bin/sh on this machine, in the environment that the client sends; `at once: exit N` by itself. */
 export async function startSshServer(options: ServerOptions = {}): Promise<TestServer> {
   const key = utils.generateKeyPairSync("ed25519");
   const commands: string[] = [];
@@ -36,6 +36,7 @@ export async function startSshServer(options: ServerOptions = {}): Promise<TestS
   const server = new Server({ hostKeys: [key.private] }, (client) => {
     connections.opened++;
     open.add(client);
+    (client as unknown as Client).setNoDelay(); // Missing from the types.
     client.on("close", () => open.delete(client));
     client.on("error", () => undefined); // Clients that refuse our host key hang up.
     client.on("authentication", (context) => (isAllowed(context, options) ? context.accept() : context.reject()));
@@ -82,7 +83,12 @@ function serveSession(session: Session, { acceptEnv = [] }: ServerOptions, comma
   });
   session.on("exec", (accept, _reject, { command }) => {
     commands.push(command);
-    execute(accept(), command, env);
+    const [, status] = /^at once: exit (\d+)$/.exec(command) ?? [];
+    if (status === undefined) return execute(accept(), command, env);
+    // The answer to the request, the exit status and the end reach the client in one piece.
+    const channel = accept();
+    channel.exit(Number(status));
+    channel.end();
   });
   session.on("sftp", (accept) => serveFiles(accept()));
 }

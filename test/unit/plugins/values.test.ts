@@ -56,6 +56,7 @@ describe("plugins: diff", () => {
       [["a.b", "UPDATE"]],
     );
     assert.deepEqual([...diffPaths({ a: [1] }, { a: UNKNOWN })], [["a", "UPDATE"]]);
+    assert.deepEqual([...diffPaths({ a: 1 }, { a: "1" })], [["a", "UPDATE"]]);
   });
 
   it("finds the paths that ignoreChanges means", () => {

@@ -1,0 +1,48 @@
+# What a person does with this project. `make` lists the targets.
+
+lab = npx tsx lab/main.ts
+
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-down shell lab-up lab-down clean-lab test test-unit test-host test-e2e lint
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: lab-up ## join a VM to a real mesh on this machine, and call it from a pod (root; the first time builds for half an hour)
+	$(lab) exec -- npx tsx lab/demo.ts
+
+demo-down: node_modules ## take the demonstration back, and stop the lab
+	$(lab) exec -- npx tsx lab/demo.ts down
+	$(lab) down
+
+shell: lab-up ## a shell inside the lab: kubectl, istioctl, pulumi, ssh vm1
+	@$(lab) shell
+
+lab-up: node_modules ## build what is missing of the lab, and start it
+	$(lab) up
+
+lab-down: node_modules ## stop the lab; its state stays
+	$(lab) down
+
+clean-lab: node_modules ## stop the lab, and forget its state
+	$(lab) clean
+
+test: node_modules ## all tests
+	bash test/run.sh
+
+test-unit: node_modules ## unit tests: seconds, neither root nor Go
+	npm run --silent test:unit
+
+test-host: node_modules ## tests of the host scripts, on real machines of the lab
+	bash test/run.sh host
+
+test-e2e: node_modules ## tests of the whole, on the lab
+	bash test/run.sh e2e
+
+lint: node_modules ## style, types, format
+	npm run --silent lint
+
+# `npm ci` writes this file last.
+node_modules: node_modules/.package-lock.json
+node_modules/.package-lock.json: package-lock.json
+	npm ci

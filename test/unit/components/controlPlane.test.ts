@@ -1,0 +1,215 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse } from "yaml";
+import { ControlPlaneExposure, type ControlPlaneExposureArgs } from "../../../components/controlPlaneExposure";
+import { IstioControlPlane, type IstioControlPlaneArgs } from "../../../components/istioControlPlane";
+import { MeshExpansion } from "../../../components/meshExpansion";
+import { istioctl, runProgram, UNKNOWN, valueOf, withCommands, withDirectory } from "../support";
+
+const OWNER = { "pulumi-istio-vm/owner": "me" };
+
+describe("IstioControlPlane", () => {
+  const args: IstioControlPlaneArgs = {
+    istioVersion: "1.31.0",
+    trustDomain: "cluster.local",
+    clusterName: "Kubernetes",
+    owner: "me",
+  };
+  const manifest = `
+apiVersion: v1
+kind: Service
+metadata: {name: istio-ingressgateway, namespace: istio-system, labels: {app: gateway}}
+spec: {type: LoadBalancer, ports: [{port: 80}]}
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: MutatingWebhookConfiguration
+metadata: {name: istio-sidecar-injector}
+webhooks: [{name: a, failurePolicy: Fail, clientConfig: {caBundle: "", service: {name: istiod}}}]
+---
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: gateways.networking.istio.io}
+spec: {group: networking.istio.io}`;
+  const make = (changes: Partial<IstioControlPlaneArgs> = {}) =>
+    runProgram(() => new IstioControlPlane("istio", { ...args, ...changes }));
+
+  it("makes each object a resource, definitions first", () =>
+    withCommands({ istioctl: istioctl("1.31.0", manifest) }, async () => {
+      const { resources, find, result } = await make();
+      const crd = "istio-CustomResourceDefinition/gateways.networking.istio.io";
+      const service = "istio-Service/istio-system/istio-ingressgateway";
+      const webhook = "istio-MutatingWebhookConfiguration/istio-sidecar-injector";
+      assert.deepEqual(
+        resources.map(({ type, name, parent }) => [type, name, parent]),
+        [
+          ["istio-vm:index:IstioControlPlane", "istio", undefined],
+          ["kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition", crd, "istio"],
+          ["kubernetes:core/v1:Service", service, "istio"],
+          ["kubernetes:admissionregistration.k8s.io/v1:MutatingWebhookConfiguration", webhook, "istio"],
+        ],
+      );
+      for (const name of [service, webhook]) assert.deepEqual(find(name).dependencies, [crd]);
+      assert.deepEqual(find(crd).dependencies, []);
+      assert.equal(result.objects.length, 3);
+
+      assert.deepEqual(find(service).inputs, {
+        apiVersion: "v1",
+        kind: "Service",
+        metadata: { name: "istio-ingressgateway", namespace: "istio-system", labels: { app: "gateway", ...OWNER } },
+        spec: { ports: [{ port: 80 }] },
+      });
+      assert.deepEqual(find(webhook).inputs, {
+        apiVersion: "admissionregistration.k8s.io/v1",
+        kind: "MutatingWebhookConfiguration",
+        metadata: { name: "istio-sidecar-injector", labels: OWNER },
+        webhooks: [{ name: "a", clientConfig: { service: { name: "istiod" } } }],
+      });
+    }));
+
+  it("gives istioctl the user's IstioOperator laid upon the defaults", () =>
+    withDirectory(async (directory) => {
+      const given = join(directory, "given.yaml");
+      const script = istioctl("1.31.0", manifest).replace("/dev/null", given);
+      await withCommands({ istioctl: script }, () => make({ istioOperator: { spec: { hub: "lab" } } }));
+      const { spec } = parse(readFileSync(given, "utf8")) as { spec: Record<string, unknown> };
+      assert.deepEqual([spec.hub, spec.profile, spec.meshConfig], ["lab", "default", { trustDomain: "cluster.local" }]);
+    }));
+
+  const failures: [string, Record<string, string>, RegExp][] = [
+    ["istioctl is missing", {}, /^Error: istioctl is not on the PATH: install the version that istioVersion names$/],
+    [
+      "istioctl is of another version",
+      { istioctl: istioctl("1.30.2", manifest) },
+      /^Error: istioctl is of version 1\.30\.2, but istioVersion is 1\.31\.0: put istioctl 1\.31\.0 on the PATH, or change istioVersion$/,
+    ],
+    ["istioctl does not tell its version", { istioctl: "echo {}" }, /istioctl is of version undefined, but/],
+    [
+      "istioctl can't tell its version",
+      { istioctl: "echo broken >&2; exit 1" },
+      /^Error: istioctl version --remote=false --output=json failed:\nbroken$/,
+    ],
+    [
+      "istioctl refuses the IstioOperator",
+      { istioctl: istioctl("1.31.0", manifest).replace("cat <<", "echo 'unknown field \"x\"' >&2; exit 1; cat <<") },
+      /^Error: istioctl manifest generate --filename=- failed:\nunknown field "x"$/,
+    ],
+    ["the manifest is none", { istioctl: istioctl("1.31.0", "hello") }, /has a document without apiVersion/],
+    [
+      "the manifest has a core kind that there is not",
+      { istioctl: istioctl("1.31.0", "{apiVersion: v1, kind: Gadget, metadata: {name: a}}") },
+      /^Error: @pulumi\/kubernetes has no kind v1\/Gadget$/,
+    ],
+  ];
+  for (const [what, commands, error] of failures) {
+    it(`fails when ${what}`, () => withCommands(commands, () => assert.rejects(make(), error), "/usr/bin:/bin"));
+  }
+
+  it("fails when the IstioOperator contradicts the configuration", () =>
+    withCommands({ istioctl: istioctl("1.31.0", manifest) }, () =>
+      assert.rejects(
+        make({ istioOperator: { spec: { meshConfig: { trustDomain: "x" } } } }),
+        /spec\.meshConfig\.trustDomain is "x", not "cluster\.local"/,
+      ),
+    ));
+});
+
+describe("MeshExpansion", () => {
+  it("passes istiod's ports through the gateway without ending TLS", async () => {
+    const { resources, find } = await runProgram(() => new MeshExpansion("expansion", { owner: "me" }));
+    const metadata = (name: string) => ({ name, namespace: "istio-system", labels: OWNER });
+    const host = "istiod.istio-system.svc.cluster.local";
+    const tls = (name: string, number: number) => ({
+      port: { name, number, protocol: "TLS" },
+      tls: { mode: "PASSTHROUGH" },
+      hosts: ["*"],
+    });
+    const route = (port: number, istiod: number) => ({
+      match: [{ port, sniHosts: ["*"] }],
+      route: [{ destination: { host, port: { number: istiod } } }],
+    });
+    const plain = (number: number) => ({ port: { number }, tls: { mode: "DISABLE" } });
+    const expected: [string, string, object][] = [
+      [
+        "Gateway",
+        "meshexpansion-gateway",
+        { selector: { istio: "ingressgateway" }, servers: [tls("tls-istiod", 15012), tls("tls-webhook", 15017)] },
+      ],
+      [
+        "VirtualService",
+        "meshexpansion-vs-istiod",
+        { hosts: ["*"], gateways: ["meshexpansion-gateway"], tls: [route(15012, 15012), route(15017, 443)] },
+      ],
+      [
+        "DestinationRule",
+        "meshexpansion-dr-istiod",
+        { host, trafficPolicy: { portLevelSettings: [plain(15012), plain(443)] } },
+      ],
+    ];
+    assert.equal(resources.length, 1 + expected.length);
+    for (const [kind, name, spec] of expected) {
+      const { type, parent, inputs } = find(`expansion-${name}`);
+      assert.deepEqual([type, parent], [`kubernetes:networking.istio.io/v1:${kind}`, "expansion"]);
+      assert.deepEqual(inputs, { apiVersion: "networking.istio.io/v1", kind, metadata: metadata(name), spec });
+    }
+  });
+});
+
+describe("ControlPlaneExposure", () => {
+  const nodePorts = {
+    spec: {
+      ports: [
+        { port: 443, nodePort: 30001 },
+        { port: 15012, nodePort: 31794 },
+      ],
+    },
+  };
+  const make = (args: ControlPlaneExposureArgs, outputs: object, preview = false) =>
+    runProgram(() => new ControlPlaneExposure("exposure", args), { outputs: () => outputs, preview });
+  const node = { type: "NodePort", nodeAddress: "192.168.17.150" } as const;
+  const balancer = { type: "LoadBalancer" } as const;
+  const ingress = (entry?: object) => ({ status: { loadBalancer: { ingress: entry && [entry] } } });
+
+  for (const [args, outputs, types, address, port] of [
+    [node, nodePorts, ["NodePort", "NodePort"], "192.168.17.150", 31794],
+    [balancer, ingress({ ip: "1.2.3.4" }), ["ClusterIP", "LoadBalancer"], "1.2.3.4", 15012],
+  ] as const) {
+    it(`by ${args.type} patches both Services by force, and says where istiod is`, async () => {
+      const { resources, find, result } = await make(args, outputs);
+      assert.equal(resources.length, 3);
+      for (const [n, name] of ["istiod", "istio-ingressgateway"].entries()) {
+        const { type, parent, inputs } = find(`exposure-${name}`);
+        assert.deepEqual([type, parent], ["kubernetes:core/v1:ServicePatch", "exposure"]);
+        assert.deepEqual(inputs, {
+          apiVersion: "v1",
+          kind: "Service",
+          metadata: { name, namespace: "istio-system", annotations: { "pulumi.com/patchForce": "true" } },
+          spec: { type: types[n] },
+        });
+      }
+      assert.deepEqual([await valueOf(result.address), await valueOf(result.port)], [address, port]);
+    });
+  }
+
+  it("needs the address of a node for NodePort", async () => {
+    await assert.rejects(
+      make({ type: "NodePort" }, nodePorts),
+      /^Error: exposure: a NodePort exposure needs nodeAddress, the address of a node as seen from the hosts$/,
+    );
+  });
+
+  for (const [what, args, outputs, error] of [
+    ["no node port", node, { spec: { ports: [{ port: 15012 }] } }, /the Service istiod has no node port for 15012/],
+    ["no port", node, { spec: {} }, /the Service istiod has no node port for 15012/],
+    ["no balancer yet", balancer, {}, /the load balancer of istio-ingressgateway has no address yet/],
+    ["no ingress yet", balancer, ingress(), /the load balancer of istio-ingressgateway has no address yet/],
+    ["a name only", balancer, ingress({ hostname: "lb.x" }), /has only the name lb\.x; hosts need an IP address/],
+  ] as const) {
+    it(`fails when there is ${what}, but not in a preview`, async () => {
+      await assert.rejects(make(args, outputs), error);
+      const { result } = await make(args, outputs, true);
+      const value = await valueOf(args.type === "NodePort" ? result.port : result.address);
+      assert.ok(value === undefined || value === UNKNOWN, String(value));
+    });
+  }
+});

@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import { assertRoot, assertWorkload, inspectCertificate } from "../../../mesh/certificates";
+import { spiffeId } from "../../../mesh/spiffe";
+import { certificate } from "../support";
+
+const ID = "spiffe://cluster.local/ns/vm/sa/default";
+
+it("spiffeId is Istio's", () => {
+  assert.equal(spiffeId({ trustDomain: "cluster.local", namespace: "vm", serviceAccount: "default" }), ID);
+});
+
+describe("inspectCertificate", () => {
+  it("reads the first certificate of a chain", async () => {
+    const leaf = await certificate({ subject: "CN=leaf", uris: [ID], names: ["vm1"] });
+    const root = await certificate({ subject: "CN=root, O=Istio", ca: true, pathLength: 1 });
+    const validity = { notBefore: new Date("2026-01-01T00:00:00Z"), notAfter: new Date("2027-01-01T00:00:00Z") };
+    assert.deepEqual(inspectCertificate(leaf + root), {
+      subject: "CN=leaf",
+      isCa: false,
+      pathLength: undefined,
+      uris: [ID],
+      ...validity,
+    });
+    assert.deepEqual(inspectCertificate(root + leaf), {
+      subject: "CN=root, O=Istio",
+      isCa: true,
+      pathLength: 1,
+      uris: [],
+      ...validity,
+    });
+  });
+});
+
+describe("assertRoot", () => {
+  it("takes a CA of path length 1", async () => {
+    const pem = await certificate({ ca: true, pathLength: 1 });
+    assert.equal(assertRoot(pem), pem);
+  });
+
+  for (const [what, options, found] of [
+    ["path length 0", { ca: true, pathLength: 0 }, "not 0"],
+    ["path length 2", { ca: true, pathLength: 2 }, "not 2"],
+    ["no path length", { ca: true }, "not unlimited"],
+    ["no CA", { ca: false }, "not"],
+    ["no constraints", {}, "not"],
+  ] as const) {
+    it(`refuses ${what}`, async () => {
+      const pem = await certificate({ subject: "CN=Root CA", ...options });
+      assert.throws(
+        () => assertRoot(pem),
+        new RegExp(`^Error: the root certificate "CN=Root CA" must be a CA of path length 1, ${found}`),
+      );
+    });
+  }
+});
+
+describe("assertWorkload", () => {
+  it("takes the one SPIFFE ID, and names of other kinds beside it", async () => {
+    for (const options of [{}, { ca: false }, { names: ["vm1.example.org"] }]) {
+      const pem = await certificate({ uris: [ID], ...options });
+      assert.equal(assertWorkload(pem, ID), pem);
+    }
+  });
+
+  for (const [what, options, found] of [
+    ["none", {}, "but has none"],
+    ["a DNS name only", { names: ["vm1"] }, "but has none"],
+    ["another's", { uris: [`${ID}2`] }, `but has ${ID}2`],
+    ["two", { uris: [ID, `${ID}2`] }, `but has ${ID}, ${ID}2`],
+    ["the same twice", { uris: [ID, ID] }, `but has ${ID}, ${ID}`],
+  ] as [string, object, string][]) {
+    it(`refuses ${what}`, async () => {
+      const pem = await certificate(options);
+      assert.throws(() => assertWorkload(pem, ID), {
+        message: `the certificate of ${ID} must have that one URI SAN, ${found}`,
+      });
+    });
+  }
+
+  it("refuses a CA", async () => {
+    const pem = await certificate({ ca: true, uris: [ID] });
+    assert.throws(() => assertWorkload(pem, ID), { message: `the certificate of ${ID} must not be a CA` });
+  });
+});

@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { objectName, parseManifests, splitDefinitions, withoutLateFields } from "../../../mesh/manifests";
+
+const object = (kind: string, name: string, fields: object = {}) => ({
+  apiVersion: "v1",
+  kind,
+  metadata: { name, namespace: "istio-system" },
+  ...fields,
+});
+const yaml = (kind: string, name: string) => `apiVersion: v1\nkind: ${kind}\nmetadata:\n  name: ${name}\n`;
+
+describe("parseManifests", () => {
+  it("reads every document in its order, and passes over empty ones", () => {
+    const text = `# a comment\n---\n${yaml("B", "x")}---\n---\n# nothing\n---\n${yaml("A", "y")}...\n`;
+    assert.deepEqual(
+      parseManifests(text).map(({ kind, metadata }) => [kind, metadata.name]),
+      [
+        ["B", "x"],
+        ["A", "y"],
+      ],
+    );
+    assert.deepEqual(parseManifests(""), []);
+  });
+
+  for (const [what, text, error] of [
+    ["broken YAML", "a: [\nb: c", /^Error: istioctl's manifest is not valid YAML: /],
+    ["a text", "istioctl: command failed", /without apiVersion, kind or metadata\.name/],
+    ["a scalar", "hello", /without apiVersion, kind or metadata\.name/],
+    ["no apiVersion", "kind: A\nmetadata: {name: a}", /without apiVersion/],
+    ["no kind", "apiVersion: v1\nmetadata: {name: a}", /without apiVersion/],
+    ["no name", "apiVersion: v1\nkind: A\nmetadata: {}", /without apiVersion/],
+    ["no metadata", "apiVersion: v1\nkind: A", /without apiVersion/],
+  ] as const) {
+    it(`refuses ${what}`, () => assert.throws(() => parseManifests(`${yaml("A", "x")}---\n${text}`), error));
+  }
+});
+
+it("objectName tells apart what kind, namespace or name tell apart", () => {
+  assert.equal(objectName(object("Service", "istiod")), "Service/istio-system/istiod");
+  assert.equal(objectName({ ...object("ClusterRole", "istiod"), metadata: { name: "istiod" } }), "ClusterRole/istiod");
+});
+
+it("splitDefinitions puts definitions apart and keeps the order", () => {
+  const objects = ["a", "b", "c", "d"].map((name, n) => object(n % 2 ? "CustomResourceDefinition" : "Service", name));
+  const [definitions, rest] = splitDefinitions(objects);
+  assert.deepEqual(
+    definitions.map(({ metadata }) => metadata.name),
+    ["b", "d"],
+  );
+  assert.deepEqual(
+    rest.map(({ metadata }) => metadata.name),
+    ["a", "c"],
+  );
+});
+
+describe("withoutLateFields", () => {
+  const cases: [string, object, object][] = [
+    [
+      "takes what istiod writes out of webhooks",
+      object("ValidatingWebhookConfiguration", "istio-validator", {
+        webhooks: [
+          { name: "a", failurePolicy: "Ignore", clientConfig: { caBundle: "", service: { name: "istiod" } } },
+          { name: "b", clientConfig: { url: "https://x" } },
+          { name: "c", failurePolicy: "Fail" },
+        ],
+      }),
+      object("ValidatingWebhookConfiguration", "istio-validator", {
+        webhooks: [
+          { name: "a", clientConfig: { service: { name: "istiod" } } },
+          { name: "b", clientConfig: { url: "https://x" } },
+          { name: "c" },
+        ],
+      }),
+    ],
+    ...["istiod", "istio-ingressgateway"].map((name): [string, object, object] => [
+      `takes the type out of the Service ${name}`,
+      object("Service", name, { spec: { type: "LoadBalancer", ports: [{ port: 1 }] } }),
+      object("Service", name, { spec: { ports: [{ port: 1 }] } }),
+    ]),
+    ...[
+      object("Service", "eastwest", { spec: { type: "LoadBalancer" } }),
+      object("Secret", "istiod", { type: "Opaque", spec: { type: "x" } }),
+      object("Service", "istiod", { spec: { ports: [] } }),
+    ].map((same): [string, object, object] => [`leaves ${same.kind} ${same.metadata.name} as it is`, same, same]),
+  ];
+  for (const [what, before, after] of cases) {
+    it(what, () => {
+      const given = structuredClone(before);
+      assert.deepEqual(withoutLateFields(given as never), after);
+      assert.deepEqual(given, before);
+    });
+  }
+});
