@@ -104,6 +104,11 @@ const host = map({
       { error: "a map of variable names to values" },
     )
     .default({}),
+  /**
+   * true: the machine no longer exists or can't be reached any more. Nothing is asked of it, its services lose it, and
+   * destroying the stack or removing the host leaves it alone. Default: false.
+   */
+  gone: z.boolean({ error: "true or false" }).default(false),
 });
 
 const service = map({
@@ -208,6 +213,8 @@ const keys = {
   ssh: ssh.default({}),
   /** The machines that join the mesh. */
   hosts: z.array(host, { error: "a list of hosts" }).default([]),
+  /** Run join on every host at each `pulumi up`, so that what was changed there by hand is put right. Default: false. */
+  healDrift: z.stringbool({ truthy: ["true"], falsy: ["false"], error: "true or false" }).default(false),
   /** The services that they offer. */
   services: z.array(service, { error: "a list of services" }).default([]),
   /** The istio-sidecar package (.deb) for the hosts. */

@@ -98,6 +98,8 @@ const hosts = new Map(
         certChain: identity.certChain,
         key: identity.key,
         sidecar: config.sidecar,
+        healDrift: config.healDrift,
+        gone: host.gone,
         owner,
       },
       { dependsOn: [exposure, identity, ...namespaces] },
@@ -107,7 +109,7 @@ const hosts = new Map(
 );
 
 const externalServices = config.services.map((service) => {
-  const serving = service.hosts.map((name) => hosts.get(name)!);
+  const serving = service.hosts.map((name) => hosts.get(name)!).filter((host) => !host.config.gone);
   const external = new ExternalService(
     `service-${service.namespace}-${service.name}`,
     {

@@ -36,6 +36,10 @@ export interface MeshHostArgs {
   certChain: pulumi.Input<string>;
   key: pulumi.Input<string>;
   sidecar: SidecarPackage;
+  /** Run join at every update, so that what was changed on the host by hand is put right. Default: false. */
+  healDrift?: boolean;
+  /** The machine can't be reached any more: nothing is asked of it, now or when it is deleted. Default: false. */
+  gone?: boolean;
   /** The stack's owner mark. */
   owner: pulumi.Input<string>;
 }
@@ -72,8 +76,16 @@ export class MeshHost extends pulumi.ComponentResource {
         stdin: renderBundle(scripts),
         addPreviousOutputInEnv: false,
       },
-      { parent: this },
+      args.gone
+        ? { parent: this, retainOnDelete: true, ignoreChanges: ["connection", "create", "delete", "stdin"] }
+        : { parent: this },
     );
+    if (args.gone) {
+      this.state = pulumi.output("gone");
+      this.registerOutputs({ state: this.state });
+      return;
+    }
+
     const { sidecar } = args;
     const packagePath = `/var/tmp/istio-sidecar-${sidecar.sha256}.deb`;
     const copies: pulumi.Resource[] = [];
@@ -129,6 +141,7 @@ export class MeshHost extends pulumi.ComponentResource {
             { path: "/etc/certs/key.pem", mode: "0600", content: `of-certificate:${digest}` },
           ],
           scripts: `sha256:${sha256(JSON.stringify(scripts))}`,
+          run: args.healDrift ? new Date() : undefined,
         });
       });
     const join = new remote.Command(

@@ -90,6 +90,10 @@ export function checkReferences(config: Config, secrets: ReadonlySet<string>): s
     for (const [n, first, port] of duplicates(service.ports, ({ port }) => String(port))) {
       problems.push(`services[${index}].ports[${n}].port: ${port} is already the port of ports[${first}]`);
     }
+    const serving = hosts.filter((host) => service.hosts.includes(host.name));
+    if (serving.length > 0 && serving.every((host) => host.gone)) {
+      problems.push(`services[${index}].hosts: every one of them is gone; name another host, or remove the service`);
+    }
     for (const [n, name] of service.hosts.entries()) {
       const place = `services[${index}].hosts[${n}]: ${show(name)} is not allowed;`;
       const host = hosts.find((candidate) => candidate.name === name);

@@ -33,6 +33,8 @@ export interface HostState {
   files: HostFile[];
   /** Digest of the scripts themselves: a new version of them runs again on every host. */
   scripts: string;
+  /** When it was asked for, if it shall be put right even though nothing changed. */
+  run?: Date;
 }
 
 export function sha256(text: string): string {
@@ -56,6 +58,7 @@ export function renderState(state: HostState): string {
     ...state.sidecarEnv.map((line) => `sidecar.env ${line}`),
     ...state.files.map(({ path, mode, content }) => `file ${mode} ${path} ${content}`),
     `scripts ${state.scripts}`,
+    ...(state.run === undefined ? [] : [`run ${state.run.toISOString()}`]),
   ].join("\n");
 }
 

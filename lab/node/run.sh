@@ -29,7 +29,7 @@ daemon etcd --data-dir=/lab/etcd --unsafe-no-fsync --log-level=warn \
 
 daemon containerd --config $config/containerd.toml
 
-front_proxy=(--requestheader-client-ca-file=$pki/front-ca.crt)
+front_proxy=("--requestheader-client-ca-file=$pki/front-ca.crt")
 daemon kube-apiserver --etcd-servers=http://127.0.0.1:2379 --advertise-address=$address --secure-port=6443 \
   --service-cluster-ip-range=$services --allow-privileged \
   --authorization-mode=Node,RBAC --enable-admission-plugins=NodeRestriction \

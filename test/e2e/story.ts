@@ -49,7 +49,6 @@ export class Story {
 
   /** Gives everything back, as far as tests that failed have not. */
   async end(): Promise<void> {
-    this.stack.configure(this.config);
     await this.stack.succeed(["destroy", "--yes", "--skip-preview"]);
     this.stack.remove();
     rmSync(this.folder, { recursive: true, force: true });

@@ -38,7 +38,7 @@ export interface Run<T> {
   /** In the order of registration. */
   resources: Registered[];
   /** The one resource of that name. */
-  find(name: string): Registered;
+  find: (name: string) => Registered;
 }
 
 const SIGNATURE = "4dabf18193072939515e22adb298388d";
@@ -112,25 +112,22 @@ export async function runProgram<T>(
   );
   record(resources);
 
-  const errors: unknown[] = [];
-  const collect = (error: unknown) => errors.push(error);
+  // What the SDK's runtime does: the first rejection that nobody handles ends the program.
+  let fail: (error: unknown) => void;
+  const failed = new Promise<never>((_, reject) => (fail = reject));
   const mochas = process.listeners("unhandledRejection");
   process.removeAllListeners("unhandledRejection");
-  process.on("unhandledRejection", collect);
+  process.on("unhandledRejection", (error) => fail(error));
+  const turn = () => new Promise(setImmediate);
   try {
-    let result: T | undefined;
-    try {
-      result = program();
-    } catch (error) {
-      errors.push(error);
-    }
-    await (pulumi.runtime as unknown as { waitForRPCs(): Promise<void> }).waitForRPCs();
-    // Rejections are reported once the queue of promises is empty.
-    await new Promise(setImmediate);
-    if (errors.length > 0) throw errors[0];
-    return { result: result as T, resources, find };
+    const result = program();
+    const { runtime } = pulumi as unknown as { runtime: { waitForRPCs(): Promise<void> } };
+    // Rejections are reported once the queue of promises is empty, hence the turn of the event loop.
+    await Promise.race([runtime.waitForRPCs().then(turn), failed]);
+    return { result, resources, find };
   } finally {
-    process.off("unhandledRejection", collect);
+    await turn();
+    process.removeAllListeners("unhandledRejection");
     mochas.forEach((listener) => process.on("unhandledRejection", listener));
   }
 }

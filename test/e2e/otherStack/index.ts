@@ -1,4 +1,4 @@
-/** Another stack with the same configuration: it tries to join the first host to a mesh of its own. */
+/** Another stack with the same configuration: it tries to join the hosts to a mesh of its own. */
 import * as random from "@pulumi/random";
 import { CertificateAuthority } from "../../../components/certificateAuthority";
 import { MeshHost } from "../../../components/meshHost";
@@ -8,27 +8,29 @@ import { loadConfig } from "../../../config";
 
 const config = loadConfig();
 const { cluster, sidecar } = config;
-const [host] = config.hosts;
-if (host === undefined) throw new Error("this stack needs a host");
-const { namespace, serviceAccount } = host;
-const workload = { namespace, serviceAccount, trustDomain: cluster.trustDomain };
-
+const owner = new random.RandomId("owner", { byteLength: 8 }).hex;
 const ca = new CertificateAuthority("ca");
-const identity = new WorkloadIdentity("identity", { ...workload, ...ca });
-new MeshHost(host.name, {
-  ...workload,
-  connection: sshConnection(host.address, { ...config.ssh, ...host.ssh }),
-  address: host.address,
-  clusterName: cluster.name,
-  serviceCidr: "*",
-  inboundPorts: host.inboundPorts,
-  labels: {},
-  istiodAddress: host.address,
-  istiodPort: 22,
-  identity: identity.spiffeId,
-  rootCert: ca.rootCert,
-  certChain: identity.certChain,
-  key: identity.key,
-  sidecar,
-  owner: new random.RandomId("owner", { byteLength: 8 }).hex,
-});
+
+for (const host of config.hosts) {
+  const { name, address, namespace, serviceAccount, inboundPorts } = host;
+  const workload = { namespace, serviceAccount, trustDomain: cluster.trustDomain };
+  const identity = new WorkloadIdentity(`${name}-identity`, { ...workload, ...ca });
+  new MeshHost(name, {
+    ...workload,
+    connection: sshConnection(address, { ...config.ssh, ...host.ssh }),
+    address,
+    clusterName: cluster.name,
+    serviceCidr: "*",
+    inboundPorts,
+    labels: {},
+    // No istiod, but something that answers: it is not reached before the owner is found out.
+    istiodAddress: address,
+    istiodPort: 22,
+    identity: identity.spiffeId,
+    rootCert: ca.rootCert,
+    certChain: identity.certChain,
+    key: identity.key,
+    sidecar,
+    owner,
+  });
+}

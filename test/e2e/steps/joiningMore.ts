@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { run } from "../../../lab/run";
 import { watchArguments } from "../../support/arguments";
 import { privateKeysOf } from "../../support/privateKeys";
-import { assertSame } from "../../support/snapshot";
+import { assertSame, type Snapshot } from "../../support/snapshot";
 import { TestStack } from "../../support/testStack";
 import { snapshotVm } from "../../support/vmSnapshot";
 import { kubectl, untilPodSees } from "../mesh";
@@ -13,8 +13,8 @@ import type { Story } from "../story";
 import { assertInSync } from "./serving";
 
 export function joiningMore(story: Story): void {
-  describe("a second host, and a second stack", () => {
-    it("joins vm2 with a package that is copied to it, and does not restart vm1", async () => {
+  describe("a second host", () => {
+    it("joins with a package that is copied to it, and the first is not restarted", async () => {
       const vm1 = await story.sidecarRun("vm1");
       const file = join(story.lab.state, "uses", "sidecar", "istio-sidecar.deb");
       const sha256 = createHash("sha256").update(readFileSync(file)).digest("hex");
@@ -31,31 +31,52 @@ export function joiningMore(story: Story): void {
       assert.equal(await story.sidecarRun("vm1"), vm1, "vm1's sidecar was restarted");
     });
 
-    it("serves the pod from both hosts by mutual TLS", async () => {
+    it("serves the pod by mutual TLS, as the first does", async () => {
       for (const name of ["vm1", "vm2"]) {
         const answer = await untilPodSees(`an answer of ${name}`, ({ page }) => page.startsWith(`This is ${name}.`));
         assert.equal(answer.server, "spiffe://cluster.local/ns/vm/sa/default", answer.page);
       }
     });
+  });
 
-    it("refuses a host that another stack has joined, names that stack's mark, and leaves the host alone", async () => {
+  describe("another stack that wants the same hosts", () => {
+    const other = new TestStack("test/e2e/otherStack");
+    let vm1: Snapshot;
+    let output: string;
+    let sshLog: string;
+
+    before(async () => {
+      vm1 = await snapshotVm(story.lab, "vm1");
+      const begun = (await story.inVm("vm2", "date", "+%s.%N")).trim();
+      await other.init({
+        ...story.config,
+        hosts: [story.host("vm1"), story.host("vm2", { ssh: { hostKey: story.hostKey("vm1") } })],
+      });
+      output = await other.fail(["up", "--yes", "--skip-preview", "--continue-on-error"]);
+      sshLog = await story.inVm("vm2", "journalctl", "--unit=ssh", "--output=cat", `--since=@${begun}`);
+      const { stdout } = await other.succeed(["stack", "export", "--show-secrets"]);
+      for (const key of privateKeysOf(stdout)) story.otherKeys.add(key);
+    });
+    after(() => {
+      story.stack.transcript.push(...other.transcript);
+      other.remove();
+    });
+
+    it("is told the mark of the stack that has joined the host", async () => {
       const path = "jsonpath={.metadata.labels.pulumi-istio-vm/owner}";
       const owner = await kubectl("get", "namespace", "vm", `--output=${path}`);
       assert.match(owner, /^[0-9a-f]{16}$/);
-      const vm1 = await snapshotVm(story.lab, "vm1");
-      const other = new TestStack("test/e2e/otherStack");
-      try {
-        await other.init(story.config);
-        const output = await other.fail(["up", "--yes", "--skip-preview"]);
-        assert.match(output, new RegExp(`joined already, by the stack with owner mark ${owner}`));
-        assert.match(output, /vm1/);
-        const { stdout } = await other.succeed(["stack", "export", "--show-secrets"]);
-        for (const key of privateKeysOf(stdout)) story.otherKeys.add(key);
-        await other.succeed(["destroy", "--yes", "--skip-preview"]);
-      } finally {
-        story.stack.transcript.push(...other.transcript);
-        other.remove();
-      }
+      assert.match(output, new RegExp(`vm1: .*\\n.*joined already, by the stack with owner mark ${owner}`));
+    });
+
+    it("sends nothing to a host that shows another host key than it expects, not even a user's name", () => {
+      assert.match(output, /vm2-join.*\n.*(host key|handshake)/i);
+      assert.match(sshLog, /172\.30\.0\.1/, "sshd logged no connection");
+      assert.doesNotMatch(sshLog, /Accepted|Failed|authenticating user|Invalid user/, sshLog);
+    });
+
+    it("can be destroyed, and the host is still as the first stack made it", async () => {
+      await other.succeed(["destroy", "--yes", "--skip-preview"]);
       assertSame(vm1, await snapshotVm(story.lab, "vm1"), "vm1");
     });
   });

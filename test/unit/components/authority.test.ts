@@ -115,12 +115,8 @@ describe("CaCertsSecret", () => {
     assert.deepEqual(find("cacerts-namespace").inputs.metadata, { name: "istio-system", labels });
     const { metadata, stringData } = find("cacerts-secret").inputs;
     assert.deepEqual(metadata, { name: "cacerts", namespace: "istio-system", labels });
-    assert.deepEqual(stringData, {
-      "root-cert.pem": "root",
-      "ca-cert.pem": "ca",
-      "cert-chain.pem": "chain",
-      "ca-key.pem": new Secret("key"),
-    });
+    const files = { "root-cert.pem": "root", "ca-cert.pem": "ca", "cert-chain.pem": "chain", "ca-key.pem": "key" };
+    assert.deepEqual(stringData, new Secret(files));
     assert.deepEqual(find("cacerts-secret").dependencies, ["cacerts-namespace"]);
     assert.equal(await valueOf(result.namespace), "istio-system");
   });

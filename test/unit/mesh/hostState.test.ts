@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
-import { remoteCommand, renderBundle, renderState, sha256 } from "../../../mesh/hostState";
+import { accessCommand, remoteCommand, renderBundle, renderState, sha256 } from "../../../mesh/hostState";
 import { withCommands, withDirectory } from "../support";
 
 const text = fc.string({ unit: "binary" }).map((s) => s.replaceAll("\0", ""));
@@ -62,6 +62,22 @@ describe("remoteCommand", () => {
         { numRuns: 20 },
       );
     }));
+});
+
+describe("accessCommand", () => {
+  const run = (sudo: string) =>
+    withCommands({ sudo }, () => spawnSync("sh", ["-c", accessCommand("vm1", "o'neil")], { encoding: "utf8" }));
+
+  it("succeeds when sudo does", async () => {
+    const { status, stdout } = await run(`printf '<%s>' "$@"`);
+    assert.deepEqual([status, stdout], [0, "<-n><sh><-s><--><access><\nhost vm1\n><>"]);
+  });
+
+  it("says whom to let become root when it does not", async () => {
+    const { status, stderr } = await run("exit 5");
+    assert.equal(status, 1);
+    assert.match(stderr, /^vm1: o'neil can't become root: let o'neil run sudo without a password /);
+  });
 });
 
 describe("renderBundle", () => {

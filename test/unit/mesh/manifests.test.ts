@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { objectName, parseManifests, splitDefinitions, withoutLateFields } from "../../../mesh/manifests";
+import { inStages, objectName, parseManifests, withoutLateFields } from "../../../mesh/manifests";
 
 const object = (kind: string, name: string, fields: object = {}) => ({
   apiVersion: "v1",
@@ -40,17 +40,19 @@ it("objectName tells apart what kind, namespace or name tell apart", () => {
   assert.equal(objectName({ ...object("ClusterRole", "istiod"), metadata: { name: "istiod" } }), "ClusterRole/istiod");
 });
 
-it("splitDefinitions puts definitions apart and keeps the order", () => {
-  const objects = ["a", "b", "c", "d"].map((name, n) => object(n % 2 ? "CustomResourceDefinition" : "Service", name));
-  const [definitions, rest] = splitDefinitions(objects);
+it("inStages puts definitions first, what runs last, and keeps the order within a stage", () => {
+  const kinds = ["Service", "ConfigMap", "CustomResourceDefinition", "Deployment", "ClusterRoleBinding", "Secret"];
+  const more = ["HorizontalPodAutoscaler", "MutatingWebhookConfiguration", "PodDisruptionBudget", "DaemonSet"];
+  const objects = [...kinds, ...more, "CustomResourceDefinition"].map((kind, n) => object(kind, `o${n}`));
   assert.deepEqual(
-    definitions.map(({ metadata }) => metadata.name),
-    ["b", "d"],
+    inStages(objects).map((stage) => stage.map(({ kind, metadata }) => `${kind} ${metadata.name}`)),
+    [
+      ["CustomResourceDefinition o2", "CustomResourceDefinition o10"],
+      ["ConfigMap o1", "ClusterRoleBinding o4", "Secret o5", "MutatingWebhookConfiguration o7"],
+      ["Service o0", "Deployment o3", "HorizontalPodAutoscaler o6", "PodDisruptionBudget o8", "DaemonSet o9"],
+    ],
   );
-  assert.deepEqual(
-    rest.map(({ metadata }) => metadata.name),
-    ["a", "c"],
-  );
+  assert.deepEqual(inStages([]), [[], [], []]);
 });
 
 describe("withoutLateFields", () => {

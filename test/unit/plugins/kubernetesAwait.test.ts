@@ -155,10 +155,14 @@ describe("the stand-in for the kubernetes provider: waiting", () => {
       context.fake.steps.set("/api/v1/namespaces/default/endpoints/web", [
         wait,
         put({ notReadyAddresses: [{ ip: "10.0.0.2" }] }),
+        // Longer than it would take to settle.
+        ...Array<() => void>(FAST.settle / FAST.poll + 2).fill(wait),
         put({ addresses: [{ ip: "10.0.0.2" }] }),
       ]);
       await resource.create(service({ selector: { app: "a" } }));
-      assert.ok(since > 0 && Date.now() - since >= FAST.settle, `${Date.now() - since} ms`);
+      const [subset] = context.fake.get("v1", "Endpoints", "web", "default")?.["subsets"] as Obj[];
+      assert.ok(subset?.["addresses"]);
+      assert.ok(Date.now() - since >= FAST.settle, `${Date.now() - since} ms`);
     });
 
     it("says when no pod was selected in time", async () => {

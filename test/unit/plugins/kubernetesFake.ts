@@ -45,8 +45,8 @@ const BUILT_IN: Record<string, Resource[]> = {
     { kind: "Pod", name: "pods", namespaced: true },
   ],
   "/apis/apps/v1": [
-    { kind: "Deployment", name: "deployments", namespaced: true },
     { kind: "Deployment", name: "deployments/scale", namespaced: true },
+    { kind: "Deployment", name: "deployments", namespaced: true },
     { kind: "ReplicaSet", name: "replicasets", namespaced: true },
   ],
   "/apis/rbac.authorization.k8s.io/v1": [{ kind: "ClusterRole", name: "clusterroles", namespaced: false }],

@@ -150,10 +150,15 @@ describe("the stand-in for the kubernetes provider: objects", () => {
         fieldsV1: { "f:spec": { "f:replicas": {} } },
       });
       await resource.update(widget({ size: 2, replicas: 1 }));
-      assert.deepEqual(context.fake.get("example.com/v1", "Widget", "w", "default")?.["spec"], {
-        size: 2,
-        replicas: 7,
-      });
+      const updated = context.fake.get("example.com/v1", "Widget", "w", "default");
+      assert.deepEqual(updated?.["spec"], { size: 2, replicas: 7 });
+      const owners = updated.metadata.managedFields?.filter((entry) =>
+        field(entry, "fieldsV1", "f:spec", "f:replicas"),
+      );
+      assert.deepEqual(
+        owners?.map(({ manager }) => manager),
+        ["scaler"],
+      );
     });
 
     it("reports a refused immutable field and keeps the object's state", async () => {

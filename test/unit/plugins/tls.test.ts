@@ -167,9 +167,7 @@ describe("plugins: tls certificates", () => {
 
   it("names key ids: of CAs always, of others on request", async () => {
     const { certRequestPem } = await make(certRequest, { privateKeyPem: rootKey.privateKeyPem, dnsNames: ["a"] });
-    const keyId = /0603551d0e04160414([0-9a-f]{40})/.exec(
-      new X509Certificate(root.certPem!).raw.toString("hex"),
-    )![1]!;
+    const keyId = /0603551d0e04160414([0-9a-f]{40})/.exec(new X509Certificate(root.certPem!).raw.toString("hex"))![1]!;
     const authority = `0603551d23041830168014${keyId}`;
     assert.ok(contains(root.certPem!, authority), "setAuthorityKeyId");
     const without = await sign(certRequestPem!);

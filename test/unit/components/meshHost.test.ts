@@ -1,0 +1,169 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+import { MeshHost, type MeshHostArgs } from "../../../components/meshHost";
+import { certificate, privateKey, runProgram, Secret, UNKNOWN, valueOf } from "../support";
+
+const ID = "spiffe://cluster.local/ns/vm/sa/default";
+const SHA = "a".repeat(64);
+const LOGIN_KEY = privateKey("login");
+const HOST_KEY = privateKey("vm1");
+
+describe("MeshHost", () => {
+  let args: MeshHostArgs;
+  before(async () => {
+    args = {
+      // Nobody listens there: should the test fail half way, nothing is dialled.
+      connection: { host: "127.0.0.1", port: 1, user: "admin", privateKey: pulumi.secret(LOGIN_KEY) },
+      address: "10.0.0.1",
+      namespace: "vm",
+      serviceAccount: "default",
+      trustDomain: "cluster.local",
+      clusterName: "Kubernetes",
+      serviceCidr: "10.32.0.0/24",
+      inboundPorts: [3306, 8080],
+      labels: { app: "mysql" },
+      environment: { ISTIO_META_DNS_CAPTURE: "true" },
+      istiodAddress: "192.168.17.150",
+      istiodPort: 31794,
+      identity: ID,
+      rootCert: "root\n",
+      certChain: await certificate({ uris: [ID] }),
+      key: pulumi.secret(HOST_KEY),
+      sidecar: { url: "https://example.org/sidecar.deb", sha256: SHA },
+      owner: "me",
+    };
+  });
+  const make = (changes: Partial<MeshHostArgs> = {}, preview = false) =>
+    runProgram(() => new MeshHost("vm1", { ...args, ...changes }), {
+      preview,
+      outputs: ({ name }) =>
+        name === "vm1-join" && !preview ? { stdout: "check: ok\nsidecar 1.31.0, in sync\n" } : {},
+    });
+  /** The words that the host's sudo gets, as a shell splits them. */
+  const words = (command: unknown) =>
+    execFileSync("sh", ["-c", `sudo() { printf '%s\\0' "$@"; }; ${command as string}`], {
+      encoding: "utf8",
+    }).split("\0");
+
+  it("has a command that leaves when it is deleted, and after it one that joins", async () => {
+    const { resources, find, result } = await make();
+    assert.deepEqual(
+      resources.map(({ type, name, parent, dependencies }) => [type, name, parent, dependencies]),
+      [
+        ["istio-vm:index:MeshHost", "vm1", undefined, []],
+        ["command:remote:Command", "vm1-access", "vm1", []],
+        ["command:remote:Command", "vm1-join", "vm1", ["vm1-access"]],
+      ],
+    );
+    const access = find("vm1-access").inputs;
+    assert.deepEqual(words(access.create).slice(3, 6), ["--", "access", "\nhost vm1\n"]);
+    assert.deepEqual(words(access.delete).slice(3, 6), ["--", "leave", "\nhost vm1\nowner me\n"]);
+    const join = find("vm1-join").inputs;
+    assert.deepEqual(words(join.create).slice(0, 5), ["-n", "sh", "-s", "--", "join"]);
+    assert.ok(!("delete" in join));
+    for (const name of ["vm1-access", "vm1-join"]) {
+      const { connection, addPreviousOutputInEnv } = find(name).inputs;
+      assert.ok(connection instanceof Secret);
+      const { privateKey, host, port } = connection.value as Record<string, unknown>;
+      assert.deepEqual([privateKey, host, port, addPreviousOutputInEnv], [LOGIN_KEY, "127.0.0.1", 1, false]);
+    }
+    assert.equal(await valueOf(result.state), "sidecar 1.31.0, in sync");
+  });
+
+  it("shows the wanted state in plain text, a fact a line", async () => {
+    const { create } = (await make()).find("vm1-join").inputs;
+    const lines = words(create)[5]!.trim().split("\n");
+    assert.deepEqual(
+      lines.map((line) => line.replaceAll(/[0-9a-f]{64}/g, (digest) => (digest === SHA ? "SHA" : "DIGEST"))),
+      [
+        "host vm1",
+        "owner me",
+        `identity ${ID}`,
+        "package SHA https://example.org/sidecar.deb",
+        "istiod 192.168.17.150 31794",
+        "not-before 1767225600 2026-01-01T00:00:00Z",
+        "not-after 1798761600 2027-01-01T00:00:00Z",
+        "hosts 192.168.17.150 istiod.istio-system.svc",
+        "cluster.env ISTIO_SERVICE_CIDR=10.32.0.0/24",
+        "cluster.env ISTIO_INBOUND_PORTS=3306,8080",
+        "cluster.env ISTIO_PILOT_PORT=31794",
+        "cluster.env ISTIO_NAMESPACE=vm",
+        "cluster.env SERVICE_ACCOUNT=default",
+        "cluster.env POD_NAME=vm1",
+        "cluster.env TRUST_DOMAIN=cluster.local",
+        "cluster.env ISTIO_META_CLUSTER_ID=Kubernetes",
+        "cluster.env ISTIO_LOCAL_EXCLUDE_PORTS=1,22,15020,15021,15090",
+        "sidecar.env ISTIO_SVC_IP=10.0.0.1",
+        String.raw`sidecar.env ISTIO_METAJSON_LABELS="{\"app\":\"mysql\"}"`,
+        "sidecar.env ISTIO_META_DNS_CAPTURE=true",
+        "file 0644 /etc/certs/root-cert.pem sha256:DIGEST",
+        "file 0644 /etc/certs/cert-chain.pem sha256:DIGEST",
+        "file 0600 /etc/certs/key.pem of-certificate:DIGEST",
+        "scripts sha256:DIGEST",
+      ],
+    );
+  });
+
+  it("keeps keys out of every text that is not secret, and sends the host's on stdin", async () => {
+    const { resources, find } = await make();
+    // A Secret is a placeholder in JSON.
+    assert.doesNotMatch(JSON.stringify(resources), /PRIVATE KEY/);
+    const { create, stdin } = find("vm1-join").inputs;
+    assert.equal(typeof create, "string");
+    assert.ok(stdin instanceof Secret);
+    assert.ok((stdin.value as string).includes(HOST_KEY));
+    assert.ok((stdin.value as string).includes(args.certChain as string));
+    assert.equal(typeof find("vm1-access").inputs.stdin, "string");
+  });
+
+  it("sends every script of host/", async () => {
+    const { find } = await make();
+    const scripts = readdirSync(join(__dirname, "../../../host")).sort();
+    const sent = (text: string) => [...text.matchAll(/^cat >"\$dir\/(.*)" <</gm)].map(([, name]) => name).sort();
+    assert.deepEqual(sent(find("vm1-access").inputs.stdin as string), scripts);
+    assert.deepEqual(
+      sent((find("vm1-join").inputs.stdin as Secret).value as string),
+      [...scripts, "root-cert.pem", "cert-chain.pem", "key.pem"].sort(),
+    );
+  });
+
+  it("copies a package that is a file here, before joining", async () => {
+    const { find } = await make({ sidecar: { file: "istio-sidecar.deb", sha256: SHA } });
+    const remotePath = `/var/tmp/istio-sidecar-${SHA}.deb`;
+    const { type, parent, inputs } = find("vm1-package");
+    assert.deepEqual([type, parent, inputs.remotePath], ["command:remote:CopyToRemote", "vm1", remotePath]);
+    assert.match(JSON.stringify(inputs.source), /"istio-sidecar\.deb"/);
+    assert.deepEqual(find("vm1-join").dependencies, ["vm1-access", "vm1-package"]);
+    assert.match(words(find("vm1-join").inputs.create)[5]!, new RegExp(`^package ${SHA} ${remotePath}$`, "m"));
+  });
+
+  it("changes the text when a certificate or the key changes, and says which", async () => {
+    const text = async (changes: Partial<MeshHostArgs>) =>
+      words((await make(changes)).find("vm1-join").inputs.create)[5]!.split("\n");
+    const before = await text({});
+    const changed = async (changes: Partial<MeshHostArgs>) => {
+      const after = await text(changes);
+      return before.filter((line, n) => line !== after[n]).map((line) => line.split(" ").slice(0, 3).join(" "));
+    };
+    assert.deepEqual(await changed({}), []);
+    assert.deepEqual(await changed({ rootCert: "other" }), ["file 0644 /etc/certs/root-cert.pem"]);
+    const certChain = await certificate({ uris: [ID] });
+    assert.deepEqual(await changed({ certChain }), [
+      "file 0644 /etc/certs/cert-chain.pem",
+      "file 0600 /etc/certs/key.pem",
+    ]);
+  });
+
+  it("previews the whole text once certificates are there, and not what join will say", async () => {
+    const known = await make({}, true);
+    assert.match(known.find("vm1-join").inputs.create as string, /ISTIO_PILOT_PORT=31794/);
+    assert.equal(await valueOf(known.result.state), UNKNOWN);
+  });
+
+  it("fails on a certificate that is none", async () => {
+    await assert.rejects(make({ certChain: "none" }));
+  });
+});

@@ -1,0 +1,333 @@
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+import { istioctl, privateKey, runProgram, Secret, tlsOutputs, UNKNOWN, valueOf, withCommands } from "./support";
+
+const SSH_KEY = privateKey("login");
+const ED = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA";
+const PROJECT = "pulumi-istio-vm";
+
+const config = {
+  cluster: { kubeconfig: "/etc/kube/config", context: "east", name: "east", trustDomain: "example.org" },
+  istioVersion: "1.31.0",
+  exposure: { type: "NodePort", nodeAddress: "192.168.17.150" },
+  // Nobody listens there: should a test fail half way, nothing is dialled.
+  ssh: { host: "127.0.0.1", port: 1, user: "admin", key: { secret: "sshKey" }, hostKey: ED },
+  sidecar: { url: "https://example.org/sidecar.deb", sha256: "a".repeat(64) },
+  hosts: [
+    { name: "vm1", address: "10.0.0.1", namespace: "vm", inboundPorts: [3306, 8080] },
+    {
+      name: "vm2",
+      address: "10.0.0.2",
+      namespace: "db",
+      serviceAccount: "mysql",
+      inboundPorts: "*",
+      labels: { v: "2" },
+    },
+  ],
+  services: [{ name: "mysql", namespace: "db", hosts: ["vm1", "vm2"], ports: [{ port: 3306, protocol: "TCP" }] }],
+  sampleClient: {},
+};
+
+const manifest = `
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: gateways.networking.istio.io}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: istiod, namespace: istio-system}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: istiod, namespace: istio-system}
+spec: {type: ClusterIP, ports: [{port: 15012}]}
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingWebhookConfiguration
+metadata: {name: istio-validator-istio-system}
+webhooks: [{name: a, failurePolicy: Ignore, clientConfig: {caBundle: "", service: {name: istiod}}}]`;
+const commands = {
+  istioctl: istioctl("1.31.0", manifest),
+  kubectl: `[ "$1 $2 $3 $4" = "--kubeconfig /etc/kube/config --context east" ] || exit 1
+    echo '{"items": [{"spec": {"cidrs": ["10.32.0.0/24"]}}]}'`,
+};
+
+/** index.ts, run anew: a module is a program. */
+const load = createRequire(__filename);
+function program(): typeof import("../../index") {
+  const path = load.resolve("../../index");
+  delete load.cache[path];
+  return load(path) as typeof import("../../index");
+}
+
+function run(changes: object = {}, preview = false) {
+  const values = { ...config, sshKey: SSH_KEY, ...changes };
+  const present = Object.entries(values).filter(([, value]) => value !== undefined);
+  const raw = present.map(([key, value]): [string, string] => [
+    `${PROJECT}:${key}`,
+    typeof value === "string" ? value : JSON.stringify(value),
+  ]);
+  const secrets = JSON.stringify(raw.map(([key]) => key).filter((key) => /Key$/.test(key)));
+  pulumi.runtime.setAllConfig(Object.fromEntries(raw));
+  process.env.PULUMI_CONFIG_SECRET_KEYS = secrets;
+  return withCommands(commands, () =>
+    runProgram(program, {
+      preview,
+      outputs: async (resource) => {
+        const { type, name } = resource;
+        if (preview) return {};
+        if (type === "random:index/randomId:RandomId") return { hex: "0123456789abcdef" };
+        if (name === "exposure-istiod") return { spec: { ports: [{ port: 15012, nodePort: 31794 }] } };
+        if (type === "command:remote:Command") return { stdout: `checked\n${name}: in sync\n` };
+        return tlsOutputs(resource);
+      },
+    }),
+  );
+}
+
+describe("the program", () => {
+  const saved = process.env.PULUMI_CONFIG_SECRET_KEYS;
+  after(() => {
+    pulumi.runtime.setAllConfig({});
+    if (saved === undefined) delete process.env.PULUMI_CONFIG_SECRET_KEYS;
+    else process.env.PULUMI_CONFIG_SECRET_KEYS = saved;
+  });
+
+  let full: Awaited<ReturnType<typeof run>>;
+  before(async () => {
+    full = await run();
+  });
+  const all = () => full.resources.map(({ name }) => name);
+
+  it("makes these resources, and no others", () => {
+    const short = (type: string) => type.replace(/^.*[:/]/, "");
+    const tree = (parent?: string, indent = ""): string[] =>
+      full.resources
+        .filter((resource) => resource.parent === parent)
+        .map(({ type, name }) => ({ line: `${indent}${short(type)} ${name}`, name }))
+        .sort((a, b) => (a.line < b.line ? -1 : 1))
+        .flatMap(({ line, name }) => [line, ...tree(name, `${indent}  `)]);
+    assert.equal(
+      tree().join("\n"),
+      `CaCertsSecret cacerts
+  Namespace cacerts-namespace
+  Secret cacerts-secret
+CertificateAuthority ca
+  CertRequest ca-intermediate-request
+  LocallySignedCert ca-intermediate
+  PrivateKey ca-intermediate-key
+  PrivateKey ca-root-key
+  SelfSignedCert ca-root
+ControlPlaneExposure exposure
+  ServicePatch exposure-istio-ingressgateway
+  ServicePatch exposure-istiod
+ExternalService service-db-mysql
+  Service service-db-mysql-service
+  ServiceEntry service-db-mysql-entry
+IstioControlPlane istio
+  CustomResourceDefinition istio-CustomResourceDefinition/gateways.networking.istio.io
+  Deployment istio-Deployment/istio-system/istiod
+  Service istio-Service/istio-system/istiod
+  ValidatingWebhookConfiguration istio-ValidatingWebhookConfiguration/istio-validator-istio-system
+MeshExpansion expansion
+  DestinationRule expansion-meshexpansion-dr-istiod
+  Gateway expansion-meshexpansion-gateway
+  VirtualService expansion-meshexpansion-vs-istiod
+MeshHost vm1
+  Command vm1-access
+  Command vm1-join
+MeshHost vm2
+  Command vm2-access
+  Command vm2-join
+Namespace namespace-db
+Namespace namespace-vm
+RandomId owner
+SampleClient sleep
+  Deployment sleep-deployment
+  ServiceAccount sleep-account
+WorkloadIdentity vm1-identity
+  CertRequest vm1-identity-request
+  LocallySignedCert vm1-identity-certificate
+  PrivateKey vm1-identity-key
+WorkloadIdentity vm2-identity
+  CertRequest vm2-identity-request
+  LocallySignedCert vm2-identity-certificate
+  PrivateKey vm2-identity-key
+kubernetes cluster`,
+    );
+  });
+
+  it("waits: authority, cacerts, control plane, exposure, identity, host, service", () => {
+    const istio = all().filter((name) => name.startsWith("istio-"));
+    const waits: [string, string[]][] = [
+      ["cacerts-secret", ["ca-intermediate", "ca-intermediate-key", "ca-root", "cacerts-namespace"]],
+      ["istio", ["cacerts-namespace", "cacerts-secret"]],
+      ["istio-Deployment/istio-system/istiod", istio.filter((name) => /Definition|Webhook/.test(name))],
+      ["expansion", istio],
+      ["exposure", [...istio, ...all().filter((name) => name.startsWith("expansion-"))]],
+      ["vm1-identity", ["exposure-istiod", "exposure-istio-ingressgateway"]],
+      ["vm1", ["exposure-istiod", "vm1-identity-certificate", "namespace-vm", "namespace-db"]],
+      ["vm1-join", ["vm1-access", "exposure-istiod", "vm1-identity-certificate", "vm1-identity-key", "owner"]],
+      ["service-db-mysql", [...istio, "namespace-db", "vm1-access", "vm1-join", "vm2-access", "vm2-join"]],
+      ["sleep", istio],
+    ];
+    for (const [name, expected] of waits) {
+      const { dependencies } = full.find(name);
+      for (const other of expected) assert.ok(dependencies.includes(other), `${name} does not wait for ${other}`);
+    }
+    // A child is registered after its parent, and a parent after what it waits for.
+    const order = [
+      "ca",
+      "cacerts-secret",
+      "istio",
+      "exposure-istiod",
+      "vm1-identity-key",
+      "vm1-join",
+      "service-db-mysql",
+    ];
+    assert.deepEqual(
+      order,
+      [...order].sort((a, b) => all().indexOf(a) - all().indexOf(b)),
+    );
+  });
+
+  it("gives every object of Kubernetes its provider, and every one that it creates the owner's mark", () => {
+    assert.deepEqual(full.find("cluster").inputs, {
+      kubeconfig: "/etc/kube/config",
+      context: "east",
+      enableConfigMapMutable: "true",
+      enableSecretMutable: "true",
+    });
+    const objects = full.resources.filter(({ type }) => type.startsWith("kubernetes:"));
+    assert.ok(objects.length > 10);
+    for (const { type, name, provider, inputs } of objects) {
+      assert.equal(provider, "cluster", name);
+      const { labels } = inputs.metadata as { labels?: Record<string, string> };
+      const owner = type.endsWith("Patch") ? undefined : "0123456789abcdef";
+      assert.equal(labels?.["pulumi-istio-vm/owner"], owner, name);
+    }
+  });
+
+  it("tells each host who it is, and where istiod is", () => {
+    const text = (name: string) => full.find(`${name}-join`).inputs.create as string;
+    for (const line of [
+      "identity spiffe://example.org/ns/vm/sa/default",
+      "istiod 192.168.17.150 31794",
+      "hosts 192.168.17.150 istiod.istio-system.svc",
+      "cluster.env ISTIO_SERVICE_CIDR=10.32.0.0/24",
+      "cluster.env ISTIO_INBOUND_PORTS=3306,8080",
+      "cluster.env ISTIO_PILOT_PORT=31794",
+      "cluster.env POD_NAME=vm1",
+      "cluster.env TRUST_DOMAIN=example.org",
+      "cluster.env ISTIO_META_CLUSTER_ID=east",
+      String.raw`sidecar.env ISTIO_METAJSON_LABELS="{\"app\":\"vm1\"}"`,
+    ]) {
+      assert.ok(text("vm1").split("\n").includes(line), `${line} is not in\n${text("vm1")}`);
+    }
+    for (const line of ["identity spiffe://example.org/ns/db/sa/mysql", "cluster.env ISTIO_INBOUND_PORTS=*"]) {
+      assert.ok(text("vm2").split("\n").includes(line));
+    }
+    const { endpoints } = full.find("service-db-mysql-entry").inputs.spec as { endpoints: object[] };
+    const tlsMode = { "security.istio.io/tlsMode": "istio" };
+    assert.deepEqual(endpoints, [
+      { address: "10.0.0.1", serviceAccount: "default", labels: { app: "vm1", ...tlsMode } },
+      { address: "10.0.0.2", serviceAccount: "mysql", labels: { v: "2", ...tlsMode } },
+    ]);
+  });
+
+  it("has outputs that are no secrets", async () => {
+    const { istiod, meshHosts, services } = full.result;
+    assert.equal(await valueOf(istiod), "192.168.17.150:31794");
+    assert.deepEqual(await valueOf(pulumi.output(meshHosts)), {
+      vm1: { identity: "spiffe://example.org/ns/vm/sa/default", state: "vm1-join: in sync" },
+      vm2: { identity: "spiffe://example.org/ns/db/sa/mysql", state: "vm2-join: in sync" },
+    });
+    assert.deepEqual(await valueOf(pulumi.output(services)), {
+      "mysql.db": "tcp://mysql.db.svc.cluster.local:3306",
+    });
+  });
+
+  it("has private keys in secret inputs only, and the root's in two of them", () => {
+    assert.doesNotMatch(JSON.stringify(full.resources), /PRIVATE KEY/);
+    const holds = (value: unknown, key: string): boolean =>
+      value instanceof Secret
+        ? holds(value.value, key)
+        : typeof value === "object" && value !== null
+          ? Object.values(value).some((each) => holds(each, key))
+          : typeof value === "string" && value.includes(key);
+    const holders = (key: string) =>
+      full.resources
+        .filter(({ inputs }) => holds(inputs, privateKey(key)))
+        .map(({ name }) => name)
+        .sort();
+    assert.deepEqual(holders("ca-root-key"), ["ca-intermediate", "ca-root"]);
+    assert.deepEqual(holders("ca-intermediate-key"), [
+      "ca-intermediate-request",
+      "cacerts-secret",
+      "vm1-identity-certificate",
+      "vm2-identity-certificate",
+    ]);
+    assert.deepEqual(holders("vm1-identity-key"), ["vm1-identity-request", "vm1-join"]);
+    assert.deepEqual(holders("login"), ["vm1-access", "vm1-join", "vm2-access", "vm2-join"]);
+  });
+
+  it("previews a first run, in which hardly anything is known", async () => {
+    const { result, resources } = await run({}, true);
+    assert.deepEqual(resources.map(({ name }) => name).sort(), all().sort());
+    const { vm1 } = result.meshHosts as Record<
+      string,
+      { identity: pulumi.Output<string>; state: pulumi.Output<string> }
+    >;
+    assert.equal(await valueOf(vm1!.identity), "spiffe://example.org/ns/vm/sa/default");
+    assert.equal(await valueOf(vm1!.state), UNKNOWN);
+    assert.equal(resources.find(({ name }) => name === "vm1-join")?.inputs.create, UNKNOWN);
+  });
+
+  it("takes one's own authority, and then makes no key but the hosts'", async () => {
+    const pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
+    const provided = { rootCert: pem, caCert: pem, certChain: pem, caKey: { secret: "caKey" } };
+    const { resources, find } = await run({ ca: { provided }, caKey: privateKey("mine") });
+    assert.deepEqual(
+      resources
+        .filter(({ type }) => type.endsWith(":PrivateKey"))
+        .map(({ name }) => name)
+        .sort(),
+      ["vm1-identity-key", "vm2-identity-key"],
+    );
+    const { stringData } = find("cacerts-secret").inputs;
+    assert.equal((stringData as { value: Record<string, string> }).value["ca-key.pem"], privateKey("mine"));
+    assert.doesNotMatch(JSON.stringify(resources), /PRIVATE KEY/);
+  });
+
+  it("makes only what is asked for", async () => {
+    const { resources } = await run({
+      hosts: [],
+      services: [],
+      sampleClient: undefined,
+      serviceCidr: "*",
+      ssh: {},
+      sshKey: undefined,
+    });
+    assert.deepEqual(
+      resources
+        .filter(({ parent }) => parent === undefined)
+        .map(({ name }) => name)
+        .sort(),
+      ["ca", "cacerts", "cluster", "expansion", "exposure", "istio", "owner"],
+    );
+  });
+
+  it("refuses a wrong configuration", async () => {
+    await assert.rejects(
+      run({ hosts: "vm1" }),
+      /^ConfigError: The stack's configuration has 1 problem:\n {2}hosts: "vm1"/,
+    );
+  });
+
+  it("refuses a host whose key nobody knows", async () => {
+    const ssh = { ...config.ssh, hostKey: undefined, knownHosts: join(__dirname, "none") };
+    await assert.rejects(run({ ssh }), /^Error: 127\.0\.0\.1: .*none has no ed25519 or ecdsa host key for it/);
+  });
+});
