@@ -17,7 +17,7 @@ import { SampleClient } from "./components/sampleClient";
 import { detectServiceCidr } from "./components/serviceCidr";
 import { sshConnection } from "./components/sshConnection";
 import { WorkloadIdentity } from "./components/workloadIdentity";
-import { loadConfig } from "./config";
+import { expandHome, loadConfig } from "./config";
 import type { JsonObject } from "./mesh/istioOperator";
 
 const config = loadConfig();
@@ -27,7 +27,7 @@ const connections = new Map(
 );
 
 const provider = new k8s.Provider("cluster", {
-  kubeconfig: cluster.kubeconfig,
+  kubeconfig: cluster.kubeconfig && expandHome(cluster.kubeconfig),
   context: cluster.context,
   // A changed ConfigMap or Secret (an Istio setting, a rotated CA) is updated, not deleted and made anew.
   enableConfigMapMutable: true,

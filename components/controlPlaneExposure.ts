@@ -1,5 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import { unknown } from "@pulumi/pulumi/output";
 
 export interface ControlPlaneExposureArgs {
   /**
@@ -51,7 +52,7 @@ export class ControlPlaneExposure extends pulumi.ComponentResource {
         if (nodePort === undefined && !pulumi.runtime.isDryRun()) {
           throw new Error(`the Service istiod has no node port for ${ISTIOD_PORT}`);
         }
-        return nodePort as number;
+        return nodePort ?? (unknown as number);
       });
     } else {
       this.address = gateway.status.apply((status) => {
@@ -60,7 +61,7 @@ export class ControlPlaneExposure extends pulumi.ComponentResource {
           const found = ingress?.hostname ? `only the name ${ingress.hostname}` : "no address yet";
           throw new Error(`the load balancer of istio-ingressgateway has ${found}; hosts need an IP address`);
         }
-        return ingress?.ip as string;
+        return ingress?.ip ?? (unknown as string);
       });
       this.port = pulumi.output(ISTIOD_PORT);
     }

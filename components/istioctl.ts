@@ -20,10 +20,8 @@ function run(args: string[], input?: string): string {
  * exactly one version of istiod.
  */
 export function requireIstioctl(version: string): void {
-  const answer = JSON.parse(run(["version", "--remote=false", "--output=json"])) as {
-    clientVersion?: { version?: string };
-  };
-  const found = answer.clientVersion?.version;
+  const answer = run(["version", "--remote=false", "--output=json"]);
+  const found = /"version":\s*"([^"]+)"/.exec(answer)?.[1] ?? `unknown (it says ${JSON.stringify(answer.trim())})`;
   if (found !== version) {
     throw new Error(
       `istioctl is of version ${found}, but istioVersion is ${version}: put istioctl ${version} on the PATH, or change istioVersion`,

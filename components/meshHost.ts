@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { remote, type types } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
+import { expandHome } from "../config";
 import { inspectCertificate } from "../mesh/certificates";
 import { clusterEnv, hostsEntry, sidecarEnv } from "../mesh/environment";
 import { confirmWhileJoining } from "./confirmation";
@@ -93,7 +94,11 @@ export class MeshHost extends pulumi.ComponentResource {
       copies.push(
         new remote.CopyToRemote(
           `${name}-package`,
-          { connection: args.connection, source: new pulumi.asset.FileAsset(sidecar.file), remotePath: packagePath },
+          {
+            connection: args.connection,
+            source: new pulumi.asset.FileAsset(expandHome(sidecar.file)),
+            remotePath: packagePath,
+          },
           { parent: this, dependsOn: access },
         ),
       );

@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
+import { expandHome } from "../config";
 import { fromRefusal, fromServiceCidrList } from "../mesh/serviceCidr";
 
 /** How kubectl finds the cluster. */
@@ -26,7 +27,10 @@ const IMPOSSIBLE_SERVICE = [
  * @throws when kubectl is missing or the cluster does not answer
  */
 export async function detectServiceCidr({ kubeconfig, context }: ClusterAccess): Promise<string> {
-  const access = [...(kubeconfig ? ["--kubeconfig", kubeconfig] : []), ...(context ? ["--context", context] : [])];
+  const access = [
+    ...(kubeconfig ? ["--kubeconfig", expandHome(kubeconfig)] : []),
+    ...(context ? ["--context", context] : []),
+  ];
   const kubectl = (...args: string[]) => promisify(execFile)("kubectl", [...access, "--request-timeout=20s", ...args]);
   try {
     const listed = fromServiceCidrList(

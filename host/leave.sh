@@ -3,7 +3,7 @@
 
 leave() {
   if [ ! -d "$RECORD" ]; then
-    rm -rf "$HOME_DIR" "$LOCK"
+    rm -rf "$HOME_DIR"
     say left "it was not joined: nothing to undo"
     return
   fi
@@ -11,7 +11,6 @@ leave() {
   [ "$owner" = "$(fact owner)" ] || fail "it was joined by another stack, with owner mark $owner: this one leaves it alone"
   give_back
   disarm
-  rm -f "$LOCK"
   say left "the host is as it was"
 }
 

@@ -17,19 +17,15 @@ ISTIOD_NAME=istiod.istio-system.svc
 BEGIN='# BEGIN istio-vm (managed by pulumi-istio-vm)'
 END='# END istio-vm'
 CONFIRMED=/run/istio-vm.confirmed
-LOCK=/run/istio-vm.lock
 READY_SECONDS=90
 SCRIPTS="istio-vm lib.sh check.sh record.sh join.sh commit.sh leave.sh status.sh"
 
 # One change at a time, whoever asks for it. Then nobody else's bundle can be in use: one that was killed left it.
 lock() {
-  exec 9>"$LOCK"
+  exec 9</run # a folder can be locked as well, and nothing is left of it
   flock -w 300 9 || fail "another istio-vm has been at work here for 5 minutes: ps ax | grep istio-vm"
   for bundle in /run/istio-vm.??????; do
-    case $bundle in
-      "$here" | "$LOCK") ;;
-      *) [ ! -d "$bundle" ] || rm -rf "$bundle" ;;
-    esac
+    [ "$bundle" = "$here" ] || [ ! -d "$bundle" ] || rm -rf "$bundle"
   done
 }
 
@@ -87,8 +83,8 @@ replace() {
   mv -f "$new" "$1"
 }
 
-# /etc/hosts without our block.
-foreign_hosts() { sed "/^$BEGIN\$/,/^$END\$/d" /etc/hosts; }
+# /etc/hosts without our block; a last line that is not ended gets its line break.
+foreign_hosts() { sed -e "/^$BEGIN\$/,/^$END\$/d" -e '$a\' /etc/hosts; }
 
 # The files that STATE wants, as they shall be.
 wanted_hosts() {

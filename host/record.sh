@@ -40,7 +40,7 @@ record() {
     [ ! -d "$path" ] || dirs="$dirs $path"
   done
   # shellcheck disable=SC2086 # paths without blanks
-  tar -C / --absolute-names --numeric-owner -cpf "$new/files.tar" $present --no-recursion $dirs
+  tar -C / --absolute-names --numeric-owner --format=posix -cpf "$new/files.tar" $present --no-recursion $dirs
   sync "$new/files.tar"
   mv "$new" "$RECORD"
   say record "ok: $RECORD"
@@ -58,7 +58,9 @@ repack() {
       *) cp -p "$file" "$tree/DEBIAN/${file##*.}" ;;
     esac
   done
+  # Without folders that are links (/lib), which a package must not have.
   dpkg-query -L istio-sidecar | sed -n 's,^/\([^.]\),\1,p' |
+    while read -r path; do [ -L "/$path" ] && [ -d "/$path" ] || echo "$path"; done |
     tar -C / --no-recursion --files-from=- -cpf - | tar -C "$tree" -xpf -
   dpkg-deb -Znone --build "$tree" "$1" >/dev/null
   rm -rf "$tree"
@@ -82,7 +84,8 @@ restore_package() {
 # /etc/hosts or the certificates' folder meanwhile stays.
 restore_files() {
   foreign_hosts | replace /etc/hosts "$(stat -c %a "$RECORD/hosts")" "$(stat -c %u:%g "$RECORD/hosts")" || :
-  if cmp -s "$RECORD/hosts" /etc/hosts; then touch -r "$RECORD/hosts" /etc/hosts; fi
+  # But for a line break at its end, perhaps, which our block needed.
+  if [ "$(cat "$RECORD/hosts")" = "$(cat /etc/hosts)" ]; then cp -p "$RECORD/hosts" /etc/hosts; fi
   # shellcheck disable=SC2086 # paths without blanks
   rm -rf $RECORDED_TREES
   recorded=$(tar -tPf "$RECORD/files.tar")
@@ -110,10 +113,9 @@ restore_accounts() {
 # iptables-nft leaves the tables that it made, now empty: they go too, if nobody has put anything into them since.
 restore_tables() {
   for tool in iptables-nft ip6tables-nft; do
-    case $tool in ip6*) family=ip6 ;; *) family=ip ;; esac
     for table in $(iptables_tables $tool); do
       if grep -qx "$table" "$RECORD/$tool" || $tool-save -t "$table" 2>/dev/null | grep -Eq '^-A|^:[^ ]+ (-|DROP)'; then continue; fi
-      if command -v nft >/dev/null; then nft delete table $family "$table"; else $tool -t "$table" -X; fi
+      printf '*%s\nCOMMIT\n' "$table" | $tool-restore # without chains, this deletes the table
     done
   done
 }

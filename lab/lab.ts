@@ -18,10 +18,13 @@ import { pulumi } from "./recipes/pulumi";
 import { Log } from "./run";
 import { prepareVms, startVm } from "./vm";
 
-/** Builds the artifacts that are missing, as their recipes stand now. */
-export async function buildArtifacts(): Promise<void> {
+/** Builds the artifacts that are missing, as their recipes stand now; for a lab, if one is given. */
+export async function buildArtifacts(lab?: Lab): Promise<void> {
   const missing = recipes.filter((recipe) => !isBuilt(recipe));
-  checkMachine(missing.length > 0);
+  // A cold build takes about 15 GB, compilers' caches included.
+  checkMachine(3 + missing.length);
+  // Noted before they are built: another lab's build must not prune them meanwhile.
+  if (lab) for (const recipe of recipes) use(lab.state, `latest-${recipe.name}`, recipe);
   await installPackages(new Log(join(cacheFolder, "log", "packages.log")));
   if (missing.length === 0) return;
   await checkBuildTools();
@@ -42,9 +45,7 @@ export async function buildArtifacts(): Promise<void> {
 
 /** Brings the lab up: builds what is missing, starts what does not run, and waits until all of it answers. */
 export async function up(lab: Lab, vms: number): Promise<void> {
-  // Before they are built: another lab's build must not prune them meanwhile.
-  for (const recipe of recipes) use(lab.state, `latest-${recipe.name}`, recipe);
-  await buildArtifacts();
+  await buildArtifacts(lab);
   await withLab(lab, async () => {
     const names = Array.from({ length: vms }, (_, index) => `vm${index + 1}`);
     use(lab.state, "istio", istio);

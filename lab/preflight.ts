@@ -25,8 +25,12 @@ const used: Record<string, string> = {
   "/usr/bin/python3": "python3",
 };
 
-/** Checks that cost nothing. @throws with everything that is missing and what to do about it */
-export function checkMachine(building: boolean): void {
+/**
+ * Checks that cost nothing.
+ * @param gigabytes how much disk must be free for the cache
+ * @throws with everything that is missing and what to do about it
+ */
+export function checkMachine(gigabytes: number): void {
   const problems: string[] = [];
   const check = (good: boolean, problem: string) => void (good || problems.push(problem));
   check(
@@ -41,13 +45,6 @@ export function checkMachine(building: boolean): void {
   );
   const memory = totalmem() / 2 ** 30;
   check(memory >= 6, `${memory.toFixed(1)} GiB of memory: the lab needs 6`);
-  const disk = statfsSync(folder(cacheFolder));
-  const free = (disk.bavail * disk.bsize) / 2 ** 30;
-  const needed = building ? 15 : 2;
-  check(
-    free >= needed,
-    `${free.toFixed(1)} GiB free at ${cacheFolder}: ${needed} are needed. Free some, or set ISTIO_VM_CACHE`,
-  );
   const mounted = new Set(hierarchies().flatMap((hierarchy) => hierarchy.controllers));
   for (const controller of ["cpu", "cpuacct", "cpuset", "memory", "pids", "devices", "freezer", "name=systemd"]) {
     check(
@@ -60,6 +57,15 @@ export function checkMachine(building: boolean): void {
     /\toverlay$/m.test(readFileSync("/proc/filesystems", "utf8")),
     "no overlay file system: run `modprobe overlay`",
   );
+  // Looked at last, as root: this makes the folder.
+  if (problems.length === 0) {
+    const disk = statfsSync(folder(cacheFolder));
+    const free = (disk.bavail * disk.bsize) / 2 ** 30;
+    check(
+      free >= gigabytes,
+      `${free.toFixed(1)} GiB free at ${cacheFolder}: ${gigabytes} are needed. Free some, or set ISTIO_VM_CACHE`,
+    );
+  }
   if (problems.length > 0) throw new Error(`this machine can't run the lab:\n- ${problems.join("\n- ")}`);
 }
 

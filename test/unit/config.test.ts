@@ -64,10 +64,11 @@ describe("parseConfig", () => {
       workloadCertificate: { validityHours: 8760, earlyRenewalHours: 720 },
       ssh: {},
       hosts: [],
+      healDrift: false,
       services: [],
     });
     const { hosts, services, sampleClient } = parse({ hosts: [vm1], services: [mysql], sampleClient: {} });
-    assert.deepEqual(hosts, [{ ...vm1, ssh: {}, serviceAccount: "default", environment: {} }]);
+    assert.deepEqual(hosts, [{ ...vm1, ssh: {}, serviceAccount: "default", environment: {}, gone: false }]);
     assert.deepEqual(services, [mysql]);
     assert.deepEqual(sampleClient, { namespace: "default", image: "curlimages/curl:8.17.0" });
     assert.equal(parse({ services: [] }).services.length, 0);
@@ -82,6 +83,9 @@ describe("parseConfig", () => {
     assert.deepEqual(parse({ ca: { provided } }, ["caKey"]).ca, { provided });
     assert.deepEqual(parse({ exposure: { type: "LoadBalancer" } }).exposure, { type: "LoadBalancer" });
     assert.equal(parse({ hosts: [{ ...vm1, inboundPorts: "*" }] }).hosts[0]?.inboundPorts, "*");
+    for (const healDrift of [true, false]) assert.equal(parse({ healDrift: String(healDrift) }).healDrift, healDrift);
+    const services = [{ ...mysql, hosts: ["vm1", "vm2"] }];
+    assert.equal(parse({ hosts: [{ ...vm1, gone: true }, vm2], services }).hosts[0]?.gone, true);
     assert.equal(parse({ cluster: { name: "east" } }).cluster.name, "east");
   });
 
@@ -155,6 +159,7 @@ describe("parseConfig", () => {
         'ssh.hostKey: "ssh-rsa AAAA" is not allowed; expected a public host key, `ssh-ed25519 AAAA...` or `ecdsa-sha2-nistp256 AAAA...`',
       ],
     ],
+    ["half a yes", { healDrift: "yes" }, ['healDrift: "yes" is not allowed; expected true or false']],
     ["a text for a list", { hosts: "vm1" }, ['hosts: "vm1" is not allowed; expected a list of hosts']],
     ["a text for a map", { cluster: "east" }, ['cluster: "east" is not allowed; expected a map']],
     ["a text for a host", { hosts: ["vm1"] }, ['hosts[0]: "vm1" is not allowed; expected a map']],
@@ -176,7 +181,7 @@ describe("parseConfig", () => {
       { host: [] },
       [
         "host: unknown key; there are cluster, istioVersion, istioOperator, exposure, serviceCidr, ca, " +
-          "workloadCertificate, ssh, hosts, services, sidecar, sampleClient, and the secrets that they name",
+          "workloadCertificate, ssh, hosts, healDrift, services, sidecar, sampleClient, and the secrets that they name",
       ],
     ],
     ["an unknown field", host({ adress: "10.0.0.1" }), ["hosts[0].adress: unknown field"]],
@@ -305,6 +310,11 @@ describe("parseConfig", () => {
       "a service without any host",
       { services: [mysql] },
       ['services[0].hosts[0]: "vm1" is not allowed; expected one of the hosts, but there are none'],
+    ],
+    [
+      "a service whose hosts are all gone",
+      { hosts: [{ ...vm1, gone: true }], services: [mysql] },
+      ["services[0].hosts: every one of them is gone; name another host, or remove the service"],
     ],
     [
       "a port that the host does not serve",

@@ -301,6 +301,16 @@ kubernetes cluster`,
     assert.doesNotMatch(JSON.stringify(resources), /PRIVATE KEY/);
   });
 
+  it("takes a host that is gone out of its services", async () => {
+    const { find, resources } = await run({ hosts: [{ ...config.hosts[0], gone: true }, config.hosts[1]] });
+    const { endpoints } = find("service-db-mysql-entry").inputs.spec as { endpoints: { address: string }[] };
+    assert.deepEqual(
+      endpoints.map(({ address }) => address),
+      ["10.0.0.2"],
+    );
+    assert.ok(resources.every(({ name }) => name !== "vm1-join"));
+  });
+
   it("makes only what is asked for", async () => {
     const { resources } = await run({
       hosts: [],

@@ -28,6 +28,8 @@ export interface Registered {
   dependencies: string[];
   /** The name of an explicit provider. */
   provider?: string;
+  retainOnDelete: boolean;
+  ignoreChanges: string[];
   inputs: Record<string, unknown>;
 }
 
@@ -71,6 +73,8 @@ function record(resources: Registered[]) {
       parent: request.getParent() ? nameOf(request.getParent()) : undefined,
       dependencies: [...new Set(request.getDependenciesList().map(nameOf))].sort(),
       provider: request.getProvider() ? nameOf(request.getProvider()) : undefined,
+      retainOnDelete: request.getRetainondelete() ?? false,
+      ignoreChanges: request.getIgnorechangesList(),
       inputs: readable(request.getObject()!.toJavaScript()) as Record<string, unknown>,
     });
     return register(request, callback);

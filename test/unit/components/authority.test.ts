@@ -92,7 +92,7 @@ describe("CertificateAuthority", () => {
       () => valueOf(new CertificateAuthority("ca", {}).rootCert).catch((error: Error) => error.message),
       { outputs: unlimited },
     );
-    await assert.rejects(failing, /the root certificate "CN=test" must be a CA of path length 1, not unlimited/);
+    await assert.rejects(failing, /the root certificate "CN=test" must be a CA of path length 1, but is one of path length unlimited/);
   });
 
   it("knows nothing in a first preview", async () => {

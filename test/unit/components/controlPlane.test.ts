@@ -80,7 +80,7 @@ spec: {group: networking.istio.io}`;
       { istioctl: istioctl("1.30.2", manifest) },
       /^Error: istioctl is of version 1\.30\.2, but istioVersion is 1\.31\.0: put istioctl 1\.31\.0 on the PATH, or change istioVersion$/,
     ],
-    ["istioctl does not tell its version", { istioctl: "echo {}" }, /istioctl is of version undefined, but/],
+    ["istioctl does not tell its version", { istioctl: "echo {}" }, /istioctl is of version unknown \(it says/],
     [
       "istioctl can't tell its version",
       { istioctl: "echo broken >&2; exit 1" },

@@ -163,6 +163,34 @@ describe("MeshHost", () => {
     assert.equal(await valueOf(known.result.state), UNKNOWN);
   });
 
+  it("asks nothing of a host that is gone, now or when it is deleted", async () => {
+    const { resources, find, result } = await make({ gone: true });
+    assert.deepEqual(
+      resources.map(({ name }) => name),
+      ["vm1", "vm1-access"],
+    );
+    const { retainOnDelete, ignoreChanges, inputs } = find("vm1-access");
+    assert.ok(retainOnDelete);
+    const constant = ["addPreviousOutputInEnv"];
+    assert.deepEqual([...ignoreChanges, ...constant].sort(), Object.keys(inputs).sort());
+    assert.equal(await valueOf(result.state), "gone");
+    const present = (await make()).find("vm1-access");
+    assert.deepEqual([present.retainOnDelete, present.ignoreChanges], [false, []]);
+    assert.deepEqual(present.inputs, inputs);
+  });
+
+  it("changes the text at every run when drift is to be healed, and at no run else", async () => {
+    const last = async (changes: Partial<MeshHostArgs>) =>
+      words((await make(changes)).find("vm1-join").inputs.create)[5]!
+        .trim()
+        .split("\n")
+        .at(-1)!;
+    const now = Date.now();
+    const [, time] = /^run (.*)$/.exec(await last({ healDrift: true }))!;
+    assert.ok(Date.parse(time!) >= now && Date.parse(time!) <= Date.now(), time);
+    assert.match(await last({ healDrift: false }), /^scripts /);
+  });
+
   it("fails on a certificate that is none", async () => {
     await assert.rejects(make({ certChain: "none" }));
   });

@@ -38,17 +38,17 @@ describe("assertRoot", () => {
   });
 
   for (const [what, options, found] of [
-    ["path length 0", { ca: true, pathLength: 0 }, "not 0"],
-    ["path length 2", { ca: true, pathLength: 2 }, "not 2"],
-    ["no path length", { ca: true }, "not unlimited"],
-    ["no CA", { ca: false }, "not"],
-    ["no constraints", {}, "not"],
+    ["path length 0", { ca: true, pathLength: 0 }, "one of path length 0"],
+    ["path length 2", { ca: true, pathLength: 2 }, "one of path length 2"],
+    ["no path length", { ca: true }, "one of path length unlimited"],
+    ["no CA", { ca: false }, "no CA"],
+    ["no constraints", {}, "no CA"],
   ] as const) {
     it(`refuses ${what}`, async () => {
       const pem = await certificate({ subject: "CN=Root CA", ...options });
       assert.throws(
         () => assertRoot(pem),
-        new RegExp(`^Error: the root certificate "CN=Root CA" must be a CA of path length 1, ${found}`),
+        new RegExp(`^Error: the root certificate "CN=Root CA" must be a CA of path length 1, but is ${found}$`),
       );
     });
   }

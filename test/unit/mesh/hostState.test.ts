@@ -9,7 +9,7 @@ import { withCommands, withDirectory } from "../support";
 const text = fc.string({ unit: "binary" }).map((s) => s.replaceAll("\0", ""));
 
 it("renderState has each fact on a line of its own", () => {
-  const state = renderState({
+  const facts = {
     name: "vm1",
     owner: "0123",
     identity: "spiffe://cluster.local/ns/vm/sa/default",
@@ -24,9 +24,9 @@ it("renderState has each fact on a line of its own", () => {
     sidecarEnv: ["ISTIO_SVC_IP=10.0.0.1"],
     files: [{ path: "/etc/certs/key.pem", mode: "0600", content: "of-certificate:bb" }],
     scripts: "sha256:cc",
-  });
+  };
   assert.equal(
-    state,
+    renderState(facts),
     `host vm1
 owner 0123
 identity spiffe://cluster.local/ns/vm/sa/default
@@ -41,6 +41,8 @@ sidecar.env ISTIO_SVC_IP=10.0.0.1
 file 0600 /etc/certs/key.pem of-certificate:bb
 scripts sha256:cc`,
   );
+  const run = new Date("2026-02-03T04:05:06.789Z");
+  assert.equal(renderState({ ...facts, run }), `${renderState(facts)}\nrun 2026-02-03T04:05:06.789Z`);
 });
 
 it("sha256 is that of the text's UTF-8", () => {
@@ -124,7 +126,9 @@ describe("renderBundle", () => {
 
   it("does not let the script read on, nor runs what follows", () =>
     withDirectory((directory) => {
-      const { status, stdout } = run(directory, { "istio-vm": "cat; echo end" }, [], "echo more\n");
+      // More than a shell reads ahead, less than a pipe holds.
+      const tail = "echo more\n".repeat(5000);
+      const { status, stdout } = run(directory, { "istio-vm": "cat; echo end" }, [], tail);
       assert.deepEqual([status, stdout], [0, "end\n"]);
     }));
 
