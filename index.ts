@@ -37,7 +37,7 @@ const owner = new random.RandomId("owner", { byteLength: 8 }).hex;
 
 const ca = new CertificateAuthority("ca", authorityArgs());
 
-const cacerts = new CaCertsSecret("cacerts", { ...ca, owner }, { provider, dependsOn: ca });
+const cacerts = new CaCertsSecret("cacerts", { ...ca, access: cluster, owner }, { provider, dependsOn: ca });
 
 const controlPlane = new IstioControlPlane(
   "istio",

@@ -1,5 +1,7 @@
+import { local } from "@pulumi/command";
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import { type ClusterAccess, kubectlCommand } from "./kubectl";
 import { ownerLabels } from "./owner";
 
 export interface CaCertsSecretArgs {
@@ -8,6 +10,8 @@ export interface CaCertsSecretArgs {
   /** The intermediate and its issuers up to the root. */
   certChain: pulumi.Input<string>;
   caKey: pulumi.Input<string>;
+  /** The cluster, for kubectl. Default: as kubectl finds it. */
+  access?: ClusterAccess;
   /** The stack's owner mark. */
   owner: pulumi.Input<string>;
 }
@@ -24,10 +28,22 @@ export class CaCertsSecret extends pulumi.ComponentResource {
   constructor(name: string, args: CaCertsSecretArgs, opts?: pulumi.ComponentResourceOptions) {
     super("istio-vm:index:CaCertsSecret", name, {}, opts);
     const labels = ownerLabels(args.owner);
+    // istiod writes its root certificate into every namespace and leaves it there. This goes when istiod is gone for
+    // good, with its namespace, which is why it is the first to be made.
+    const leftovers = new local.Command(
+      `${name}-leftovers`,
+      {
+        delete: kubectlCommand(
+          args.access,
+          "delete configmaps --all-namespaces --selector=istio.io/config=true --ignore-not-found".split(" "),
+        ),
+      },
+      { parent: this },
+    );
     const namespace = new k8s.core.v1.Namespace(
       `${name}-namespace`,
       { metadata: { name: "istio-system", labels } },
-      { parent: this },
+      { parent: this, dependsOn: leftovers },
     );
     const secret = new k8s.core.v1.Secret(
       `${name}-secret`,

@@ -1,13 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { expandHome } from "../config";
 import { fromRefusal, fromServiceCidrList } from "../mesh/serviceCidr";
-
-/** How kubectl finds the cluster. */
-export interface ClusterAccess {
-  kubeconfig?: string;
-  context?: string;
-}
+import { accessFlags, type ClusterAccess } from "./kubectl";
 
 /** A Service that no API server accepts: 0.0.0.1 lies in nobody's service range. It is only ever sent as a dry run. */
 const IMPOSSIBLE_SERVICE = [
@@ -26,12 +20,9 @@ const IMPOSSIBLE_SERVICE = [
  *
  * @throws when kubectl is missing or the cluster does not answer
  */
-export async function detectServiceCidr({ kubeconfig, context }: ClusterAccess): Promise<string> {
-  const access = [
-    ...(kubeconfig ? ["--kubeconfig", expandHome(kubeconfig)] : []),
-    ...(context ? ["--context", context] : []),
-  ];
-  const kubectl = (...args: string[]) => promisify(execFile)("kubectl", [...access, "--request-timeout=20s", ...args]);
+export async function detectServiceCidr(access: ClusterAccess): Promise<string> {
+  const kubectl = (...args: string[]) =>
+    promisify(execFile)("kubectl", [...accessFlags(access), "--request-timeout=20s", ...args]);
   try {
     const listed = fromServiceCidrList(
       (await kubectl("get", "servicecidrs.networking.k8s.io", "--output=json")).stdout,

@@ -69,12 +69,19 @@ undo() {
     disarm
     return
   fi
-  [ ! -e "$PREVIOUS/istio-sidecar.deb" ] || install_deb "$PREVIOUS/istio-sidecar.deb"
+  back=''
+  if [ -e "$PREVIOUS/istio-sidecar.deb" ]; then
+    install_deb "$PREVIOUS/istio-sidecar.deb"
+    back=package
+  fi
   for path in $KEPT; do
     kept=$PREVIOUS/$(echo "$path" | tr / _)
-    [ ! -e "$kept" ] || mv -f "$kept" "$path"
+    if [ ! -e "$kept" ] || cmp -s "$kept" "$path"; then continue; fi
+    mv -f "$kept" "$path"
+    back="$back $path"
   done
-  systemctl restart istio.service
+  # A sidecar that was not touched yet goes on undisturbed.
+  if [ -n "$back" ] || ! ready; then systemctl restart istio.service; fi
   await "$READY_SECONDS" ready || say undo "the sidecar is not ready with the earlier configuration either: see /var/log/istio"
   systemctl enable --quiet istio.service 2>/dev/null
   rm -rf "$HOME_DIR/joining" "$HOME_DIR/awaiting" "$PREVIOUS" "$CONFIRMED"

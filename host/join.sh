@@ -42,6 +42,7 @@ install_package() {
   digest=$(fact package | cut -d ' ' -f 1) source=$(fact package | cut -d ' ' -f 2)
   if [ -n "$(installed_version)" ] && [ "$(cat "$HOME_DIR/package" 2>/dev/null)" = "$digest" ]; then
     say install "ok: istio-sidecar $(installed_version) is there"
+    remove_copy "$source"
     return
   fi
   deb=$HOME_DIR/istio-sidecar.deb
@@ -61,10 +62,15 @@ install_package() {
     fail "the sidecar package could not be installed:
 $(printf '%s\n' "$log" | tail -n 15)"
   rm -f "$deb"
-  case $source in /var/tmp/*) rm -f "$source" ;; esac
+  remove_copy "$source"
   echo "$digest" >"$HOME_DIR/package"
   RESTART="$RESTART package"
   say install "ok: istio-sidecar $(installed_version)"
+}
+
+# The package as `pulumi up` copied it here, if it did.
+remove_copy() {
+  case $1 in /var/tmp/*) rm -f "$1" ;; esac
 }
 
 fetch() {

@@ -3,7 +3,7 @@
 
 leave() {
   if [ ! -d "$RECORD" ]; then
-    rm -rf "$HOME_DIR"
+    rm -rf "$HOME_DIR" "$LOCK"
     say left "it was not joined: nothing to undo"
     return
   fi
@@ -17,7 +17,7 @@ leave() {
 # Every step may find its work done already.
 give_back() {
   if [ ! -d "$RECORD" ]; then # cut off before anything was changed
-    rm -rf "$HOME_DIR"
+    rm -rf "$HOME_DIR" "$LOCK"
     return
   fi
   if systemctl cat istio.service >/dev/null 2>&1; then
@@ -30,7 +30,7 @@ give_back() {
   restore_accounts
   systemctl daemon-reload
   systemctl reset-failed istio.service 2>/dev/null || :
-  rm -rf "$HOME_DIR" "$CONFIRMED"
+  rm -rf "$HOME_DIR" "$CONFIRMED" "$LOCK" /var/tmp/istio-sidecar-*.deb
   say leave "package, files, units and accounts restored"
 }
 

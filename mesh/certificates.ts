@@ -35,9 +35,8 @@ export function inspectCertificate(pem: string): CertificateFacts {
 export function assertRoot(pem: string): string {
   const { subject, isCa, pathLength } = inspectCertificate(pem);
   if (!isCa || pathLength !== 1) {
-    throw new Error(
-      `the root certificate "${subject}" must be a CA of path length 1, not ${pathLength ?? "unlimited"}`,
-    );
+    const found = isCa ? `one of path length ${pathLength ?? "unlimited"}` : "no CA";
+    throw new Error(`the root certificate "${subject}" must be a CA of path length 1, but is ${found}`);
   }
   return pem;
 }

@@ -6,12 +6,20 @@ interface Webhook {
   failurePolicy?: string;
 }
 
+/** Without fields that are null: to Kubernetes they are absent, but a refresh would take whatever is there for ours. */
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  if (typeof value !== "object" || value === null) return value;
+  const present = Object.entries(value).filter(([, field]) => field !== null);
+  return Object.fromEntries(present.map(([key, field]) => [key, withoutNulls(field)]));
+}
+
 /** The objects of a multi-document manifest, in the order in which they stand. Throws on what is no Kubernetes object. */
 export function parseManifests(text: string): KubernetesObject[] {
   return parseAllDocuments(text).flatMap((document) => {
     const [error] = document.errors;
     if (error !== undefined) throw new Error(`istioctl's manifest is not valid YAML: ${error.message}`);
-    const object = document.toJS() as KubernetesObject | null;
+    const object = withoutNulls(document.toJS()) as KubernetesObject | null;
     if (object === null) return [];
     if (!object.apiVersion || !object.kind || !object.metadata?.name) {
       throw new Error("istioctl's manifest has a document without apiVersion, kind or metadata.name");

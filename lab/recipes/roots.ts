@@ -40,6 +40,7 @@ export const vmRoot: Recipe = {
       "curl",
       "iproute2",
       "iptables",
+      "nftables",
       "procps",
       "python3",
     ]);

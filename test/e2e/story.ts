@@ -41,6 +41,8 @@ export class Story {
     await Promise.all([resetVm(this.lab, "vm1"), resetVm(this.lab, "vm2")]);
     const addUser = `useradd --create-home ${POWERLESS} && cp -r ~admin/.ssh ~${POWERLESS}/ && chown -R ${POWERLESS}: ~${POWERLESS}`;
     await this.inVm("vm2", "bash", "-c", addUser);
+    // sudo leaves a file in the home folder of a user who may use it and does so for the first time.
+    for (const name of ["vm1", "vm2"]) await this.inVm(name, "runuser", "--user=admin", "sudo", "true");
     this.before.cluster = await snapshotCluster();
     this.before.vm1 = await snapshotVm(this.lab, "vm1");
     this.before.vm2 = await snapshotVm(this.lab, "vm2");

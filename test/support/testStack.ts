@@ -1,7 +1,7 @@
 /** A stack of its own, of a copy of this project, driven by the real Pulumi engine. */
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { execa } from "execa";
 import { parse, stringify } from "yaml";
 import { checkout } from "../../lab/paths";
@@ -41,17 +41,19 @@ export class TestStack {
   private readonly backend = join(this.folder, ".backend");
 
   /**
-   * @param main the folder of another program to run instead of index.ts, relative to the checkout
+   * @param main another program to run instead of index.ts: a file of this checkout, alone in its folder
    */
   constructor(main?: string) {
-    for (const path of [...PROGRAM, ...(main ? [main] : [])]) {
+    for (const path of [...PROGRAM, ...(main ? [dirname(main)] : [])]) {
       cpSync(join(checkout, path), join(this.folder, path), { recursive: true });
     }
     symlinkSync(join(checkout, "node_modules"), join(this.folder, "node_modules"));
     mkdirSync(this.backend);
     if (main) {
-      const project = join(this.folder, "Pulumi.yaml");
-      writeFileSync(project, stringify({ ...(parse(readFileSync(project, "utf8")) as object), main }));
+      // Pulumi runs what package.json calls the main file.
+      const description = join(this.folder, "package.json");
+      const content = JSON.parse(readFileSync(description, "utf8")) as object;
+      writeFileSync(description, JSON.stringify({ ...content, main }));
     }
   }
 
@@ -88,18 +90,24 @@ export class TestStack {
   async succeed(args: string[], env?: Record<string, string>): Promise<Outcome> {
     const outcome = await this.pulumi(args, env);
     if (outcome.exitCode === 0) return outcome;
-    throw new Error(`pulumi ${args.join(" ")} ended with status ${outcome.exitCode}:\n${outcome.output}`);
+    throw new Error(`pulumi ${args.join(" ")} ended with status ${outcome.exitCode}:\n${essence(outcome.output)}`);
   }
 
   /** Runs pulumi, which must refuse. @throws if it succeeds */
   async fail(args: string[], env?: Record<string, string>): Promise<string> {
     const { exitCode, output } = await this.pulumi(args, env);
     if (exitCode !== 0) return output;
-    throw new Error(`pulumi ${args.join(" ")} succeeded, but should have failed:\n${output}`);
+    throw new Error(`pulumi ${args.join(" ")} succeeded, but should have failed:\n${essence(output)}`);
   }
 
   /** Forgets everything. The stack's resources must be gone. */
   remove(): void {
     rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+/** What a person reads first when a command has failed: the diagnostics, or its last lines. */
+export function essence(output: string): string {
+  const [, diagnostics] = output.split(/^Diagnostics:$/m);
+  return diagnostics ?? output.split("\n").slice(-60).join("\n");
 }

@@ -10,6 +10,7 @@ import type { Snapshot } from "./snapshot";
 /** Parts of the file system that are not compared, each with the reason. */
 const IGNORED: [path: RegExp, reason: string][] = [
   [/^\/(proc|sys|dev)$/, "the kernel's own; what matters of it is compared as sysctls and processes"],
+  [/^\/run\/xtables\.lock$/, "iptables' own lock, made by its first use"],
   [/^\/var\/log$/, "logs tell what happened, and stay"],
   [
     /^\/run\/(log|systemd|udev|dbus|user|utmp|sudo|sshd\.pid|motd.*)$/,
@@ -26,7 +27,10 @@ const REWRITTEN = /^\/var\/lib\/dpkg\//;
 
 /** Sysctls that change by themselves. */
 const VOLATILE_SYSCTL =
-  /^(fs\.(dentry-state|inode-.*|file-nr|aio-nr)|kernel\.(random\..*|ns_last_pid|pty\.nr)|.*_count) /;
+  /^(fs\.(dentry-state|inode-.*|file-nr|aio-nr|quota\..*)|kernel\.(random\..*|ns_last_pid|pty\.nr)|.*_count) /;
+
+/** Units that fail where many systemd machines share a kernel's inotify instances, and units of whoever logs in. */
+const VOLATILE_UNIT = /^(systemd-ask-password-|session-|user@|user-)/;
 
 /** Processes that come and go with whoever looks, logs in, or asks systemd something. */
 const TRANSIENT_PROCESS = /^\S+ (ps|sshd|\(sd-pam\)|systemd-(hostnam|timedat|localed|tmpfile).*|agetty)$/;
@@ -44,13 +48,11 @@ export async function snapshotVm(lab: Lab, name: string): Promise<Snapshot> {
   add("user", await ask("getent", "passwd"));
   add("group", await ask("getent", "group"));
   add("unit file", columns(await ask("systemctl", "list-unit-files", "--no-legend", "--no-pager"), 0, 1));
-  add(
-    "unit",
-    columns(await ask("systemctl", "list-units", "--state=active,failed", "--plain", "--no-legend"), 0, 2, 3),
-  );
+  const units = await ask("systemctl", "list-units", "--state=active,failed", "--plain", "--no-legend");
+  add("unit", without(VOLATILE_UNIT, columns(units, 0, 2, 3)));
   add("sysctl", without(VOLATILE_SYSCTL, await ask("sh", "-c", "sysctl -a 2>/dev/null")));
   add("process", without(TRANSIENT_PROCESS, columns(await ask("ps", "-e", "-o", "user=,comm="), 0, 1)));
-  add("rule", without(/^#/, await ask("sh", "-c", SAVE_RULES)));
+  add("rule", await ask("sh", "-c", SAVE_RULES));
   // By this computer's nft, in the VM's network: the VM need not have one.
   add("nft", numbered(await run(["nsenter", `--net=/proc/${leader}/ns/net`, "nft", "list", "ruleset"])));
   return snapshot;
@@ -58,9 +60,10 @@ export async function snapshotVm(lab: Lab, name: string): Promise<Snapshot> {
 
 /** Every kind of iptables. The legacy tools make a table by looking at it: only if the kernel has tables already. */
 const SAVE_RULES = `
-for save in iptables-nft-save ip6tables-nft-save; do $save | sed "s/^/$save /"; done
-[ ! -s /proc/net/ip_tables_names ] || iptables-legacy-save | sed 's/^/legacy /'
-[ ! -s /proc/net/ip6_tables_names ] || ip6tables-legacy-save | sed 's/^/legacy6 /'`;
+rules() { $1 | sed "/^#/d; s/ \\[[0-9:]*\\]$//; s/^/$1 /"; }
+rules iptables-nft-save; rules ip6tables-nft-save
+[ ! -s /proc/net/ip_tables_names ] || rules iptables-legacy-save
+[ ! -s /proc/net/ip6_tables_names ] || rules ip6tables-legacy-save`;
 
 const columns = (text: string, ...wanted: number[]) =>
   text

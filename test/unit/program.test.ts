@@ -112,6 +112,7 @@ describe("the program", () => {
     assert.equal(
       tree().join("\n"),
       `CaCertsSecret cacerts
+  Command cacerts-leftovers
   Namespace cacerts-namespace
   Secret cacerts-secret
 CertificateAuthority ca

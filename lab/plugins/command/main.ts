@@ -1,4 +1,4 @@
-/** The stand-in for the command provider: remote.Command and remote.CopyToRemote. */
+/** The stand-in for the command provider: remote.Command, remote.CopyToRemote and a plain local.Command. */
 import { randomBytes } from "node:crypto";
 import { diffPaths, topLevel } from "../diff";
 import { CheckError } from "../errors";
@@ -8,6 +8,7 @@ import { Asset, hasUnknown, isObj, Obj, plain, secret, UNKNOWN } from "../values
 import { versions } from "../versions";
 import type { Connection } from "./connection";
 import { copyToRemote } from "./copy";
+import { local } from "./local";
 import { Output, run, Run } from "./run";
 
 const endpoint: Fields["fields"] = {
@@ -157,6 +158,7 @@ export const copy: ResourceType = {
 };
 
 const types: Record<string, ResourceType> = {
+  "command:local:Command": local,
   "command:remote:Command": command,
   "command:remote:CopyToRemote": copy,
 };

@@ -15,7 +15,10 @@ export function keepingSecrets(story: Story): void {
       keys = privateKeysOf(stdout);
       // Root, intermediate, vm1, vm2, and the SSH key.
       assert.ok(keys.size >= 5, `only ${keys.size} private keys were found in the state`);
-      assert.ok(keys.has(readFileSync(join(story.lab.state, "ssh", "id_ed25519"), "utf8")), "the SSH key is not in it");
+      assert.ok(
+        keys.has(readFileSync(join(story.lab.state, "ssh", "id_ed25519"), "utf8").trim()),
+        "the SSH key is not in it",
+      );
       for (const key of story.otherKeys) keys.add(key);
     });
 

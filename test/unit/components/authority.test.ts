@@ -92,7 +92,10 @@ describe("CertificateAuthority", () => {
       () => valueOf(new CertificateAuthority("ca", {}).rootCert).catch((error: Error) => error.message),
       { outputs: unlimited },
     );
-    await assert.rejects(failing, /the root certificate "CN=test" must be a CA of path length 1, but is one of path length unlimited/);
+    await assert.rejects(
+      failing,
+      /the root certificate "CN=test" must be a CA of path length 1, but is one of path length unlimited/,
+    );
   });
 
   it("knows nothing in a first preview", async () => {
@@ -109,6 +112,7 @@ describe("CaCertsSecret", () => {
     const labels = { "pulumi-istio-vm/owner": "me" };
     assert.deepEqual(family(resources), [
       ["CaCertsSecret", "cacerts", undefined],
+      ["Command", "cacerts-leftovers", "cacerts"],
       ["Namespace", "cacerts-namespace", "cacerts"],
       ["Secret", "cacerts-secret", "cacerts"],
     ]);
@@ -119,6 +123,18 @@ describe("CaCertsSecret", () => {
     assert.deepEqual(stringData, new Secret(files));
     assert.deepEqual(find("cacerts-secret").dependencies, ["cacerts-namespace"]);
     assert.equal(await valueOf(result.namespace), "istio-system");
+  });
+
+  it("removes what istiod leaves in other namespaces, after istio-system is gone", async () => {
+    const access = { kubeconfig: "my config", context: "prod" };
+    const args = { rootCert: "root", caCert: "ca", certChain: "chain", caKey: "key", owner: "me", access };
+    const { find } = await runProgram(() => new CaCertsSecret("cacerts", args));
+    assert.deepEqual(find("cacerts-leftovers").inputs, {
+      delete:
+        "'kubectl' '--kubeconfig' 'my config' '--context' 'prod' 'delete' 'configmaps' '--all-namespaces' " +
+        "'--selector=istio.io/config=true' '--ignore-not-found'",
+    });
+    assert.deepEqual(find("cacerts-namespace").dependencies, ["cacerts-leftovers"]);
   });
 });
 
