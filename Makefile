@@ -39,7 +39,8 @@ test-host: node_modules ## tests of the host scripts, on real machines of the la
 test-e2e: node_modules ## tests of the whole, on the lab
 	bash test/run.sh e2e
 
-lint: node_modules ## style, types, format
+lint: node_modules ## style, types, format, shell scripts
+	@command -v shellcheck >/dev/null || apt-get install -qq -y shellcheck
 	npm run --silent lint
 
 # `npm ci` writes this file last.

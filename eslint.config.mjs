@@ -13,6 +13,7 @@ export default tseslint.config(
       eqeqeq: "error",
     },
   },
-  { files: ["**/*.mjs"], extends: [tseslint.configs.disableTypeChecked] },
+  { files: ["**/*.{mjs,cjs}"], extends: [tseslint.configs.disableTypeChecked] },
+  { files: ["**/*.cjs"], rules: { "@typescript-eslint/no-require-imports": "off" } },
   prettier,
 );

@@ -7,8 +7,6 @@ import { confirmCommand, stateDigest } from "../mesh/hostState";
 type Connection = pulumi.Unwrap<types.input.remote.ConnectionArgs>;
 type Endpoint = Omit<Connection, "proxy">;
 
-const INTERVAL_MS = 2000;
-
 /** Logs in, sees to it that the host key is the expected one, and gives the session to `use`. */
 async function withSession<T>(
   endpoint: Endpoint,
@@ -72,11 +70,17 @@ function confirmOnce({ proxy, ...endpoint }: Connection, command: string): Promi
  * its own, as a join that was not confirmed must itself fail, so that the next `pulumi up` repeats it.
  *
  * @param joined tells whether the join has ended; nothing is dialled when it does so at once, having nothing to do
+ * @param interval milliseconds between two tries
  */
-export async function confirmWhileJoining(connection: Connection, state: string, joined: () => boolean): Promise<void> {
+export async function confirmWhileJoining(
+  connection: Connection,
+  state: string,
+  joined: () => boolean,
+  interval = 2000,
+): Promise<void> {
   const command = confirmCommand(stateDigest(state));
   for (;;) {
-    await delay(INTERVAL_MS, undefined, { ref: false });
+    await delay(interval, undefined, { ref: false });
     if (joined()) return;
     // A host that can't be reached is what the join itself reports.
     if (await confirmOnce(connection, command).catch(() => false)) return;

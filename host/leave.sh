@@ -3,12 +3,15 @@
 
 leave() {
   if [ ! -d "$RECORD" ]; then
-    rm -rf "$HOME_DIR" "$LOCK"
+    rm -rf "$HOME_DIR"
     say left "it was not joined: nothing to undo"
     return
   fi
   owner=$(cat "$RECORD/owner")
-  [ "$owner" = "$(fact owner)" ] || fail "it was joined by another stack, with owner mark $owner: this one leaves it alone"
+  if [ "$owner" != "$(fact owner)" ]; then
+    say left "it was joined by another stack, with owner mark $owner: nothing of this one is here"
+    return
+  fi
   give_back
   disarm
   say left "the host is as it was"
@@ -17,7 +20,7 @@ leave() {
 # Every step may find its work done already.
 give_back() {
   if [ ! -d "$RECORD" ]; then # cut off before anything was changed
-    rm -rf "$HOME_DIR" "$LOCK"
+    rm -rf "$HOME_DIR"
     return
   fi
   if systemctl cat istio.service >/dev/null 2>&1; then
@@ -30,7 +33,7 @@ give_back() {
   restore_accounts
   systemctl daemon-reload
   systemctl reset-failed istio.service 2>/dev/null || :
-  rm -rf "$HOME_DIR" "$CONFIRMED" "$LOCK" /var/tmp/istio-sidecar-*.deb
+  rm -rf "$HOME_DIR" "$CONFIRMED" /var/tmp/istio-sidecar-*.deb
   say leave "package, files, units and accounts restored"
 }
 

@@ -42,7 +42,7 @@ in_lab() { lab up --vms 2 && mocha "test/$1" "$1" npx --no-install tsx lab/main.
 
 for suite in "${suites[@]}"; do
   case $suite in
-    lint) run lint npm run --silent lint ;;
+    lint) run lint make --no-print-directory lint ;;
     unit) run unit mocha . unit ;;
     lab) run lab mocha test/lab lab ;;
     host | e2e) run "$suite" in_lab "$suite" ;;

@@ -1,5 +1,6 @@
 /** Finding private keys where they must not be. */
 import assert from "node:assert/strict";
+import { createPublicKey } from "node:crypto";
 
 const PEM = /-----BEGIN ([A-Z ]*)PRIVATE KEY-----\n([\s\S]*?)-----END \1PRIVATE KEY-----/g;
 
@@ -19,9 +20,12 @@ export function privateKeysOf(exported: string): Set<string> {
   return keys;
 }
 
-/** What gives a key away: each line of it, and the middle of its base64 form, in which Kubernetes has secrets. */
+/** What gives a key away: each secret line of it, and the middle of its base64 form, in which Kubernetes has secrets. */
 export function tracesOf(pem: string): string[] {
-  const lines = pem.split("\n").filter((line) => line.length >= 20 && !line.startsWith("-----"));
+  // The end of an EC private key is the public key. (Node can't read OpenSSH's format; there, nothing coincides.)
+  const publicKey = pem.includes("OPENSSH") ? "" : createPublicKey(pem).export({ type: "spki", format: "pem" });
+  const isSecret = (line: string) => line.length >= 20 && !line.startsWith("-----") && !publicKey.includes(line);
+  const lines = pem.split("\n").filter(isSecret);
   assert.ok(lines.length > 0, "a private key without content");
   return [...lines, Buffer.from(pem).toString("base64").slice(60, 120)];
 }
