@@ -8,6 +8,7 @@ import {
   serviceSpec,
   serviceUrl,
 } from "../mesh/externalService";
+import { sha256 } from "../mesh/hostState";
 import { ownerLabels } from "./owner";
 
 export interface ExternalServiceArgs {
@@ -36,6 +37,7 @@ export class ExternalService extends pulumi.ComponentResource {
     const { serviceName, namespace, clusterDomain = "cluster.local" } = args;
     const host = pulumi.all([serviceName, namespace, clusterDomain]).apply((parts) => serviceHost(...parts));
     const metadata = { name: serviceName, namespace, labels: ownerLabels(args.owner) };
+    const endpoints = pulumi.output(args.endpoints).apply((list) => sha256(JSON.stringify(list)).slice(0, 16));
     new k8s.core.v1.Service(
       `${name}-service`,
       { metadata, spec: pulumi.output(args.ports).apply(serviceSpec) },
@@ -46,7 +48,12 @@ export class ExternalService extends pulumi.ComponentResource {
       {
         apiVersion: "networking.istio.io/v1",
         kind: "ServiceEntry",
-        metadata,
+        metadata: {
+          ...metadata,
+          // For endpoints alone, istiod tells a new host's sidecar nothing of the service that it now serves
+          // (pilot/pkg/serviceregistry/serviceentry: no config push unless the service itself or its labels change).
+          labels: ownerLabels(args.owner, { "pulumi-istio-vm/endpoints": endpoints }),
+        },
         spec: pulumi.all([host, args.ports, args.endpoints]).apply((parts) => serviceEntrySpec(...parts)),
       },
       { parent: this },

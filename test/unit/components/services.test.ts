@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { ExternalService } from "../../../components/externalService";
 import { SampleClient } from "../../../components/sampleClient";
 import { detectServiceCidr } from "../../../components/serviceCidr";
+import { sha256 } from "../../../mesh/hostState";
 import { serviceEntrySpec, serviceSpec, type ServicePort } from "../../../mesh/externalService";
 import { runProgram, valueOf, withCommands, withDirectory } from "../support";
 
@@ -30,7 +31,10 @@ describe("ExternalService", () => {
     assert.deepEqual(find("service-vm-web-entry").inputs, {
       apiVersion: "networking.istio.io/v1",
       kind: "ServiceEntry",
-      metadata,
+      metadata: {
+        ...metadata,
+        labels: { ...OWNER, "pulumi-istio-vm/endpoints": sha256(JSON.stringify(endpoints)).slice(0, 16) },
+      },
       spec: serviceEntrySpec("web.vm.svc.example.org", ports, endpoints),
     });
     assert.equal(await valueOf(result.url), "http://web.vm.svc.example.org:80");
