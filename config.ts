@@ -5,14 +5,13 @@
  */
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
-import { homedir } from "node:os";
-import { join } from "node:path";
 import { parse as parseYaml } from "yaml";
 import { runtime, getProject } from "@pulumi/pulumi";
 import { z } from "zod";
 import { checkReferences, describeIssue, show } from "./mesh/configProblems";
 import { RESERVED_VARIABLES } from "./mesh/environment";
 import { PROTOCOLS } from "./mesh/externalService";
+import { expandHome } from "./mesh/homePath";
 import { CIDR } from "./mesh/serviceCidr";
 
 const is = (pattern: RegExp, allowed: string) => z.string({ error: allowed }).regex(pattern, allowed);
@@ -265,11 +264,6 @@ export interface ConfigSource {
   /** The project's keys, without its name, with their raw text: structured values are JSON. */
   values: Record<string, string>;
   isSecret(key: string): boolean;
-}
-
-/** `path` with a leading `~` replaced by the home directory. */
-export function expandHome(path: string): string {
-  return path === "~" || path.startsWith("~/") ? join(homedir(), path.slice(1)) : path;
 }
 
 /** A value as Pulumi hands it over: JSON where the stack file has a list or a map, else the text itself. */

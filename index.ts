@@ -17,7 +17,8 @@ import { SampleClient } from "./components/sampleClient";
 import { detectServiceCidr } from "./components/serviceCidr";
 import { sshConnection } from "./components/sshConnection";
 import { WorkloadIdentity } from "./components/workloadIdentity";
-import { expandHome, loadConfig } from "./config";
+import { loadConfig } from "./config";
+import { expandHome } from "./mesh/homePath";
 import type { JsonObject } from "./mesh/istioOperator";
 
 const config = loadConfig();

@@ -1,4 +1,4 @@
-import { expandHome } from "../config";
+import { expandHome } from "../mesh/homePath";
 import { quote } from "../mesh/shell";
 
 /** How kubectl finds the cluster; what is absent is as in its own environment. */

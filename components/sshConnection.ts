@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import type { types } from "@pulumi/command";
-import { expandHome, type SshConfig, type SshKey } from "../config";
+import type { SshConfig, SshKey } from "../config";
+import { expandHome } from "../mesh/homePath";
 import { findHostKey } from "../mesh/knownHosts";
 
 type Endpoint = Omit<SshConfig, "bastion"> & { host: string };

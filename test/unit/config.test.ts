@@ -3,7 +3,8 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { writeFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
-import { type Config, ConfigError, expandHome, loadConfig, parseConfig } from "../../config";
+import { expandHome } from "../../mesh/homePath";
+import { type Config, ConfigError, loadConfig, parseConfig } from "../../config";
 import { RESERVED_VARIABLES } from "../../mesh/environment";
 import { privateKey, withDirectory } from "./support";
 
