@@ -84,9 +84,9 @@ fetch() {
 # What will be written, and whether the sidecar must start anew for it. A new certificate under the same root does not
 # need that: the agent reads it when it asks istiod for the next one.
 plan() {
-  wanted_cluster_env | cmp -s - "$ENV_DIR/cluster.env" || RESTART="$RESTART cluster.env"
-  wanted_sidecar_env | cmp -s - "$ENV_DIR/sidecar.env" || RESTART="$RESTART sidecar.env"
-  wanted_hosts | cmp -s - /etc/hosts || RESTART="$RESTART hosts"
+  differs wanted_cluster_env "$ENV_DIR/cluster.env" && RESTART="$RESTART cluster.env"
+  differs wanted_sidecar_env "$ENV_DIR/sidecar.env" && RESTART="$RESTART sidecar.env"
+  differs wanted_hosts /etc/hosts && RESTART="$RESTART hosts"
   CERTIFICATES=''
   if ! facts file | cmp -s - "$HOME_DIR/sent"; then CERTIFICATES=new; fi
   for file in root-cert cert-chain key; do
@@ -99,6 +99,9 @@ plan() {
     RESTART="$RESTART root"
   fi
 }
+
+# `differs COMMAND PATH`: whether the file is anything but what COMMAND prints.
+differs() { ! "$1" 2>/dev/null | cmp -s - "$2"; }
 
 write_files() {
   install -d -o istio-proxy -g istio-proxy "$CERTS" "$ENV_DIR"
