@@ -1,17 +1,18 @@
 # A change that could cut the host off counts only when a fresh SSH session has confirmed it; else it is undone: by join
-# itself, or, should join be dead by then, by a timer. Until it is confirmed the sidecar does not start at boot, so a
-# reboot gives the host back as well.
+# itself, or, should join be dead by then, by a timer or at the next boot. Until then the sidecar does not start at boot.
 # shellcheck shell=sh
 
 CONFIRM_SECONDS=45
 # Longer than join itself can take from here on.
 UNDO_SECONDS=$((READY_SECONDS + CONFIRM_SECONDS + 30))
+UNDO_UNIT=/etc/systemd/system/istio-vm-undo.service
 PREVIOUS=$HOME_DIR/previous
 KEPT="/etc/hosts $CERTS/root-cert.pem $CERTS/cert-chain.pem $CERTS/key.pem $ENV_DIR/cluster.env $ENV_DIR/sidecar.env $HOME_DIR/sent
   $HOME_DIR/package"
 
 # The files of the state that was confirmed last. They stay those while further ones are tried.
 keep_previous() {
+  [ -e "$HOME_DIR/joining" ] || rm -rf "$PREVIOUS" # of a join that was cut off when all was done
   if [ ! -e "$HOME_DIR/state" ] || [ -d "$PREVIOUS" ]; then return 0; fi
   rm -rf "$PREVIOUS.new"
   mkdir -m 0700 "$PREVIOUS.new"
@@ -22,14 +23,31 @@ keep_previous() {
 }
 
 arm() {
-  rm -f "$CONFIRMED"
-  systemctl disable --quiet istio.service 2>/dev/null || :
   disarm
-  systemd-run --quiet --collect --on-active="$UNDO_SECONDS" --unit=istio-vm-undo "$HOME_DIR/bin/istio-vm" undo ||
-    fail "systemd-run can't set the timer that would undo a failed change"
+  rm -f "$CONFIRMED" "$HOME_DIR/awaiting"
+  systemctl disable --quiet istio.service 2>/dev/null || :
+  replace "$UNDO_UNIT" 0644 root:root <<EOF || :
+[Unit]
+Description=pulumi-istio-vm: takes a change back that nobody confirmed
+[Service]
+Type=oneshot
+ExecStart=$HOME_DIR/bin/istio-vm undo
+[Install]
+WantedBy=multi-user.target
+EOF
+  if ! { systemctl daemon-reload && systemctl enable --quiet istio-vm-undo.service 2>/dev/null &&
+    systemd-run --quiet --collect --on-active="$UNDO_SECONDS" --timer-property=AccuracySec=1s --unit=istio-vm-undo; }; then
+    fail "systemd can't be told to undo a failed change: systemctl status istio-vm-undo.timer"
+  fi
 }
 
-disarm() { systemctl stop istio-vm-undo.timer 2>/dev/null || :; }
+disarm() {
+  systemctl stop istio-vm-undo.timer 2>/dev/null || :
+  [ -e "$UNDO_UNIT" ] || return 0
+  systemctl disable --quiet istio-vm-undo.service 2>/dev/null || :
+  rm -f "$UNDO_UNIT"
+  systemctl daemon-reload
+}
 
 state_digest() { printf '%s\n' "$STATE" | sha256sum | cut -d ' ' -f 1; }
 
@@ -48,16 +66,20 @@ await_confirmation() {
   say confirm "ok: a fresh SSH session works"
 }
 
+# In an order in which being cut off leaves the host either with the change or with something that undoes it.
 commit() {
-  disarm
   systemctl enable --quiet istio.service 2>/dev/null || fail "istio.service can't be enabled: systemctl status istio"
   mv -f "$HOME_DIR/joining" "$HOME_DIR/state"
+  disarm
   rm -rf "$HOME_DIR/awaiting" "$PREVIOUS" "$CONFIRMED"
 }
 
-# By the timer: unless join has come to its end meanwhile.
+# By the timer, or at boot: unless join has come to its end meanwhile.
 undo_unconfirmed() {
-  [ -e "$HOME_DIR/joining" ] || exit 0
+  if [ ! -e "$HOME_DIR/joining" ]; then
+    disarm
+    exit 0
+  fi
   say undo "nobody confirmed the change: the host goes back to what it was"
   undo
 }
@@ -66,7 +88,6 @@ undo_unconfirmed() {
 undo() {
   if [ ! -e "$HOME_DIR/state" ]; then
     give_back
-    disarm
     return
   fi
   back=''

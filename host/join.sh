@@ -5,10 +5,10 @@ join() {
   check
   trap 'join_failed' EXIT
   record
+  keep_previous
   printf '%s\n' "$STATE" >"$HOME_DIR/joining"
   echo "$SSH_PORT" >"$HOME_DIR/ssh-port"
   install_scripts
-  keep_previous
   RESTART=''
   install_package
   plan
@@ -56,6 +56,7 @@ install_package() {
     fail "the sidecar package from $source has SHA-256 $actual, but sidecar.sha256 is $digest"
   fi
   if [ -d "$PREVIOUS" ] && [ -n "$(installed_version)" ]; then repack "$PREVIOUS/istio-sidecar.deb"; fi
+  arm
   # apt-get rather than dpkg: it waits for whoever holds the package manager's lock. A sidecar that runs is not touched.
   log=$(DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 apt-get -q -y -o DPkg::Lock::Timeout=120 \
     -o APT::Sandbox::User=root install --no-install-recommends --no-remove --reinstall --allow-downgrades "$deb" 2>&1) ||
@@ -87,6 +88,7 @@ plan() {
   differs wanted_cluster_env "$ENV_DIR/cluster.env" && RESTART="$RESTART cluster.env"
   differs wanted_sidecar_env "$ENV_DIR/sidecar.env" && RESTART="$RESTART sidecar.env"
   differs wanted_hosts /etc/hosts && RESTART="$RESTART hosts"
+  [ -n "$(istio_rules)" ] || RESTART="$RESTART iptables"
   CERTIFICATES=''
   if ! facts file | cmp -s - "$HOME_DIR/sent"; then CERTIFICATES=new; fi
   for file in root-cert cert-chain key; do

@@ -13,7 +13,6 @@ leave() {
     return
   fi
   give_back
-  disarm
   say left "the host is as it was"
 }
 
@@ -31,6 +30,7 @@ give_back() {
   restore_package
   restore_files
   restore_accounts
+  disarm
   systemctl daemon-reload
   systemctl reset-failed istio.service 2>/dev/null || :
   rm -rf "$HOME_DIR" "$CONFIRMED" /var/tmp/istio-sidecar-*.deb

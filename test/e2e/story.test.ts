@@ -5,6 +5,7 @@ import { firstPreview } from "./steps/firstPreview";
 import { firstUp } from "./steps/firstUp";
 import { joiningMore } from "./steps/joiningMore";
 import { keepingSecrets } from "./steps/keepingSecrets";
+import { losingAHost } from "./steps/losingAHost";
 import { refusing } from "./steps/refusing";
 import { serving } from "./steps/serving";
 import { Story } from "./story";
@@ -16,11 +17,16 @@ describe("a stack's life", () => {
 
   firstPreview(story);
   firstUp(story);
-  serving(story);
-  applyingNothing(story);
-  refusing(story);
-  joiningMore(story);
-  changingPorts(story);
-  keepingSecrets(story);
-  destroying(story);
+  describe("once it is up", () => {
+    before(() => story.assertUp());
+
+    serving(story);
+    applyingNothing(story);
+    refusing(story);
+    joiningMore(story);
+    losingAHost(story);
+    changingPorts(story);
+    keepingSecrets(story);
+    destroying(story);
+  });
 });

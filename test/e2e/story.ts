@@ -1,4 +1,5 @@
 /** What the tests of a stack's life share: they run in order, on the same stack and machines. */
+import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,6 +7,7 @@ import { assertInsideLab } from "../../lab/exec";
 import { labByName, vmByName, type Lab } from "../../lab/paths";
 import { resetVm, vmExec } from "../../lab/vm";
 import { snapshotCluster } from "../support/clusterSnapshot";
+import { privateKeysOf } from "../support/privateKeys";
 import type { Snapshot } from "../support/snapshot";
 import { labConfig, TestStack, type StackConfig } from "../support/testStack";
 import { snapshotVm } from "../support/vmSnapshot";
@@ -25,8 +27,9 @@ export class Story {
   readonly before = { cluster: new Map() as Snapshot, vm1: new Map() as Snapshot, vm2: new Map() as Snapshot };
   /** Arguments of all processes that ran during `pulumi up`. */
   readonly arguments = new Set<string>();
-  /** Private keys of stacks other than this one. */
-  readonly otherKeys = new Set<string>();
+  /** Every private key that a stack of this story has had. */
+  readonly keys = new Set<string>();
+  private isUp = false;
 
   constructor() {
     assertInsideLab();
@@ -61,6 +64,19 @@ export class Story {
     this.stack.configure(config);
     this.config = config;
     await this.stack.succeed(["up", "--yes", "--skip-preview", ...options], { PULUMI_DEBUG_COMMANDS: "1" });
+    this.isUp = true;
+    await this.noteKeys(this.stack);
+  }
+
+  /** @throws unless the stack has been brought up: what comes later would only wait in vain */
+  assertUp(): void {
+    assert.ok(this.isUp, "the first up failed");
+  }
+
+  /** Remembers the private keys in a stack's state, to look for them later. */
+  async noteKeys(stack: TestStack): Promise<void> {
+    const { stdout } = await stack.succeed(["stack", "export", "--show-secrets"]);
+    for (const key of privateKeysOf(stdout)) this.keys.add(key);
   }
 
   inVm(name: string, ...argv: string[]): Promise<string> {

@@ -5,7 +5,7 @@ import type { Story } from "../story";
 /** How many resources each component has. The control plane: the default profile of Istio 1.31 with an ingress gateway. */
 const EXPECTED = {
   CertificateAuthority: 5,
-  CaCertsSecret: 2,
+  CaCertsSecret: 3,
   IstioControlPlane: 39,
   MeshExpansion: 3,
   ControlPlaneExposure: 2,

@@ -4,7 +4,6 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "../../../lab/run";
 import { watchArguments } from "../../support/arguments";
-import { privateKeysOf } from "../../support/privateKeys";
 import { assertSame, type Snapshot } from "../../support/snapshot";
 import { TestStack } from "../../support/testStack";
 import { snapshotVm } from "../../support/vmSnapshot";
@@ -55,8 +54,7 @@ export function joiningMore(story: Story): void {
       });
       output = await other.fail(["up", "--yes", "--skip-preview", "--continue-on-error"]);
       sshLog = await story.inVm("vm2", "journalctl", "--unit=ssh", "--output=cat", `--since=@${begun}`);
-      const { stdout } = await other.succeed(["stack", "export", "--show-secrets"]);
-      for (const key of privateKeysOf(stdout)) story.otherKeys.add(key);
+      await story.noteKeys(other);
     });
     after(() => {
       story.stack.transcript.push(...other.transcript);

@@ -26,6 +26,7 @@ export function refusing(story: Story): void {
         ],
       });
       output = await story.stack.fail(["up", "--yes", "--skip-preview", "--continue-on-error"]);
+      await story.noteKeys(story.stack);
     });
 
     /** What the engine reported of a host's commands. */
