@@ -38,7 +38,7 @@ mocha() { # mocha FOLDER REPORT [WRAPPER...]: the reporter prints for people, an
   "$@" npx --no-install mocha --config "$folder/.mocharc.yaml" --reporter test/support/reporter.cjs --reporter-option "file=$results/$report.json"
 }
 
-in_lab() { lab up --vms 2 && mocha "test/$1" "$1" npx --no-install tsx lab/main.ts exec --; }
+in_lab() { lab up --vms 3 && mocha "test/$1" "$1" npx --no-install tsx lab/main.ts exec --; }
 
 for suite in "${suites[@]}"; do
   case $suite in
