@@ -2,6 +2,7 @@
 # shellcheck shell=sh
 
 leave() {
+  rm -f /var/tmp/istio-sidecar-*.deb # as copied here for a join that then was refused
   if [ ! -d "$RECORD" ]; then
     rm -rf "$HOME_DIR"
     say left "it was not joined: nothing to undo"
@@ -33,7 +34,7 @@ give_back() {
   disarm
   systemctl daemon-reload
   systemctl reset-failed istio.service 2>/dev/null || :
-  rm -rf "$HOME_DIR" "$CONFIRMED" /var/tmp/istio-sidecar-*.deb
+  rm -rf "$HOME_DIR" "$CONFIRMED"
   say leave "package, files, units and accounts restored"
 }
 
