@@ -23,9 +23,8 @@ give_back() {
     rm -rf "$HOME_DIR"
     return
   fi
-  if systemctl cat istio.service >/dev/null 2>&1; then
-    systemctl disable --quiet --now istio.service 2>/dev/null || :
-  fi
+  systemctl disable --quiet istio.service 2>/dev/null || :
+  systemctl stop istio.service 2>/dev/null || : # it may run although its file is gone
   remove_rules
   say leave "sidecar stopped, no rule left"
   restore_package
@@ -38,11 +37,14 @@ give_back() {
   say leave "package, files, units and accounts restored"
 }
 
-# The unit's own clean-up removes the chains; this is for a unit that was killed, and makes sure.
+# The unit's own clean-up removes the chains; this is for a unit that was killed, or whose configuration was changed.
 remove_rules() {
-  if [ -n "$(istio_rules)" ] && [ -x /usr/local/bin/pilot-agent ]; then
-    /usr/local/bin/pilot-agent istio-iptables --cleanup-only >/dev/null 2>&1 || :
-  fi
+  for tool in $IPTABLES_TOOLS; do
+    for table in $(iptables_tables $tool); do
+      rules=$($tool-save -t "$table" 2>/dev/null)
+      case $rules in *ISTIO*) printf '%s\n' "$rules" | sed /ISTIO/d | $tool-restore || : ;; esac
+    done
+  done
   rules=$(istio_rules)
   [ -z "$rules" ] || fail "iptables rules of Istio remain, remove them by hand:
 $rules"

@@ -103,6 +103,8 @@ wanted_cluster_env() {
 
 wanted_sidecar_env() { facts sidecar.env; }
 
+IPTABLES_TOOLS="iptables-nft iptables-legacy ip6tables-nft ip6tables-legacy"
+
 # `iptables_tables TOOL`: the tables that TOOL (iptables-nft, ip6tables-legacy, ...) has, a line each. A legacy tool
 # makes a table by looking at it, so it only looks if the kernel has some already.
 iptables_tables() {
@@ -116,7 +118,7 @@ iptables_tables() {
 
 # Rules and chains of Istio in any kind of iptables; nothing when there are none.
 istio_rules() {
-  for tool in iptables-nft iptables-legacy ip6tables-nft ip6tables-legacy; do
+  for tool in $IPTABLES_TOOLS; do
     for table in $(iptables_tables $tool); do
       $tool-save -t "$table" 2>/dev/null | grep ISTIO || :
     done

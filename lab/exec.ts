@@ -34,6 +34,8 @@ export function labEnvironment(lab: Lab): Record<string, string> {
     PULUMI_SKIP_UPDATE_CHECK: "true",
     PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
     PULUMI_NODEJS_TRANSPILE_ONLY: "true",
+    // The CLI writes some 25 MB of log for each operation.
+    PULUMI_LOG_ROTATION_MAX_TOTAL_MB: "50",
   };
 }
 

@@ -73,7 +73,7 @@ describe("plugins: command", () => {
       ];
       for (const news of refused)
         assert.throws(() => command.check(checkRequest(news)), CheckError, JSON.stringify(news));
-      assert.equal(commandProvider.resource("command:local:Command"), undefined);
+      assert.equal(commandProvider.resource("command:local:Run"), undefined);
     });
 
     it("is replaced by a changed trigger, updated by anything else; paths are deep", async () => {
