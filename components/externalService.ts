@@ -32,17 +32,17 @@ export class ExternalService extends pulumi.ComponentResource {
   /** The URL of its first port, for a client in the mesh. */
   readonly url: pulumi.Output<string>;
 
-  constructor(name: string, args: ExternalServiceArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("istio-vm:index:ExternalService", name, {}, opts);
+  constructor(name: string, args: ExternalServiceArgs, opts: pulumi.ComponentResourceOptions = {}) {
+    // Its children wait, not the component: with --continue-on-error, a component behind a host that failed would end
+    // the program ("registration isn't pending"), and with it the other hosts' joins.
+    const { dependsOn, ...rest } = opts;
+    super("istio-vm:index:ExternalService", name, {}, rest);
+    const child = { parent: this, dependsOn };
     const { serviceName, namespace, clusterDomain = "cluster.local" } = args;
     const host = pulumi.all([serviceName, namespace, clusterDomain]).apply((parts) => serviceHost(...parts));
     const metadata = { name: serviceName, namespace, labels: ownerLabels(args.owner) };
     const endpoints = pulumi.output(args.endpoints).apply((list) => sha256(JSON.stringify(list)).slice(0, 16));
-    new k8s.core.v1.Service(
-      `${name}-service`,
-      { metadata, spec: pulumi.output(args.ports).apply(serviceSpec) },
-      { parent: this },
-    );
+    new k8s.core.v1.Service(`${name}-service`, { metadata, spec: pulumi.output(args.ports).apply(serviceSpec) }, child);
     new k8s.apiextensions.CustomResource(
       `${name}-entry`,
       {
@@ -56,7 +56,7 @@ export class ExternalService extends pulumi.ComponentResource {
         },
         spec: pulumi.all([host, args.ports, args.endpoints]).apply((parts) => serviceEntrySpec(...parts)),
       },
-      { parent: this },
+      child,
     );
     this.url = pulumi.all([host, args.ports]).apply(([h, [first]]) => serviceUrl(h, first as ServicePort));
     this.registerOutputs({ url: this.url });

@@ -29,6 +29,7 @@ export class Story {
   readonly arguments = new Set<string>();
   /** Every private key that a stack of this story has had. */
   readonly keys = new Set<string>();
+  private hasBegun = false;
   private isUp = false;
 
   constructor() {
@@ -50,11 +51,12 @@ export class Story {
     this.before.vm1 = await snapshotVm(this.lab, "vm1");
     this.before.vm2 = await snapshotVm(this.lab, "vm2");
     await this.stack.init(this.config);
+    this.hasBegun = true;
   }
 
   /** Gives everything back, as far as tests that failed have not. */
   async end(): Promise<void> {
-    await this.stack.succeed(["destroy", "--yes", "--skip-preview"]);
+    if (this.hasBegun) await this.stack.succeed(["destroy", "--yes", "--skip-preview"]);
     this.stack.remove();
     rmSync(this.folder, { recursive: true, force: true });
   }

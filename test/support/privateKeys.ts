@@ -1,6 +1,7 @@
 /** Finding private keys where they must not be. */
 import assert from "node:assert/strict";
 import { createPublicKey } from "node:crypto";
+import { utils } from "ssh2";
 
 const PEM = /-----BEGIN ([A-Z ]*)PRIVATE KEY-----\n([\s\S]*?)-----END \1PRIVATE KEY-----/g;
 
@@ -22,12 +23,19 @@ export function privateKeysOf(exported: string): Set<string> {
 
 /** What gives a key away: each secret line of it, and the middle of its base64 form, in which Kubernetes has secrets. */
 export function tracesOf(pem: string): string[] {
-  // The end of an EC private key is the public key. (Node can't read OpenSSH's format; there, nothing coincides.)
-  const publicKey = pem.includes("OPENSSH") ? "" : createPublicKey(pem).export({ type: "spki", format: "pem" });
+  const publicKey = publicKeyOf(pem);
   const isSecret = (line: string) => line.length >= 20 && !line.startsWith("-----") && !publicKey.includes(line);
   const lines = pem.split("\n").filter(isSecret);
   assert.ok(lines.length > 0, "a private key without content");
   return [...lines, Buffer.from(pem).toString("base64").slice(60, 120)];
+}
+
+/** The public key in the form that goes with the private one's: some lines of that may be all public. */
+function publicKeyOf(pem: string): string {
+  if (!pem.includes("OPENSSH")) return createPublicKey(pem).export({ type: "spki", format: "pem" }) as string;
+  const key = utils.parseKey(pem);
+  if (key instanceof Error) throw key;
+  return key.getPublicSSH().toString("base64");
 }
 
 /** @throws if a trace of a key is in a text, naming the text and never the key */

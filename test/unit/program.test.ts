@@ -171,7 +171,8 @@ kubernetes cluster`,
       ["vm1-identity", ["exposure-istiod", "exposure-istio-ingressgateway"]],
       ["vm1", ["exposure-istiod", "vm1-identity-certificate", "namespace-vm", "namespace-db"]],
       ["vm1-join", ["vm1-access", "exposure-istiod", "vm1-identity-certificate", "vm1-identity-key", "owner"]],
-      ["service-db-mysql", [...istio, "namespace-db", "vm1-access", "vm1-join", "vm2-access", "vm2-join"]],
+      ["service-db-mysql-entry", [...istio, "namespace-db", "vm1-access", "vm1-join", "vm2-access", "vm2-join"]],
+      ["service-db-mysql-service", [...istio, "namespace-db", "vm1-join", "vm2-join"]],
       ["sleep", istio],
     ];
     for (const [name, expected] of waits) {

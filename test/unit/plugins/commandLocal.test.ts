@@ -6,7 +6,15 @@ import { CheckError } from "../../../lab/plugins/errors";
 import { UNKNOWN } from "../../../lab/plugins/values";
 import { withDirectory } from "../support";
 
-const request = { urn: "", type: "", name: "x", id: "x1", timeout: 0, signal: new AbortController().signal };
+const request = {
+  urn: "",
+  type: "",
+  name: "x",
+  id: "x1",
+  oldInputs: {},
+  timeout: 0,
+  signal: new AbortController().signal,
+};
 
 describe("plugins: command local.Command", () => {
   it("runs create and delete here, with its environment, and a preview runs nothing", async () => {
