@@ -187,7 +187,7 @@ kubernetes cluster`,
       "exposure-istiod",
       "vm1-identity-key",
       "vm1-join",
-      "service-db-mysql",
+      "service-db-mysql-entry",
     ];
     assert.deepEqual(
       order,
