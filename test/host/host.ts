@@ -1,0 +1,164 @@
+/** A machine of the lab as the program sees it: by SSH, with the program's own commands. */
+import { execa, type ExecaChildProcess } from "execa";
+import { confirmWhileJoining } from "../../components/confirmation";
+import { leaderOf } from "../../lab/cgroups";
+import { vmByName, type Lab } from "../../lab/paths";
+import { succeeds, until } from "../../lab/run";
+import { rebootVm, resetVm, vmExec } from "../../lab/vm";
+import { remoteCommand } from "../../mesh/hostState";
+import type { Snapshot } from "../support/snapshot";
+import { snapshotVm } from "../support/vmSnapshot";
+import type { HostCommands } from "./commands";
+
+const INSTALLED = "/var/lib/istio-vm/bin/istio-vm";
+
+/** Parts of a snapshot that are not compared, each with the reason; more are in test/support/vmSnapshot.ts. */
+const IGNORED: [thing: RegExp, reason: string][] = [
+  [/^\/run\/xtables\.lock$/, "the lock of every legacy iptables: others may hold it"],
+  [/^\/run\/agetty\.reload$/, "a sign from systemd to the login prompts"],
+  [/^\/home\/[^/]+\/\.sudo_as_admin_successful$/, "sudo's own sign that a person has used it"],
+  [/^unit systemd-ask-password-/, "fails where inotify instances are scarce, as on a computer with several labs"],
+  [/^sysctl fs\.quota\.syncs /, "a counter of the whole computer"],
+  [/^\/run\/host\//, "what systemd-nspawn tells a machine that boots"],
+  [/^(\/var)?\/tmp\/systemd-private-/, "temporary folders of running units, named anew at each boot"],
+  [/^rule .*# (Generated|Completed) /, "the time of day"],
+];
+
+/** How a command on a host ended. */
+export interface Outcome {
+  exitCode: number;
+  /** stdout and stderr. */
+  output: string;
+  seconds: number;
+}
+
+/** A command on a host that may still run. */
+export interface Session {
+  /** The ssh client. */
+  client: ExecaChildProcess;
+  done: Promise<Outcome>;
+}
+
+/** A join that may still run. */
+export interface JoinSession extends Session {
+  /** Ends the attempts to confirm it, which the loss of its own connection does not. */
+  stopConfirming: () => void;
+}
+
+/** How a join differs from the program's own. */
+export interface JoinOptions {
+  /** Default: the stack's. */
+  state?: string;
+  /** Default: the stack's. */
+  bundle?: string;
+  /** Whether fresh sessions try to confirm the change, as the program's do. Default: true. */
+  confirm?: boolean;
+}
+
+export class Host {
+  readonly address: string;
+
+  constructor(
+    readonly lab: Lab,
+    readonly name: string,
+    readonly commands: HostCommands,
+  ) {
+    this.address = vmByName(lab, name).address;
+  }
+
+  /** Runs a command over SSH as the stack's user. */
+  ssh(command: string, stdin = "", user = "admin"): Session {
+    const begun = Date.now();
+    const options = ["-o", "BatchMode=yes", "-o", "ServerAliveInterval=2", "-o", "ServerAliveCountMax=3", "-l", user];
+    const client = execa("ssh", [...options, this.name, command], { input: stdin, all: true, reject: false });
+    const done = client.then(({ exitCode, all }) => ({
+      exitCode: exitCode ?? -1,
+      output: all ?? "",
+      seconds: (Date.now() - begun) / 1000,
+    }));
+    return { client, done };
+  }
+
+  /** Begins a join, with the fresh sessions that confirm it. */
+  startJoin({ state = this.commands.state, bundle = this.commands.joinBundle, confirm = true }: JoinOptions = {}) {
+    let over = !confirm;
+    const session: JoinSession = {
+      ...this.ssh(remoteCommand("join", state), bundle),
+      stopConfirming: () => (over = true),
+    };
+    void confirmWhileJoining(this.commands.connection, state, () => over);
+    return session;
+  }
+
+  /** Joins, whatever comes of it. */
+  async join(options?: JoinOptions): Promise<Outcome> {
+    const { done, stopConfirming } = this.startJoin(options);
+    return done.finally(stopConfirming);
+  }
+
+  /** Joins, and sees to it that the host then is in the mesh. @throws with what was said, if not */
+  async mustJoin(options?: JoinOptions): Promise<Outcome> {
+    const outcome = await this.join(options);
+    mustSucceed(outcome, `${this.name}: join`);
+    mustSucceed(await this.status(), `${this.name}: status after join`);
+    return outcome;
+  }
+
+  leave(bundle = this.commands.accessBundle): Promise<Outcome> {
+    return this.ssh(this.commands.leave, bundle).done;
+  }
+
+  async mustLeave(): Promise<Outcome> {
+    return mustSucceed(await this.leave(), `${this.name}: leave`);
+  }
+
+  status(): Promise<Outcome> {
+    return this.ssh(`sudo ${INSTALLED} status`).done;
+  }
+
+  /** Runs a command as root, without SSH. @throws if it fails */
+  exec(...argv: string[]): Promise<string> {
+    return vmExec(this.lab, this.name, argv);
+  }
+
+  /** Runs a shell script as root, without SSH. @throws if it fails */
+  sh(script: string): Promise<string> {
+    return this.exec("sh", "-euc", script);
+  }
+
+  /** What it looks like, but for what comes and goes by itself. */
+  async snapshot(): Promise<Snapshot> {
+    const all = await snapshotVm(this.lab, this.name);
+    return new Map([...all].filter(([thing]) => !IGNORED.some(([pattern]) => pattern.test(thing))));
+  }
+
+  /** Where the host's file system is on this computer. */
+  get root(): string {
+    return `/proc/${leaderOf(this.lab, this.name)}/root`;
+  }
+
+  /** Waits until none of the program's scripts is at work. */
+  async untilIdle(): Promise<void> {
+    const busy = () => succeeds(["flock", "--nonblock", `${this.root}/run`, "true"]).then((free) => !free);
+    await until(`the scripts on ${this.name} to end`, 200, async () => !(await busy()));
+  }
+
+  /** Waits until one can log in. */
+  async untilReachable(seconds: number): Promise<void> {
+    await until(`${this.name} to be reachable`, seconds, async () => (await this.ssh("true").done).exitCode === 0);
+  }
+
+  reset(): Promise<void> {
+    return resetVm(this.lab, this.name);
+  }
+
+  reboot(): Promise<void> {
+    return rebootVm(this.lab, this.name);
+  }
+}
+
+/** @throws with what was said, unless the command succeeded */
+export function mustSucceed(outcome: Outcome, what: string): Outcome {
+  if (outcome.exitCode === 0) return outcome;
+  throw new Error(`${what} ended with status ${outcome.exitCode}:\n${outcome.output}`);
+}

@@ -1,0 +1,72 @@
+/** The mesh that the hosts join: brought up once, by the program itself. */
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { assertInsideLab } from "../../lab/exec";
+import { checkout, labByName, vmByName } from "../../lab/paths";
+import { renderBundle } from "../../mesh/hostState";
+import { labConfig, TestStack } from "../support/testStack";
+import { commandsOf, filesOf, type HostCommands } from "./commands";
+import { Host } from "./host";
+
+const NAMES = ["vm1", "vm2", "vm3"] as const;
+
+export class Mesh {
+  readonly lab = labByName();
+  private stack?: TestStack;
+  private hosts = new Map<string, Host>();
+
+  /**
+   * Brings up the control plane with all machines as hosts, and takes these out of the mesh again. With
+   * ISTIO_VM_KEEP_MESH=1 the mesh stays after the tests and is found by the next run: for whoever writes tests.
+   */
+  async begin(): Promise<void> {
+    assertInsideLab();
+    const kept = join(this.lab.state, "host-tests.json");
+    let commands: Record<string, HostCommands>;
+    if (process.env.ISTIO_VM_KEEP_MESH && existsSync(kept)) {
+      commands = JSON.parse(readFileSync(kept, "utf8")) as typeof commands;
+      for (const of of Object.values(commands)) {
+        of.joinBundle = withPresentScripts(of.joinBundle);
+        of.accessBundle = withPresentScripts(of.accessBundle);
+      }
+    } else {
+      commands = await this.bringUp();
+      writeFileSync(kept, JSON.stringify(commands), { mode: 0o600 });
+    }
+    for (const name of NAMES) this.hosts.set(name, new Host(this.lab, name, commands[name]!));
+  }
+
+  async end(): Promise<void> {
+    if (process.env.ISTIO_VM_KEEP_MESH || !this.stack) return;
+    await this.stack.succeed(["destroy", "--yes", "--skip-preview"]);
+    this.stack.remove();
+  }
+
+  host(name: (typeof NAMES)[number]): Host {
+    const host = this.hosts.get(name);
+    if (!host) throw new Error("the mesh is not up yet");
+    return host;
+  }
+
+  private async bringUp(): Promise<Record<string, HostCommands>> {
+    const stack = (this.stack = new TestStack());
+    const config = labConfig();
+    const hosts = NAMES.map((name) => {
+      const { address } = vmByName(this.lab, name);
+      return { name, address, namespace: "vm", inboundPorts: [8080], labels: { app: "vmhttp" } };
+    });
+    await stack.init({ ...config, hosts });
+    await stack.succeed(["up", "--yes", "--skip-preview"]);
+    const { stdout } = await stack.succeed(["stack", "export", "--show-secrets"]);
+    return Object.fromEntries(NAMES.map((name) => [name, commandsOf(stdout, name)]));
+  }
+}
+
+/** A bundle that was kept, with the checkout's scripts as they are now. */
+function withPresentScripts(bundle: string): string {
+  const present = Object.entries(filesOf(bundle)).map(([name, content]) => {
+    const file = join(checkout, "host", name);
+    return [name, existsSync(file) ? readFileSync(file, "utf8") : content];
+  });
+  return renderBundle(Object.fromEntries(present) as Record<string, string>);
+}

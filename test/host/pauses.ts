@@ -1,0 +1,74 @@
+/** Stopping the scripts on a host at any place, to do something to the host just then. Only the bundle's text is changed. */
+import assert from "node:assert/strict";
+import { existsSync, rmSync } from "node:fs";
+import { until } from "../../lab/run";
+import type { Host } from "./host";
+
+/** While this file exists on a host, a paused script waits. */
+const FILE = "/run/host-test.pause";
+
+const PAUSE = `: >${FILE}; while [ -e ${FILE} ]; do sleep 0.1; done`;
+
+/** Stops dpkg while it unpacks the package's largest file. */
+const PAUSE_DPKG = `{
+  until [ -e /usr/local/bin/envoy.dpkg-new ]; do :; done
+  dpkg=$(pidof dpkg)
+  kill -STOP $dpkg
+  ${PAUSE}
+  kill -CONT $dpkg
+} &`;
+
+export const PLACES = ["start", "middle", "end"] as const;
+export type Place = (typeof PLACES)[number];
+
+/** The line of the scripts behind which a pause comes, by phase and place. */
+const LINES = {
+  access: { start: "umask 022", middle: "HOST=$(fact host)", end: `HOST=\${HOST:-$(hostname)}` },
+  check: { start: "check() {", middle: "  check_space", end: "  check" },
+  record: { start: "record() {", middle: `  getent group istio-proxy >"$new/group" || :`, end: "  record" },
+  install_package: { start: "install_package() {", middle: "  arm", end: "  install_package" },
+  arm: {
+    start: "arm() {",
+    middle: "  systemctl disable --quiet istio.service 2>/dev/null || :",
+    end: `  [ -z "$RESTART" ] || arm`,
+  },
+  write_files: {
+    start: "write_files() {",
+    middle: `    replace "$CERTS/key.pem" 0600 istio-proxy:istio-proxy <"$here/key.pem" || :`,
+    end: "  write_files",
+  },
+  start: { start: "start() {", middle: "  begun=$(date +%s)", end: "  start" },
+  await_confirmation: {
+    start: "await_confirmation() {",
+    middle: `  state_digest >"$HOME_DIR/awaiting"`,
+    end: `  [ -z "$RESTART" ] || await_confirmation`,
+  },
+  commit: { start: "commit() {", middle: `  mv -f "$HOME_DIR/joining" "$HOME_DIR/state"`, end: "  commit" },
+} satisfies Record<string, Record<Place, string>>;
+
+export type Phase = keyof typeof LINES;
+export const PHASES = Object.keys(LINES) as Phase[];
+
+/** The bundle with a pause at the start of a phase of the join, in the middle of it, or right after it. */
+export function withPause(bundle: string, phase: Phase, place: Place): string {
+  const pause = phase === "install_package" && place === "middle" ? PAUSE_DPKG : PAUSE;
+  return insertAfter(bundle, LINES[phase][place], pause);
+}
+
+/** @throws unless the bundle has that line once */
+export function insertAfter(bundle: string, line: string, code: string): string {
+  const lines = bundle.split("\n");
+  const at = lines.flatMap((each, index) => (each === line ? [index] : []));
+  assert.equal(at.length, 1, `the scripts should have this line once:\n${line}`);
+  return [...lines.slice(0, at[0]! + 1), code, ...lines.slice(at[0]! + 1)].join("\n");
+}
+
+/** Waits until the scripts on a host have come to the pause. */
+export async function untilPaused(host: Host): Promise<void> {
+  await until(`${host.name} to come to the pause`, 60, () => existsSync(host.root + FILE));
+}
+
+/** Lets the scripts go on. */
+export function resume(host: Host): void {
+  rmSync(host.root + FILE, { force: true });
+}

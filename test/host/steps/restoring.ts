@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { bridge } from "../../../lab/paths";
+import { differences } from "../../support/snapshot";
+import type { Host } from "../host";
+import { mustSucceed } from "../host";
+import { assertRestored } from "../restored";
+import type { Mesh } from "../mesh";
+
+/** /etc/certs is the host's own already, with odd modes and old times; so are some lines of /etc/hosts. */
+const OWN_FILES = `
+  install -d -m 0751 -o admin /etc/certs
+  echo mine >/etc/certs/mine.pem
+  chmod 0604 /etc/certs/mine.pem
+  echo 'a key of another program' >/etc/certs/key.pem
+  chmod 0400 /etc/certs/key.pem
+  chown admin /etc/certs/key.pem
+  touch -d '2001-02-03 04:05:06.789' /etc/certs/mine.pem /etc/certs/key.pem
+  touch -d '2002-02-03 04:05:06' /etc/certs
+  printf '# mine\\n192.0.2.7\\tdatabase  # with a tab\\n\\n192.0.2.8 no-newline-at-the-end' >>/etc/hosts
+  touch -d '2003-02-03 04:05:06' /etc/hosts
+  chmod 0664 /etc/hosts`;
+
+/** Another version of the package, its user with another shell, and a file of the operator's. */
+const OWN_PACKAGE = `
+  groupadd --gid 4321 istio-proxy
+  useradd --uid 4321 --gid 4321 --home-dir /srv/istio --shell /bin/bash istio-proxy
+  curl -sS -o /tmp/other.deb http://${bridge.address}:8000/istio-sidecar-2.deb
+  DEBIAN_FRONTEND=noninteractive apt-get -q -y install /tmp/other.deb >/dev/null 2>&1
+  rm /tmp/other.deb
+  echo 'ISTIO_SERVICE_CIDR=192.0.2.0/24' >/var/lib/istio/envoy/cluster.env
+  touch -d '2004-02-03 04:05:06' /var/lib/istio/envoy/cluster.env
+  mkdir -p /etc/systemd/system/multi-user.target.wants
+  ln -s /lib/systemd/system/istio.service /etc/systemd/system/multi-user.target.wants/istio.service
+  systemctl daemon-reload`;
+
+const PREPARED: [what: string, script: string][] = [
+  ["a bare host", ":"],
+  ["a host with certificates and hosts lines of its own", OWN_FILES],
+  ["a host with the package in another version, its user and its unit, not running", OWN_PACKAGE],
+];
+
+export function restoring(mesh: Mesh): void {
+  describe("leave gives back", () => {
+    let host: Host;
+    before(() => {
+      host = mesh.host("vm1");
+    });
+
+    for (const [what, script] of PREPARED) {
+      it(what, async () => {
+        await host.reset();
+        await host.sh(script);
+        const before = await host.snapshot();
+        await host.mustJoin();
+        const joined = await host.snapshot();
+        assert.ok(differences(before, joined).length > 20, "the comparison does not see that the host has joined");
+        await host.mustLeave();
+        await assertRestored(host, before);
+      });
+    }
+
+    it("what somebody put into /etc/hosts and /etc/certs meanwhile stays", async () => {
+      await host.reset();
+      await host.mustJoin();
+      await host.sh("echo 192.0.2.9 later >>/etc/hosts; echo later >/etc/certs/later.pem");
+      const { output } = mustSucceed(await host.leave(), "leave");
+      assert.match(output, /\/etc\/certs stays/);
+      assert.match(await host.sh("cat /etc/hosts"), /\n192\.0\.2\.9 later\n$/);
+      assert.equal(await host.sh("ls /etc/certs"), "later.pem\n");
+      assert.doesNotMatch(await host.sh("cat /etc/hosts"), /istio/);
+    });
+
+    it("a host from which somebody has purged the package while the sidecar ran", async () => {
+      await host.reset();
+      const before = await host.snapshot();
+      await host.mustJoin();
+      await host.sh("dpkg --purge istio-sidecar >/dev/null 2>&1; systemctl daemon-reload");
+      await host.mustLeave();
+      await assertRestored(host, before);
+    });
+
+    it("nothing, twice, on a host that never joined", async () => {
+      await host.reset();
+      const before = await host.snapshot();
+      await host.mustLeave();
+      await host.mustLeave();
+      await assertRestored(host, before);
+    });
+  });
+}

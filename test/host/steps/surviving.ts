@@ -1,0 +1,153 @@
+import { until } from "../../../lab/run";
+import type { Snapshot } from "../../support/snapshot";
+import { bootWithSmallDisk, FAULTS, type FaultName } from "../faults";
+import type { Host } from "../host";
+import type { Mesh } from "../mesh";
+import { PHASES, PLACES, untilPaused, withPause, type Phase, type Place } from "../pauses";
+import { FULL } from "../times";
+import { assertRestored } from "../restored";
+
+/** Room for the system's own check and the package, and little more. */
+const DISK_MEGABYTES = 900;
+
+interface Case {
+  phase: Phase;
+  place: Place;
+  fault: FaultName;
+}
+
+interface Result {
+  /** Seconds of the join, or leave, after the fault. */
+  join?: number;
+  leave?: number;
+  failure?: Error;
+}
+
+const ALL: Case[] = PHASES.flatMap((phase) =>
+  PLACES.flatMap((place) => (Object.keys(FAULTS) as FaultName[]).map((fault) => ({ phase, place, fault }))),
+);
+
+/** Each phase once, with places and faults taking turns. */
+const SOME: Case[] = PHASES.map((phase, index) => ({
+  phase,
+  place: PLACES[index % PLACES.length]!,
+  fault: (Object.keys(FAULTS) as FaultName[])[index % 4]!,
+}));
+
+const title = ({ fault, place, phase }: Case) => `${fault.padEnd(6)} ${place.padEnd(6)} of ${phase}`;
+
+/** ISTIO_VM_MATRIX: "full", or a pattern for the titles of those that are wanted. */
+const wanted = process.env.ISTIO_VM_MATRIX;
+const cases = FULL ? ALL : wanted ? ALL.filter((one) => new RegExp(wanted).test(title(one))) : SOME;
+
+export function surviving(mesh: Mesh): void {
+  describe(`a join that is cut off (${cases.length} of ${ALL.length} cases; all with ISTIO_VM_MATRIX=full)`, () => {
+    const results = new Map<Case, Result>();
+
+    before(function () {
+      this.timeout(60_000);
+      const waiting = [...cases];
+      // vm3 has the small disk; the others do what need not fill it.
+      const next = (isSmall: boolean) => {
+        const at = waiting.findIndex(({ fault }) => isSmall || fault !== "full");
+        const preferred = isSmall ? waiting.findIndex(({ fault }) => fault === "full") : at;
+        return at < 0 ? undefined : waiting.splice(preferred < 0 ? at : preferred, 1)[0];
+      };
+      const work = async (host: Host, isSmall: boolean) => {
+        let before: Snapshot | undefined;
+        for (let one = next(isSmall); one; one = next(isSmall)) {
+          if (!before) {
+            await (isSmall ? bootWithSmallDisk(host, DISK_MEGABYTES) : host.reset());
+            before = await host.snapshot();
+          }
+          const result = await survive(host, one, before);
+          results.set(one, result);
+          if (result.failure) before = undefined; // and a fresh machine for the next
+        }
+      };
+      worker = Promise.all([
+        work(mesh.host("vm1"), false),
+        work(mesh.host("vm2"), false),
+        work(mesh.host("vm3"), true),
+      ]);
+      worker.catch(() => undefined);
+    });
+    let worker: Promise<unknown>;
+
+    for (const one of cases) {
+      it(`${title(one)}: joins, and leaves, afterwards`, async function () {
+        this.timeout(3_600_000);
+        const result = await Promise.race([
+          until("the case", 3600, () => results.get(one)),
+          worker.then(() => results.get(one)!),
+        ]);
+        if (result.failure) throw result.failure;
+      });
+    }
+
+    after(async () => {
+      console.log(table(results));
+      await mesh.host("vm3").reset();
+    });
+  });
+}
+
+/** Lets the fault happen twice: the first time join comes after it, the second time leave. */
+async function survive(host: Host, one: Case, before: Snapshot): Promise<Result> {
+  const result: Result = {};
+  try {
+    await suffer(host, one);
+    result.join = (await host.mustJoin()).seconds;
+    await host.mustLeave();
+    await assertRestored(host, before);
+    await suffer(host, one);
+    result.leave = (await host.mustLeave()).seconds;
+    await assertRestored(host, before);
+  } catch (error) {
+    result.failure = error as Error;
+  }
+  return result;
+}
+
+async function suffer(host: Host, { phase, place, fault }: Case): Promise<void> {
+  const { commands } = host;
+  const session =
+    phase === "access"
+      ? {
+          ...host.ssh(commands.access, withPause(commands.accessBundle, phase, place)),
+          stopConfirming: () => undefined,
+        }
+      : host.startJoin({ bundle: withPause(commands.joinBundle, phase, place) });
+  const ended = session.done.then(({ output }) => {
+    throw new Error(`it ended before it came to the pause:\n${output}`);
+  });
+  ended.catch(() => undefined);
+  try {
+    await Promise.race([untilPaused(host), ended]);
+    await FAULTS[fault](host, session);
+  } finally {
+    session.stopConfirming();
+  }
+}
+
+/** Seconds of the join and of the leave that came after the fault. */
+function table(results: Map<Case, Result>): string {
+  const rows = [["phase", "place", ...Object.keys(FAULTS)]];
+  for (const phase of PHASES) {
+    for (const place of PLACES) {
+      const cells = Object.keys(FAULTS).map((fault) => {
+        const [, result] =
+          [...results].find(([one]) => one.phase === phase && one.place === place && one.fault === fault) ?? [];
+        if (!result) return "";
+        return result.failure ? "FAILED" : `${result.join?.toFixed(1)} ${result.leave?.toFixed(1)}`;
+      });
+      if (cells.some(Boolean)) rows.push([phase, place, ...cells]);
+    }
+  }
+  const line = (row: string[]) =>
+    row
+      .map((cell, column) => cell.padEnd([20, 8][column] ?? 12))
+      .join("")
+      .trimEnd();
+  return `\n  after the fault, seconds of join and of leave:\n${rows.map((row) => `  ${line(row)}`).join("\n")}\n`;
+}
