@@ -38,7 +38,8 @@ mocha() { # mocha FOLDER REPORT [WRAPPER...]: the reporter prints for people, an
   "$@" npx --no-install mocha --config "$folder/.mocharc.yaml" --reporter test/support/reporter.cjs --reporter-option "file=$results/$report.json"
 }
 
-in_lab() { lab up --vms 3 && mocha "test/$1" "$1" npx --no-install tsx lab/main.ts exec --; }
+# Each suite gets a lab without a past: an earlier run may have been cut off.
+in_lab() { lab clean && lab up --vms 3 && mocha "test/$1" "$1" npx --no-install tsx lab/main.ts exec --; }
 
 for suite in "${suites[@]}"; do
   case $suite in
@@ -49,7 +50,7 @@ for suite in "${suites[@]}"; do
     *) echo "unknown suite $suite" >&2 && exit 2 ;;
   esac
 done
-case " ${suites[*]} " in *" host "* | *" e2e "*) run stop lab down ;; esac
+case " ${suites[*]} " in *" host "* | *" e2e "*) run stop lab clean ;; esac
 
 printf '\n%-6s %7s %7s %8s\n' suite passed failed seconds
 total_passed=0 total_failed=0

@@ -7,4 +7,5 @@ mkdir -p "$VM/small"
 mount -t tmpfs -o "mode=755,size=${MEGABYTES}m" tmpfs "$VM/small"
 mkdir "$VM/small/root" "$VM/small/work"
 cp -a "$VM/upper" "$VM/small/"
-VM=$VM/small exec "$VM/boot.sh"
+boot=$VM/boot.sh
+VM=$VM/small exec "$boot"
