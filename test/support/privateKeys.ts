@@ -24,18 +24,20 @@ export function privateKeysOf(exported: string): Set<string> {
 /** What gives a key away: each secret line of it, and the middle of its base64 form, in which Kubernetes has secrets. */
 export function tracesOf(pem: string): string[] {
   const publicKey = publicKeyOf(pem);
-  const isSecret = (line: string) => line.length >= 20 && !line.startsWith("-----") && !publicKey.includes(line);
+  // By bytes, as a line that holds nothing but a part of the public key may stand in a certificate just so.
+  const isSecret = (line: string) =>
+    line.length >= 20 && !line.startsWith("-----") && !publicKey.includes(Buffer.from(line, "base64"));
   const lines = pem.split("\n").filter(isSecret);
   assert.ok(lines.length > 0, "a private key without content");
   return [...lines, Buffer.from(pem).toString("base64").slice(60, 120)];
 }
 
-/** The public key in the form that goes with the private one's: some lines of that may be all public. */
-function publicKeyOf(pem: string): string {
-  if (!pem.includes("OPENSSH")) return createPublicKey(pem).export({ type: "spki", format: "pem" }) as string;
+/** The public key's bytes in the form that goes with the private one's: some lines of that may be all public. */
+function publicKeyOf(pem: string): Buffer {
+  if (!pem.includes("OPENSSH")) return createPublicKey(pem).export({ type: "spki", format: "der" });
   const key = utils.parseKey(pem);
   if (key instanceof Error) throw key;
-  return key.getPublicSSH().toString("base64");
+  return key.getPublicSSH();
 }
 
 /** @throws if a trace of a key is in a text, naming the text and never the key */
