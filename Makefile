@@ -3,7 +3,7 @@
 lab = npx tsx lab/main.ts
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down shell lab-up lab-down clean-lab test test-unit test-host test-e2e lint
+.PHONY: help demo demo-down shell lab-up lab-down clean-lab test test-unit test-host test-faults test-e2e lint
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ test-unit: node_modules ## unit tests: seconds, neither root nor Go
 
 test-host: node_modules ## tests of the host scripts, on real machines of the lab
 	bash test/run.sh host
+
+test-faults: node_modules ## lock-out, reboots, upgrades and the whole fault matrix, on real machines; takes long
+	ISTIO_VM_FAULTS=1 ISTIO_VM_MATRIX=full bash test/run.sh host
 
 test-e2e: node_modules ## tests of the whole, on the lab
 	bash test/run.sh e2e

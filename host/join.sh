@@ -21,10 +21,10 @@ join() {
   say joined "istio-sidecar $(installed_version), in sync with istiod"
 }
 
-# A join that ends early leaves the host as it was before: out of the mesh, or in it as it was confirmed last.
+# A join that ends early leaves the host as it was before: out of the mesh, or in it as it was confirmed last. If a step
+# of that fails, it stops there: the record, and what undoes the change later, must not be lost.
 join_failed() {
   trap - EXIT
-  set +e
   say undo "the join failed: the host goes back to what it was"
   undo
   exit 3

@@ -85,7 +85,7 @@ restore_package() {
 restore_files() {
   foreign_hosts | replace /etc/hosts "$(stat -c %a "$RECORD/hosts")" "$(stat -c %u:%g "$RECORD/hosts")" || :
   # But for a line break at its end, perhaps, which our block needed.
-  if [ "$(cat "$RECORD/hosts")" = "$(cat /etc/hosts)" ]; then cp -p "$RECORD/hosts" /etc/hosts; fi
+  if [ "$(cat "$RECORD/hosts")" = "$(cat /etc/hosts)" ]; then put_back "$RECORD/hosts" /etc/hosts; fi
   # shellcheck disable=SC2086 # paths without blanks
   rm -rf $RECORDED_TREES
   recorded=$(tar -tPf "$RECORD/files.tar")
@@ -97,6 +97,15 @@ restore_files() {
   tar -C / --absolute-names --numeric-owner -xpf "$RECORD/files.tar"
 }
 
+# `put_back SAVED PATH`: by rename, for a full disk must not cost the host its /etc/passwd.
+put_back() {
+  if ! cp -p "$1" "$2.istio-vm"; then
+    rm -f "$2.istio-vm"
+    fail "can't write $2: is the disk full? What was recorded stays in $RECORD: make room, then leave or join again"
+  fi
+  mv -f "$2.istio-vm" "$2"
+}
+
 # Removes the user and group if join brought them. Account files that then say what they said before also get their
 # times and backups back; any that somebody else changed meanwhile are left alone.
 restore_accounts() {
@@ -105,7 +114,7 @@ restore_accounts() {
   for name in $ACCOUNT_FILES; do
     cmp -s "$RECORD/$name" "/etc/$name" || continue
     for file in "$name" "$name-"; do
-      if [ -e "$RECORD/$file" ]; then cp -p "$RECORD/$file" "/etc/$file"; else rm -f "/etc/$file"; fi
+      if [ -e "$RECORD/$file" ]; then put_back "$RECORD/$file" "/etc/$file"; else rm -f "/etc/$file"; fi
     done
   done
 }

@@ -18,9 +18,12 @@ describe("hosts that operators trust", () => {
   restoring(mesh);
   privileges(mesh);
   drifting(mesh);
-  lockingOut(mesh);
-  updating(mesh);
-  recovering(mesh);
-  upgrading(mesh);
-  surviving(mesh);
+  // Minutes of waiting for timers, reboots and time-outs: make test-faults.
+  if (process.env.ISTIO_VM_FAULTS) {
+    lockingOut(mesh);
+    updating(mesh);
+    recovering(mesh);
+    upgrading(mesh);
+    surviving(mesh);
+  }
 });

@@ -23,16 +23,15 @@ export function privateKeysOf(exported: string): Set<string> {
 
 /** What gives a key away: each secret line of it, and the middle of its base64 form, in which Kubernetes has secrets. */
 export function tracesOf(pem: string): string[] {
+  // The end of an EC private key is the public key, which certificates have too.
   const publicKey = publicKeyOf(pem);
-  // By bytes, as a line that holds nothing but a part of the public key may stand in a certificate just so.
-  const isSecret = (line: string) =>
-    line.length >= 20 && !line.startsWith("-----") && !publicKey.includes(Buffer.from(line, "base64"));
-  const lines = pem.split("\n").filter(isSecret);
+  const isSecret = (line: string) => line.length >= 20 && !publicKey.includes(Buffer.from(line, "base64"));
+  const lines = pem.split("\n").filter((line) => !line.startsWith("-----") && isSecret(line));
   assert.ok(lines.length > 0, "a private key without content");
   return [...lines, Buffer.from(pem).toString("base64").slice(60, 120)];
 }
 
-/** The public key's bytes in the form that goes with the private one's: some lines of that may be all public. */
+/** The bytes of the public key, in the form that goes with the private one's. */
 function publicKeyOf(pem: string): Buffer {
   if (!pem.includes("OPENSSH")) return createPublicKey(pem).export({ type: "spki", format: "der" });
   const key = utils.parseKey(pem);
