@@ -23,6 +23,9 @@ const used: Record<string, string> = {
   curl: "curl",
   openssl: "openssl",
   "/usr/bin/python3": "python3",
+  // The tests compare what these show before and after.
+  nft: "nftables",
+  "iptables-legacy-save": "iptables",
 };
 
 /**
