@@ -57,6 +57,11 @@ install_package() {
   fi
   if [ -d "$PREVIOUS" ] && [ -n "$(installed_version)" ]; then repack "$PREVIOUS/istio-sidecar.deb"; fi
   arm
+  # From an installation that was killed only dpkg goes on, apt-get refuses.
+  case $(dpkg-query -W -f='${db:Status-Status}' istio-sidecar 2>/dev/null) in
+    '' | installed | not-installed | config-files) ;;
+    *) install_deb "$deb" ;;
+  esac
   # apt-get rather than dpkg: it waits for whoever holds the package manager's lock. A sidecar that runs is not touched.
   log=$(DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 apt-get -q -y -o DPkg::Lock::Timeout=120 \
     -o APT::Sandbox::User=root install --no-install-recommends --no-remove --reinstall --allow-downgrades "$deb" 2>&1) ||

@@ -74,9 +74,11 @@ install_deb() {
 # The package that was there before the first join, or none.
 restore_package() {
   if [ -s "$RECORD/package" ]; then
-    [ ! -e "$HOME_DIR/package" ] || install_deb "$RECORD/istio-sidecar.deb"
+    if [ -e "$HOME_DIR/package" ] || [ "$(installed_version)" != "$(cat "$RECORD/package")" ]; then
+      install_deb "$RECORD/istio-sidecar.deb"
+    fi
   elif dpkg-query -W istio-sidecar >/dev/null 2>&1; then
-    log=$(dpkg --purge istio-sidecar 2>&1) || fail "the package istio-sidecar can't be removed: $log"
+    log=$(dpkg --purge --force-remove-reinstreq istio-sidecar 2>&1) || fail "the package istio-sidecar can't be removed: $log"
   fi
 }
 
@@ -88,6 +90,9 @@ restore_files() {
   if [ "$(cat "$RECORD/hosts")" = "$(cat /etc/hosts)" ]; then put_back "$RECORD/hosts" /etc/hosts; fi
   # shellcheck disable=SC2086 # paths without blanks
   rm -rf $RECORDED_TREES
+  # What an installation that was killed leaves.
+  rm -f /usr/local/bin/envoy.dpkg-new /usr/local/bin/pilot-agent.dpkg-new /usr/local/bin/istio-start.sh.dpkg-new \
+    /lib/systemd/system/istio.service.dpkg-new
   recorded=$(tar -tPf "$RECORD/files.tar")
   for dir in /run/secrets /var/log/istio; do
     printf '%s\n' "$recorded" | grep -qx "$dir/" || rm -rf "$dir"

@@ -19,6 +19,7 @@ const IGNORED: [thing: RegExp, reason: string][] = [
   [/^\/home\/[^/]+\/\.sudo_as_admin_successful$/, "sudo's own sign that a person has used it"],
   [/^unit systemd-ask-password-/, "fails where inotify instances are scarce, as on a computer with several labs"],
   [/^sysctl fs\.quota\.syncs /, "a counter of the whole computer"],
+  [/^\/var\/lib\/dpkg\/tmp\.ci/, "of a dpkg that was killed: the next one removes it"],
   [/^\/run\/host\//, "what systemd-nspawn tells a machine that boots"],
   [/^(\/var)?\/tmp\/systemd-private-/, "temporary folders of running units, named anew at each boot"],
   [/^rule .*# (Generated|Completed) /, "the time of day"],
