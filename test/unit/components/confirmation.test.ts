@@ -1,17 +1,16 @@
 import assert from "node:assert/strict";
 import { chmodSync, existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { utils } from "ssh2";
 import { confirmWhileJoining } from "../../../components/confirmation";
 import { confirmCommand, stateDigest } from "../../../mesh/hostState";
-import { startSshServer, type TestServer } from "../plugins/sshServer";
+import { sshKey, startSshServer, type TestServer } from "../plugins/sshServer";
 import { withDirectory } from "../support";
 
 const STATE = "host vm1\nowner me";
 const COMMAND = confirmCommand(stateDigest(STATE));
 
 describe("confirmWhileJoining", () => {
-  const key = utils.generateKeyPairSync("ed25519");
+  const key = sshKey();
   let server: TestServer;
 
   beforeEach(async () => (server = await startSshServer({ authorizedKey: key.public })));
@@ -63,7 +62,7 @@ describe("confirmWhileJoining", () => {
   });
 
   it("says nothing to a host with another key", async () => {
-    const hostKey = utils.generateKeyPairSync("ed25519").public;
+    const hostKey = sshKey().public;
     let dials = 0;
     await confirmWhileJoining({ ...connection(), hostKey }, STATE, () => ++dials > 3, 10);
     assert.equal(server.connections.opened, 3);
