@@ -6,7 +6,6 @@
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { parse as parseYaml } from "yaml";
-import { runtime, getProject } from "@pulumi/pulumi";
 import { z } from "zod";
 import { checkReferences, describeIssue, show } from "./mesh/configProblems";
 import { RESERVED_VARIABLES } from "./mesh/environment";
@@ -315,16 +314,4 @@ export function parseConfig(source: ConfigSource): Config {
   }
   if (problems.length > 0) throw new ConfigError(problems);
   return config;
-}
-
-/** The configuration of the stack that Pulumi is running. */
-export function loadConfig(): Config {
-  const prefix = `${getProject()}:`;
-  const entries = Object.entries(runtime.allConfig()).filter(([key]) => key.startsWith(prefix));
-  // The SDK knows which keys are secret, but does not export it: this is the variable that it reads.
-  const secretKeys = JSON.parse(process.env.PULUMI_CONFIG_SECRET_KEYS ?? "[]") as string[];
-  return parseConfig({
-    values: Object.fromEntries(entries.map(([key, raw]) => [key.slice(prefix.length), raw])),
-    isSecret: (key) => secretKeys.includes(prefix + key),
-  });
 }

@@ -16,8 +16,8 @@ import { ownerLabels } from "./components/owner";
 import { SampleClient } from "./components/sampleClient";
 import { detectServiceCidr } from "./components/serviceCidr";
 import { sshConnection } from "./components/sshConnection";
+import { loadConfig } from "./components/stackConfig";
 import { WorkloadIdentity } from "./components/workloadIdentity";
-import { loadConfig } from "./config";
 import { expandHome } from "./mesh/homePath";
 import type { JsonObject } from "./mesh/istioOperator";
 

@@ -1,66 +1,14 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type * as pulumi from "@pulumi/pulumi";
 import type { types } from "@pulumi/command";
-import { Client, type ConnectConfig } from "ssh2";
 import { confirmCommand, stateDigest } from "../mesh/hostState";
+import { run, withSession } from "../ssh/session";
 
 type Connection = pulumi.Unwrap<types.input.remote.ConnectionArgs>;
-type Endpoint = Omit<Connection, "proxy">;
 
-/** Logs in, sees to it that the host key is the expected one, and gives the session to `use`. */
-async function withSession<T>(
-  endpoint: Endpoint,
-  transport: ConnectConfig["sock"],
-  use: (client: Client) => Promise<T>,
-) {
-  const client = new Client();
-  const expected = endpoint.hostKey?.split(" ")[1];
-  try {
-    await new Promise<void>((resolve, reject) => {
-      client.once("ready", resolve).once("error", reject);
-      client.connect({
-        host: endpoint.host,
-        port: endpoint.port ?? 22,
-        username: endpoint.user ?? "root",
-        privateKey: endpoint.privateKey,
-        agent: endpoint.privateKey === undefined ? process.env.SSH_AUTH_SOCK : undefined,
-        sock: transport,
-        readyTimeout: 10_000,
-        ...(expected !== undefined && {
-          algorithms: { serverHostKey: [endpoint.hostKey!.split(" ")[0] as "ssh-ed25519"] },
-          hostVerifier: (key: Buffer) => key.toString("base64") === expected,
-        }),
-      });
-    });
-    return await use(client);
-  } finally {
-    client.on("error", () => undefined).end();
-  }
-}
-
-/** Runs a command in a session of its own and tells whether it succeeded. */
-function succeeds(client: Client, command: string): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    client.exec(command, (error, channel) => {
-      if (error) return reject(error);
-      channel
-        .on("exit", (status: number | null) => resolve(status === 0))
-        .on("close", () => resolve(false))
-        .resume();
-    });
-  });
-}
-
-function confirmOnce({ proxy, ...endpoint }: Connection, command: string): Promise<boolean> {
-  if (proxy === undefined) return withSession(endpoint, undefined, (client) => succeeds(client, command));
-  return withSession(proxy as Endpoint, undefined, async (bastion) => {
-    const transport = await new Promise<ConnectConfig["sock"]>((resolve, reject) => {
-      bastion.forwardOut("127.0.0.1", 0, endpoint.host, endpoint.port ?? 22, (error, channel) =>
-        error ? reject(error) : resolve(channel),
-      );
-    });
-    return withSession(endpoint, transport, (client) => succeeds(client, command));
-  });
+async function confirmOnce(connection: Connection, command: string): Promise<boolean> {
+  const { exitCode } = await withSession(connection, (client) => run(client, command));
+  return exitCode === 0;
 }
 
 /**

@@ -46,7 +46,17 @@ export interface MeshHostArgs {
 }
 
 /** What runs on a host: `istio-vm` is the entry, and stays there as /var/lib/istio-vm/bin/istio-vm. */
-const SCRIPTS = ["istio-vm", "lib.sh", "check.sh", "record.sh", "join.sh", "commit.sh", "leave.sh", "status.sh"];
+const SCRIPTS = [
+  "istio-vm",
+  "lib.sh",
+  "check.sh",
+  "record.sh",
+  "join.sh",
+  "commit.sh",
+  "leave.sh",
+  "status.sh",
+  "inspect.sh",
+];
 
 function readScripts(): Record<string, string> {
   const read = (file: string) => readFileSync(join(__dirname, "..", "host", file), "utf8");

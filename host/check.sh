@@ -7,17 +7,23 @@ MAX_SKEW_WAIT=60 # seconds of a clock that is behind which are waited out
 
 check() {
   FINDINGS=''
-  check_owner
-  check_system
-  check_space
-  check_ports
-  check_hosts_file
+  check_host
   check_clock
   check_istiod
   [ -z "$FINDINGS" ] || fail "can't join the mesh; nothing was changed:$FINDINGS"
   say check "ok: $(os_name), istiod answers at $(fact istiod | tr ' ' ':')"
 }
 
+# What doctor asks for as well (inspect.sh).
+check_host() {
+  check_owner
+  check_system
+  check_space
+  check_ports
+  check_hosts_file
+}
+
+# `finding CODE WORDS...`: the codes are those of docs/checks.md.
 finding() {
   FINDINGS="$FINDINGS
   - $*"
@@ -29,42 +35,42 @@ check_owner() {
   if [ -d "$RECORD" ]; then
     owner=$(cat "$RECORD/owner")
     [ "$owner" = "$(fact owner)" ] ||
-      finding "it is joined already, by the stack with owner mark $owner: destroy that stack, or remove the host from it"
+      finding IVM701 "it is joined already, by the stack with owner mark $owner: destroy that stack, or remove the host from it"
   elif systemctl is-active --quiet istio.service 2>/dev/null; then
-    finding "an Istio sidecar that this program did not start is running: stop and disable istio.service first"
+    finding IVM702 "an Istio sidecar that this program did not start is running: stop and disable istio.service first"
   elif [ -n "$(istio_rules)" ]; then
-    finding "it has iptables rules of an Istio sidecar that is gone: remove the chains ISTIO_* (iptables-save | grep ISTIO)"
+    finding IVM703 "it has iptables rules of an Istio sidecar that is gone: remove the chains ISTIO_* (iptables-save | grep ISTIO)"
   fi
 }
 
 check_system() {
   case $(uname -m) in
     x86_64 | aarch64) ;;
-    *) finding "its architecture is $(uname -m): Istio's sidecar needs x86_64 or aarch64" ;;
+    *) finding IVM704 "its architecture is $(uname -m): Istio's sidecar needs x86_64 or aarch64" ;;
   esac
-  [ -d /run/systemd/system ] || finding "it was not booted by systemd, which runs the sidecar"
-  command -v dpkg >/dev/null || finding "it has no dpkg: only Debian and Ubuntu are supported"
-  getconf GNU_LIBC_VERSION >/dev/null 2>&1 || finding "its C library is not glibc, which Envoy needs"
+  [ -d /run/systemd/system ] || finding IVM705 "it was not booted by systemd, which runs the sidecar"
+  command -v dpkg >/dev/null || finding IVM706 "it has no dpkg: only Debian and Ubuntu are supported"
+  getconf GNU_LIBC_VERSION >/dev/null 2>&1 || finding IVM707 "its C library is not glibc, which Envoy needs"
   missing=''
   for tool in bash ip iptables sudo hostname apt-get flock; do
     command -v $tool >/dev/null || missing="$missing $tool"
   done
-  [ -z "$missing" ] || finding "it lacks$missing: apt-get install bash iproute2 iptables sudo hostname util-linux"
+  [ -z "$missing" ] || finding IVM708 "it lacks$missing: apt-get install bash iproute2 iptables sudo hostname util-linux"
   case $(fact package) in
     *\ http*) command -v curl >/dev/null || command -v wget >/dev/null ||
-      finding "it has neither curl nor wget to fetch the package: install one, or set sidecar.file instead of sidecar.url" ;;
+      finding IVM709 "it has neither curl nor wget to fetch the package: install one, or set sidecar.file instead of sidecar.url" ;;
   esac
   if command -v iptables >/dev/null && ! reason=$(iptables -t nat -S 2>&1 >/dev/null); then
-    finding "iptables can't reach the kernel's nat table: $reason"
+    finding IVM710 "iptables can't reach the kernel's nat table: $reason"
   fi
   getent hosts "$(hostname)" >/dev/null || getent hosts localhost >/dev/null ||
-    finding "it can't resolve even its own name: check /etc/hosts and /etc/nsswitch.conf"
+    finding IVM711 "it can't resolve even its own name: check /etc/hosts and /etc/nsswitch.conf"
 }
 
 check_space() {
   for dir in /usr /var /etc; do
     free=$(df -Pm "$dir" | awk 'NR == 2 { print $4 }')
-    [ "$free" -ge "$MIN_FREE_MB" ] || finding "$dir has $free MB free: the sidecar needs $MIN_FREE_MB"
+    [ "$free" -ge "$MIN_FREE_MB" ] || finding IVM712 "$dir has $free MB free: the sidecar needs $MIN_FREE_MB"
   done
 }
 
@@ -72,18 +78,18 @@ check_ports() {
   inbound=$(facts cluster.env | sed -n 's/^ISTIO_INBOUND_PORTS=//p')
   case ",$inbound," in
     *",$SSH_PORT,"*) [ -z "$SSH_PORT" ] ||
-      finding "inboundPorts has $SSH_PORT, the port of this very SSH session: it would lock you out" ;;
+      finding IVM713 "inboundPorts has $SSH_PORT, the port of this very SSH session: it would lock you out" ;;
   esac
   [ ! -d "$RECORD" ] || return 0 # then they are taken by the sidecar itself
   for port in $SIDECAR_PORTS; do
     taken=$(ss -Hltnp "sport = :$port" 2>/dev/null | awk 'NR == 1 { print $4, $6 }')
-    [ -z "$taken" ] || finding "port $port, which the sidecar needs, is taken: $taken"
+    [ -z "$taken" ] || finding IVM714 "port $port, which the sidecar needs, is taken: $taken"
   done
 }
 
 check_hosts_file() {
   other=$(foreign_hosts | awk -v name="$ISTIOD_NAME" '!/^#/ { for (i = 2; i <= NF; i++) if ($i == name) print $1 }')
-  [ -z "$other" ] || finding "/etc/hosts has another address for $ISTIOD_NAME, $other: remove that line"
+  [ -z "$other" ] || finding IVM715 "/etc/hosts has another address for $ISTIOD_NAME, $other: remove that line"
 }
 
 # A certificate that is not valid yet refuses every connection, and the reason is hard to see from there.
@@ -91,12 +97,12 @@ check_clock() {
   begin=$(fact not-before) end=$(fact not-after)
   behind=$((${begin%% *} - $(date +%s)))
   if [ "$behind" -gt "$MAX_SKEW_WAIT" ]; then
-    finding "its clock says $(date -u +%FT%TZ), which is before its certificate begins to be valid, ${begin#* }: set the clock (timedatectl set-ntp true)"
+    finding IVM504 "its clock says $(date -u +%FT%TZ), which is before its certificate begins to be valid, ${begin#* }: set the clock (timedatectl set-ntp true)"
   elif [ "$behind" -gt 0 ]; then
     say check "the clock is $behind s behind the certificate's beginning: waiting"
     sleep "$behind"
   elif [ "$(date +%s)" -ge "${end%% *}" ]; then
-    finding "its clock says $(date -u +%FT%TZ), but its certificate ended ${end#* }: set the clock, or renew by pulumi up"
+    finding IVM505 "its clock says $(date -u +%FT%TZ), but its certificate ended ${end#* }: set the clock, or renew by pulumi up"
   fi
 }
 
@@ -105,13 +111,16 @@ check_istiod() {
   address=$(fact istiod | cut -d ' ' -f 1) port=$(fact istiod | cut -d ' ' -f 2)
   # shellcheck disable=SC2016 # bash expands it
   if ! timeout 5 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$address" "$port" 2>/dev/null; then
-    finding "it can't reach istiod at $address:$port over TCP: check routes, firewalls and the address that exposure names"
+    finding IVM604 "it can't reach istiod at $address:$port over TCP: check routes, firewalls and the address that exposure names"
     return
   fi
-  command -v openssl >/dev/null || return 0
+  if ! command -v openssl >/dev/null || [ ! -s "$here/root-cert.pem" ]; then return 0; fi
+  identity=''
+  [ ! -s "$here/key.pem" ] || identity="-cert $here/cert-chain.pem -key $here/key.pem"
   case $address in *:*) address="[$address]" ;; esac
+  # shellcheck disable=SC2086 # two options, paths without blanks
   if ! answer=$(timeout 10 openssl s_client -connect "$address:$port" -servername "$ISTIOD_NAME" -verify_hostname "$ISTIOD_NAME" \
-    -verify_return_error -CAfile "$here/root-cert.pem" -cert "$here/cert-chain.pem" -key "$here/key.pem" </dev/null 2>&1); then
-    finding "istiod at $address:$port does not prove to be of this mesh: $(printf '%s\n' "$answer" | grep -im 1 error)"
+    -verify_return_error -CAfile "$here/root-cert.pem" $identity </dev/null 2>&1); then
+    finding IVM605 "istiod at $address:$port does not prove to be of this mesh: $(printf '%s\n' "$answer" | grep -im 1 error)"
   fi
 }

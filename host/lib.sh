@@ -18,7 +18,7 @@ BEGIN='# BEGIN istio-vm (managed by pulumi-istio-vm)'
 END='# END istio-vm'
 CONFIRMED=/run/istio-vm.confirmed
 READY_SECONDS=90
-SCRIPTS="istio-vm lib.sh check.sh record.sh join.sh commit.sh leave.sh status.sh"
+SCRIPTS="istio-vm lib.sh check.sh record.sh join.sh commit.sh leave.sh status.sh inspect.sh"
 
 # One change at a time, whoever asks for it. Then nobody else's bundle can be in use: one that was killed left it.
 lock() {

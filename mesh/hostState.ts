@@ -66,7 +66,7 @@ export function renderState(state: HostState): string {
  * The command that a host's SSH server runs: the bundle on stdin, run by root, told what to do. The SSH connection's
  * own addresses go along, for sudo would drop them and the port in use must never be intercepted.
  */
-export function remoteCommand(action: "access" | "join" | "leave", state: string): string {
+export function remoteCommand(action: "access" | "join" | "leave" | "inspect", state: string): string {
   return `sudo -n sh -s -- ${action} ${quote(`\n${state}\n`)} "$SSH_CONNECTION"`;
 }
 

@@ -7,7 +7,7 @@ import { parse, stringify } from "yaml";
 import { checkout } from "../../lab/paths";
 
 /** What makes up the program. */
-const PROGRAM = ["Pulumi.yaml", "package.json", "tsconfig.json", "index.ts", "config.ts", "components", "mesh", "host"];
+const PROGRAM = ["Pulumi.yaml", "package.json", "tsconfig.json", "index.ts", "config.ts", "components", "mesh", "ssh", "host", "cli"];
 
 const NAME = "e2e";
 const PREFIX = "pulumi-istio-vm:";

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { writeFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import { expandHome } from "../../mesh/homePath";
-import { type Config, ConfigError, loadConfig, parseConfig } from "../../config";
+import { loadConfig } from "../../components/stackConfig";
+import { type Config, ConfigError, parseConfig } from "../../config";
 import { RESERVED_VARIABLES } from "../../mesh/environment";
 import { privateKey, withDirectory } from "./support";
 

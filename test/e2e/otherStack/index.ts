@@ -4,7 +4,7 @@ import { CertificateAuthority } from "../../../components/certificateAuthority";
 import { MeshHost } from "../../../components/meshHost";
 import { sshConnection } from "../../../components/sshConnection";
 import { WorkloadIdentity } from "../../../components/workloadIdentity";
-import { loadConfig } from "../../../config";
+import { loadConfig } from "../../../components/stackConfig";
 
 const config = loadConfig();
 const { cluster, sidecar } = config;

@@ -1,0 +1,60 @@
+# What `istio-vm doctor` and `status` (cli/) ask a host for, in one session: facts, a line each, nothing secret. Nothing
+# is changed. The format is read by mesh/inspection.ts.
+# shellcheck shell=sh
+
+inspect() {
+  echo "epoch $(date +%s.%N)"
+  echo "os $(os_name)"
+  echo "hostname $(hostname)"
+  echo "machine $(cat /etc/machine-id 2>/dev/null)"
+  echo "ntp $(timedatectl show --property=NTPSynchronized --value 2>/dev/null)"
+  echo "sidecar $(installed_version)"
+  echo "resolves $(getent ahostsv4 "$ISTIOD_NAME" 2>/dev/null | awk 'NR == 1 { print $1 }')"
+  awk '$1 == "nameserver" { print "nameserver", $2 }' /etc/resolv.conf 2>/dev/null || :
+  ss -Hltn 2>/dev/null | awk '{ sub(/.*:/, "", $4); if (!seen[$4]++) print "listening", $4 }'
+  package_manager_holder
+  firewall
+  # What the checks of join find, on this host as it is now.
+  FINDINGS=''
+  check_host
+  [ -z "$(fact istiod)" ] || check_istiod
+  printf '%s\n' "$FINDINGS" | sed -n 's/^  - /finding /p'
+  # And how what was joined is doing.
+  [ -d "$RECORD" ] || return 0
+  STATE=$(cat "$HOME_DIR/joining" 2>/dev/null || cat "$HOME_DIR/state" 2>/dev/null || :)
+  echo "owner $(cat "$RECORD/owner")"
+  echo "changed $(stat -c %Y "$HOME_DIR/state" 2>/dev/null)"
+  envoy_stats
+  for file in cert-chain root-cert; do
+    [ ! -s "$CERTS/$file.pem" ] || echo "$file $(base64 -w0 "$CERTS/$file.pem")"
+  done
+  (status) | sed 's/^/status /'
+}
+
+# Whoever holds the package manager's lock; join waits for it.
+package_manager_holder() {
+  inode=$(stat -c %i /var/lib/dpkg/lock-frontend 2>/dev/null) || return 0
+  awk -v inode="$inode" '$6 ~ (":" inode "$") { print "locked", $5 }' /proc/locks | while read -r _ pid; do
+    echo "locked $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null)"
+  done
+}
+
+# Why connections to the inbound ports might not even reach the sidecar.
+firewall() {
+  for tool in iptables-nft iptables-legacy; do
+    for table in $(iptables_tables $tool); do
+      [ "$table" != filter ] || ! $tool-save -t filter 2>/dev/null | grep -Eq '^:INPUT DROP|^-A INPUT .*-j (DROP|REJECT)' ||
+        echo "firewall $tool refuses some connections (chain INPUT)"
+    done
+  done
+  for unit in ufw firewalld nftables; do
+    ! systemctl is-active --quiet $unit 2>/dev/null || echo "firewall $unit is active"
+  done
+}
+
+# Whether Envoy has a stream of configuration now, and when (milliseconds) it took the last one.
+envoy_stats() {
+  timeout 3 bash -c 'exec 3<>/dev/tcp/127.0.0.1/15000 &&
+    printf "GET /stats?filter=control_plane.connected_state%%7Clds.update_time HTTP/1.0\r\n\r\n" >&3 && cat <&3' 2>/dev/null |
+    tr -d '\r' | sed -n 's/^control_plane.connected_state: /connected /p; s/^listener_manager.lds.update_time: /configured /p'
+}
