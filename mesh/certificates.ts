@@ -28,6 +28,11 @@ export function inspectCertificate(pem: string): CertificateFacts {
   };
 }
 
+/** The certificates of a PEM text, each by itself. */
+export function splitChain(pem: string): string[] {
+  return pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+}
+
 /**
  * Returns `pem` if it may sign exactly one level of CAs below itself (path length 1), so that nothing below the
  * intermediate can be a CA; throws otherwise.

@@ -81,9 +81,12 @@ export function stateDigest(state: string): string {
   return sha256(`${state}\n`);
 }
 
-/** The command of that fresh session. It succeeds only once the host runs with that state. */
-export function confirmCommand(digest: string): string {
-  return `sudo -n /var/lib/istio-vm/bin/istio-vm confirm ${digest}`;
+/**
+ * The command of that fresh session. It succeeds only once the host runs with that state. The host compares its own clock
+ * with `now`.
+ */
+export function confirmCommand(digest: string, now: Date): string {
+  return `sudo -n /var/lib/istio-vm/bin/istio-vm confirm ${digest} ${Math.floor(now.getTime() / 1000)}`;
 }
 
 /**

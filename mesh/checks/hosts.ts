@@ -1,0 +1,215 @@
+import { type Check, eachHost, error, type Inspected, ok, skipped, warning } from "./check";
+
+type Words = Pick<Check, "title" | "why" | "fix"> & {
+  /** Only where the address of istiod is known, that is after the first update. */
+  needsIstiod?: boolean;
+};
+
+/** A check that the host makes itself, before a join and for doctor alike (host/check.sh). */
+export function fromHost(code: string, { needsIstiod = false, ...words }: Words): Check {
+  return {
+    code,
+    ...words,
+    evaluate: (facts) =>
+      eachHost(facts, ({ name, inspection: { findings } }) => {
+        if (needsIstiod && facts.outputs === undefined) return skipped("istiod's address is not known yet");
+        const found = findings.filter((finding) => finding.code === code);
+        return found.length === 0 ? ok() : found.flatMap(({ message }) => error(`${name}: ${message}`));
+      }),
+  };
+}
+
+/** Judges hosts that this stack joined. */
+const ofJoined = (
+  judge: (joined: NonNullable<Inspected["inspection"]["joined"]>, host: Inspected) => ReturnType<Check["evaluate"]>,
+): Check["evaluate"] => {
+  return (facts) =>
+    eachHost(facts, (host) => {
+      const { joined } = host.inspection;
+      return joined === undefined ? skipped(`${host.name} is not joined`) : judge(joined, host);
+    });
+};
+
+export const hosts: Check[] = [
+  fromHost("IVM701", {
+    title: "no other stack has joined it",
+    why: "A host is in one mesh at a time; what another stack recorded there must not be lost.",
+    fix: "destroy that stack, or remove the host from it",
+  }),
+  fromHost("IVM702", {
+    title: "no other sidecar runs",
+    why: "A sidecar that was set up by hand holds the ports and the iptables rules.",
+    fix: "systemctl disable --now istio",
+  }),
+  fromHost("IVM703", {
+    title: "no rule of an earlier mesh is left",
+    why: "Rules that lead to a sidecar that is gone cut off every connection that they catch.",
+    fix: "iptables-save | grep ISTIO, and remove these chains",
+  }),
+  fromHost("IVM704", {
+    title: "the architecture is supported",
+    why: "Istio's sidecar is built for x86_64 and aarch64.",
+    fix: "use another machine",
+  }),
+  fromHost("IVM705", {
+    title: "systemd runs",
+    why: "The sidecar is a unit of systemd, and so is the timer that undoes a change that nobody confirmed.",
+    fix: "boot the machine with systemd",
+  }),
+  fromHost("IVM706", {
+    title: "dpkg is there",
+    why: "The sidecar comes as a Debian package.",
+    fix: "use Debian or Ubuntu",
+  }),
+  fromHost("IVM707", {
+    title: "the C library is glibc",
+    why: "Envoy is linked against glibc.",
+    fix: "use a distribution with glibc",
+  }),
+  fromHost("IVM708", {
+    title: "the tools that join needs are there",
+    why: "Join installs nothing but the sidecar itself.",
+    fix: "apt-get install bash iproute2 iptables sudo hostname util-linux",
+  }),
+  fromHost("IVM709", {
+    title: "something can fetch the package",
+    why: "Join fetches the package with curl or wget.",
+    fix: "apt-get install curl, or set sidecar.file",
+  }),
+  fromHost("IVM710", {
+    title: "iptables reaches the kernel",
+    why: "The sidecar redirects traffic by the nat table, with whichever iptables (nft or legacy) the kernel serves.",
+    fix: "iptables -t nat -S; update-alternatives --config iptables",
+  }),
+  fromHost("IVM711", {
+    title: "names resolve",
+    why: "A host that can't resolve its own name has a broken resolver, and join would be blamed for it.",
+    fix: "check /etc/hosts and /etc/nsswitch.conf",
+  }),
+  fromHost("IVM712", {
+    title: "there is room on its disk",
+    why: "The package, its predecessor and the record need 400 MB.",
+    fix: "df -h /usr /var /etc",
+  }),
+  fromHost("IVM713", {
+    title: "the SSH port is not intercepted",
+    why: "A sidecar in front of SSH locks everybody out.",
+    fix: "take the port off inboundPorts",
+  }),
+  fromHost("IVM714", {
+    title: "the sidecar's ports are free",
+    why: "Envoy and the agent listen on fixed ports, 15000 to 15090.",
+    fix: "ss -Hltnp, and stop what listens there",
+  }),
+  fromHost("IVM715", {
+    title: "no other entry names istiod",
+    why: "An older line of /etc/hosts wins, and the sidecar knocks at a wrong address.",
+    fix: "remove that line of /etc/hosts",
+  }),
+  {
+    code: "IVM716",
+    title: "the package manager is free",
+    why: "Join waits two minutes for its lock, then gives up.",
+    fix: "wait for it to end",
+    evaluate: (facts) =>
+      eachHost(facts, ({ name, inspection: { packageManagerHeldBy: holder } }) =>
+        holder === undefined ? ok() : warning(`${name}: the package manager is at work: ${holder}`),
+      ),
+  },
+  {
+    code: "IVM717",
+    title: "each host is a machine of its own",
+    why: "Two names for one machine join it twice; machines cloned with their machine-id confuse DHCP and the journal.",
+    fix: "correct hosts[].address; on a clone: rm /etc/machine-id && systemd-machine-id-setup",
+    evaluate: (facts) =>
+      eachHost(facts, ({ name, inspection: { machineId, hostname } }) => {
+        const twins = facts.hosts.filter((other): other is Inspected => "inspection" in other && other.name !== name);
+        const twin = twins.find(({ inspection }) => machineId !== "" && inspection.machineId === machineId);
+        if (twin !== undefined) return error(`${name} and ${twin.name} have the same machine-id`);
+        const namesake = twins.find(({ inspection }) => inspection.hostname === hostname);
+        return namesake === undefined
+          ? ok(hostname)
+          : warning(`${name} and ${namesake.name} both call themselves ${hostname}`);
+      }),
+  },
+  {
+    code: "IVM718",
+    title: "no firewall stands before the inbound ports",
+    why: "A packet that the host's own firewall drops never reaches the sidecar.",
+    fix: "open the inbound ports there for pods and nodes",
+    evaluate: (facts) =>
+      eachHost(facts, ({ name, inspection: { firewalls } }) =>
+        firewalls.length === 0
+          ? ok()
+          : warning(`${name}: ${firewalls.join(", ")}: does it let pods reach the inbound ports?`),
+      ),
+  },
+  {
+    code: "IVM719",
+    title: "the resolver does not lead back to the sidecar",
+    why: "With DNS capture the sidecar asks the host's nameservers; one that is itself captured is asked for ever.",
+    fix: "remove ISTIO_META_DNS_CAPTURE from the host's environment, or name real nameservers in /etc/resolv.conf",
+    evaluate: (facts) =>
+      eachHost(facts, ({ name, inspection: { nameservers } }) => {
+        const captured =
+          facts.config?.hosts.find((host) => host.name === name)?.environment.ISTIO_META_DNS_CAPTURE === "true";
+        const local = nameservers.filter((server) => /^127\.|^::1$/.test(server));
+        if (!captured) return ok(nameservers.join(", "));
+        return local.length === 0
+          ? ok(nameservers.join(", "))
+          : warning(`${name}: DNS capture is on, and /etc/resolv.conf asks ${local.join(", ")}`);
+      }),
+  },
+  {
+    code: "IVM720",
+    title: "the sidecar is of istiod's version",
+    why: "Istio supports a data plane that is up to two minor versions older than istiod, and none that is newer.",
+    fix: "set sidecar to the package of istioVersion and pulumi up",
+    evaluate: (facts) =>
+      eachHost(facts, ({ name, inspection: { sidecar } }) => {
+        if (sidecar === undefined) return skipped(`${name} has no sidecar yet`);
+        if (facts.config === undefined) return skipped("the configuration is not valid");
+        const minor = (version: string) => Number(/^\d+\.(\d+)/.exec(version)?.[1]);
+        const older = minor(facts.config.istioVersion) - minor(sidecar);
+        return older >= 0 && older <= 2
+          ? ok(sidecar)
+          : error(`${name}: its sidecar is ${sidecar}, istiod is ${facts.config.istioVersion}`);
+      }),
+  },
+  {
+    code: "IVM721",
+    title: "no join was cut off",
+    why: "A join that was interrupted is finished by the next update, or undone by the host's own timer.",
+    fix: "pulumi up",
+    evaluate: ofJoined(({ unfinished }, { name }) =>
+      unfinished ? error(`${name}: a join was cut off before its end`) : ok(),
+    ),
+  },
+  {
+    code: "IVM722",
+    title: "the sidecar is ready",
+    why: "A sidecar that is not ready has no configuration from istiod.",
+    fix: "npx istio-vm explain; npx istio-vm logs HOST",
+    evaluate: ofJoined(({ ready }, { name }) => (ready ? ok() : error(`${name}: its sidecar is not ready`))),
+  },
+  {
+    code: "IVM723",
+    title: "nothing was changed by hand",
+    why: "What differs from what was joined is lost at the next join, or breaks the sidecar at its next start.",
+    fix: "sudo /var/lib/istio-vm/bin/istio-vm status on the host; healDrift: true and pulumi up put it right",
+    evaluate: ofJoined(({ drift }, { name }) =>
+      drift.length === 0 ? ok() : warning(`${name}: changed by hand: ${drift.join(", ")}`),
+    ),
+  },
+  {
+    code: "IVM724",
+    title: "the sidecar is in touch with istiod",
+    why: "Without a stream of configuration a host learns of no new service, and its certificate ends in a day.",
+    fix: "npx istio-vm explain",
+    evaluate: ofJoined(({ connected, configured }, { name }) => {
+      if (connected === undefined) return skipped(`${name}: Envoy does not answer`);
+      const since = configured === undefined ? "never" : configured.toISOString();
+      return connected ? ok() : error(`${name}: not connected to istiod; its last configuration came ${since}`);
+    }),
+  },
+];

@@ -1,0 +1,94 @@
+import { type Check, error, ok, skipped, warning } from "./check";
+import { isAvailable } from "./facts";
+
+const numbers = (version: string) =>
+  /(\d+)\.(\d+)(?:\.(\d+))?/
+    .exec(version)
+    ?.slice(1)
+    .map((part) => Number(part ?? 0));
+
+/** Whether a version is at least another; both as their tools print them. */
+function isAtLeast(version: string, least: string): boolean {
+  const [a = [], b = []] = [numbers(version), numbers(least)];
+  const differing = b.findIndex((number, index) => a[index] !== number);
+  return differing === -1 || (a[differing] ?? 0) > b[differing]!;
+}
+
+/** Why an istioctl won't do: what it makes belongs to exactly one version of istiod. Also what `pulumi up` says. */
+export function istioctlProblem(found: string, wanted: string): string | undefined {
+  if (found === wanted) return undefined;
+  return `istioctl is of version ${found}, but istioVersion is ${wanted}: put istioctl ${wanted} on the PATH, or change istioVersion`;
+}
+
+const onPath = (tool: string, version: string | undefined) =>
+  version === undefined ? error(`${tool} is not on the PATH`) : ok(version);
+
+export const tools: Check[] = [
+  {
+    code: "IVM101",
+    title: "pulumi is installed",
+    why: "Nothing runs without Pulumi's engine. The program needs its third major version.",
+    fix: "install the Pulumi CLI: https://www.pulumi.com/docs/install/",
+    evaluate: ({ tools: { pulumi } }) =>
+      pulumi !== undefined && numbers(pulumi)?.[0] !== 3
+        ? error(`pulumi is of version ${pulumi}, but the program is written for version 3`)
+        : onPath("pulumi", pulumi),
+  },
+  {
+    code: "IVM102",
+    title: "istioctl is installed",
+    why: "The objects of the control plane are what `istioctl manifest generate` makes.",
+    fix: "install the istioctl that istioVersion names: https://istio.io/latest/docs/setup/additional-setup/download-istio-release/",
+    evaluate: ({ tools: { istioctl } }) => onPath("istioctl", istioctl),
+  },
+  {
+    code: "IVM103",
+    title: "istioctl is of istioVersion",
+    why: "istioctl's manifest belongs to exactly one version of istiod; another one would install another Istio.",
+    fix: "put the istioctl of that version on the PATH, or change istioVersion",
+    evaluate: ({ tools: { istioctl }, config }) => {
+      if (istioctl === undefined) return skipped("there is no istioctl");
+      if (config === undefined) return skipped("the configuration is not valid");
+      const problem = istioctlProblem(istioctl, config.istioVersion);
+      return problem === undefined ? ok(istioctl) : error(problem);
+    },
+  },
+  {
+    code: "IVM104",
+    title: "kubectl is installed",
+    why: "`serviceCidr: auto` asks the cluster with kubectl, and `pulumi destroy` removes what istiod left behind with it.",
+    fix: "install kubectl: https://kubernetes.io/docs/tasks/tools/",
+    evaluate: ({ tools: { kubectl } }) => onPath("kubectl", kubectl),
+  },
+  {
+    code: "IVM105",
+    title: "kubectl fits the cluster",
+    why: "kubectl is supported within one minor version of the API server (kubernetes.io/releases/version-skew-policy).",
+    fix: "install a kubectl of the cluster's minor version",
+    evaluate: ({ tools: { kubectl }, cluster }) => {
+      if (kubectl === undefined) return skipped("there is no kubectl");
+      if (!isAvailable(cluster)) return skipped("the cluster does not answer");
+      const [mine = 0, theirs = 0] = [numbers(kubectl)?.[1], numbers(cluster.version)?.[1]];
+      return Math.abs(mine - theirs) <= 1
+        ? ok(`${kubectl} for ${cluster.version}`)
+        : warning(
+            `kubectl is of version ${kubectl}, the cluster of ${cluster.version}: more than one minor version apart`,
+          );
+    },
+  },
+  {
+    code: "IVM106",
+    title: "Node.js is recent enough",
+    why: "The program and its libraries are written for this version of Node.js and later.",
+    fix: "install a later Node.js: https://nodejs.org",
+    evaluate: ({ tools: { node, nodeWanted } }) =>
+      isAtLeast(node, nodeWanted) ? ok(node) : error(`Node.js is of version ${node}, but ${nodeWanted} is needed`),
+  },
+  {
+    code: "IVM107",
+    title: "the stack can be read",
+    why: "Without its configuration and its passphrase or key, no update can begin.",
+    fix: "pulumi login; pulumi stack select STACK; export PULUMI_CONFIG_PASSPHRASE_FILE=...",
+    evaluate: ({ stackProblem }) => (stackProblem === undefined ? ok() : error(stackProblem)),
+  },
+];

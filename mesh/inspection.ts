@@ -1,0 +1,97 @@
+/** What a host says of itself (host/inspect.sh): text, one fact a line. */
+export interface Inspection {
+  /** The host's clock, seconds since 1970. */
+  epoch: number;
+  os: string;
+  hostname: string;
+  machineId: string;
+  /** Whether something keeps its clock right; undefined where it can't tell. */
+  clockSynchronized?: boolean;
+  /** The version of the istio-sidecar package; undefined if there is none. */
+  sidecar?: string;
+  /** What istiod's name resolves to there. */
+  istiodAddress?: string;
+  nameservers: string[];
+  /** TCP ports that something listens on. */
+  listening: number[];
+  /** The process that holds the package manager's lock. */
+  packageManagerHeldBy?: string;
+  firewalls: string[];
+  /** What the checks of join found. */
+  findings: { code: string; message: string }[];
+  /** How what was joined is doing; undefined if the host is not joined. */
+  joined?: Joined;
+}
+
+/** A host that was joined. */
+export interface Joined {
+  /** The owner mark of the stack that did it. */
+  owner: string;
+  /** When it was confirmed last; undefined if never. */
+  changed?: Date;
+  /** Whether Envoy has a stream of configuration, and when it took the last one; undefined if Envoy does not answer. */
+  connected?: boolean;
+  configured?: Date;
+  certChain?: string;
+  rootCert?: string;
+  identity?: string;
+  ready: boolean;
+  unfinished: boolean;
+  /** What differs from what was joined, by name; what `istio-vm status` shows with a `!`, but for the two above. */
+  drift: string[];
+}
+
+/** Reads what `istio-vm inspect` prints. */
+export function parseInspection(text: string): Inspection {
+  const lines = text.split("\n").map((line): [string, string] => {
+    const [, key = "", value = ""] = /^(\S+) ?(.*)$/.exec(line) ?? [];
+    return [key, value];
+  });
+  const all = (key: string) => lines.filter(([of, value]) => of === key && value !== "").map(([, value]) => value);
+  const one = (key: string): string | undefined => all(key)[0];
+  const date = (milliseconds: string | undefined) =>
+    milliseconds === undefined ? undefined : new Date(Number(milliseconds));
+  const pem = (base64: string | undefined) =>
+    base64 === undefined ? undefined : Buffer.from(base64, "base64").toString("utf8");
+  if (one("epoch") === undefined) throw new Error(`istio-vm inspect said ${JSON.stringify(text.slice(0, 200))}`);
+
+  const status = all("status")
+    .map((line) => /^(\S+) +(! )?(.*)$/.exec(line))
+    .filter((row) => row !== null);
+  const problems = new Map(status.filter(([, , mark]) => mark).map(([, name = "", , words = ""]) => [name, words]));
+  const owner = one("owner");
+  const changed = one("changed");
+  const connected = one("connected");
+  return {
+    epoch: Number(one("epoch")),
+    os: one("os") ?? "",
+    hostname: one("hostname") ?? "",
+    machineId: one("machine") ?? "",
+    clockSynchronized: one("ntp") === undefined ? undefined : one("ntp") === "yes",
+    sidecar: one("sidecar"),
+    istiodAddress: one("resolves"),
+    nameservers: all("nameserver"),
+    listening: all("listening").map(Number),
+    packageManagerHeldBy: one("locked")?.trim(),
+    firewalls: all("firewall"),
+    findings: all("finding").map((finding) => {
+      const [code = "", ...words] = finding.split(" ");
+      return { code, message: words.join(" ") };
+    }),
+    joined:
+      owner === undefined
+        ? undefined
+        : {
+            owner,
+            changed: changed === undefined ? undefined : date(`${changed}000`),
+            connected: connected === undefined ? undefined : connected === "1",
+            configured: Number(one("configured") ?? 0) > 0 ? date(one("configured")) : undefined,
+            certChain: pem(one("cert-chain")),
+            rootCert: pem(one("root-cert")),
+            identity: status.find(([, name]) => name === "identity")?.[3],
+            ready: !problems.has("ready"),
+            unfinished: problems.has("join"),
+            drift: [...problems.keys()].filter((name) => name !== "ready" && name !== "join"),
+          },
+  };
+}
