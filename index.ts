@@ -18,6 +18,7 @@ import { detectServiceCidr } from "./components/serviceCidr";
 import { sshConnection } from "./components/sshConnection";
 import { loadConfig } from "./components/stackConfig";
 import { WorkloadIdentity } from "./components/workloadIdentity";
+import { fingerprint } from "./mesh/certificates";
 import { expandHome } from "./mesh/homePath";
 import type { JsonObject } from "./mesh/istioOperator";
 
@@ -34,7 +35,8 @@ const provider = new k8s.Provider("cluster", {
   enableConfigMapMutable: true,
   enableSecretMutable: true,
 });
-const owner = new random.RandomId("owner", { byteLength: 8 }).hex;
+/** The stack's owner mark, which everything that it makes carries. */
+export const owner = new random.RandomId("owner", { byteLength: 8 }).hex;
 
 const ca = new CertificateAuthority("ca", authorityArgs());
 
@@ -133,6 +135,8 @@ const externalServices = config.services.map((service) => {
 if (sampleClient)
   new SampleClient("sleep", { ...sampleClient, owner }, { provider, dependsOn: [controlPlane, ...namespaces] });
 
+/** SHA-256 of the certificate that the mesh trusts, as `openssl x509 -fingerprint -sha256` prints it. */
+export const rootFingerprint = ca.rootCert.apply(fingerprint);
 /** How hosts reach istiod. */
 export const istiod = pulumi.interpolate`${exposure.address}:${exposure.port}`;
 /** Each host's identity in the mesh, and what its last join said. */

@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { ISTIOCTL_VERSION, istioctlProblem, istioctlVersion } from "../mesh/checks/tools";
 
 function run(args: string[], input?: string): string {
   try {
@@ -10,7 +11,8 @@ function run(args: string[], input?: string): string {
     });
   } catch (error) {
     const { code, stderr } = error as NodeJS.ErrnoException & { stderr?: string };
-    if (code === "ENOENT") throw new Error("istioctl is not on the PATH: install the version that istioVersion names");
+    if (code === "ENOENT")
+      throw new Error("IVM102 istioctl is not on the PATH: install the version that istioVersion names");
     throw new Error(`istioctl ${args.join(" ")} failed:\n${stderr?.trim()}`);
   }
 }
@@ -20,13 +22,8 @@ function run(args: string[], input?: string): string {
  * exactly one version of istiod.
  */
 export function requireIstioctl(version: string): void {
-  const answer = run(["version", "--remote=false", "--output=json"]);
-  const found = /"version":\s*"([^"]+)"/.exec(answer)?.[1] ?? `unknown (it says ${JSON.stringify(answer.trim())})`;
-  if (found !== version) {
-    throw new Error(
-      `istioctl is of version ${found}, but istioVersion is ${version}: put istioctl ${version} on the PATH, or change istioVersion`,
-    );
-  }
+  const problem = istioctlProblem(istioctlVersion(run(ISTIOCTL_VERSION)), version);
+  if (problem !== undefined) throw new Error(`IVM103 ${problem}`);
 }
 
 /** The manifest, a multi-document YAML text, that istioctl makes of an IstioOperator's YAML text. */

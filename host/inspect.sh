@@ -7,13 +7,15 @@ inspect() {
   echo "os $(os_name)"
   echo "hostname $(hostname)"
   echo "machine $(cat /etc/machine-id 2>/dev/null)"
-  echo "ntp $(timedatectl show --property=NTPSynchronized --value 2>/dev/null)"
+  # The clock of a container is the machine's below it.
+  systemd-detect-virt --quiet --container || echo "ntp $(timedatectl show --property=NTPSynchronized --value 2>/dev/null)"
   echo "sidecar $(installed_version)"
   echo "resolves $(getent ahostsv4 "$ISTIOD_NAME" 2>/dev/null | awk 'NR == 1 { print $1 }')"
   awk '$1 == "nameserver" { print "nameserver", $2 }' /etc/resolv.conf 2>/dev/null || :
   ss -Hltn 2>/dev/null | awk '{ sub(/.*:/, "", $4); if (!seen[$4]++) print "listening", $4 }'
   package_manager_holder
   firewall
+  package_reachable
   # What the checks of join find, on this host as it is now.
   FINDINGS=''
   check_host
@@ -24,7 +26,7 @@ inspect() {
   STATE=$(cat "$HOME_DIR/joining" 2>/dev/null || cat "$HOME_DIR/state" 2>/dev/null || :)
   echo "owner $(cat "$RECORD/owner")"
   echo "changed $(stat -c %Y "$HOME_DIR/state" 2>/dev/null)"
-  envoy_stats
+  in_touch
   for file in cert-chain root-cert; do
     [ ! -s "$CERTS/$file.pem" ] || echo "$file $(base64 -w0 "$CERTS/$file.pem")"
   done
@@ -37,6 +39,17 @@ package_manager_holder() {
   awk -v inode="$inode" '$6 ~ (":" inode "$") { print "locked", $5 }' /proc/locks | while read -r _ pid; do
     echo "locked $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null)"
   done
+}
+
+# Whether the sidecar package could be fetched, if it comes from a URL: its first byte.
+package_reachable() {
+  url=$(fact package | cut -d ' ' -f 2)
+  case $url in http://* | https://*) ;; *) return 0 ;; esac
+  if command -v curl >/dev/null; then
+    curl -sSf --max-time 5 --range 0-0 --output /dev/null "$url" 2>/dev/null && echo "package yes" || echo "package no"
+  elif command -v wget >/dev/null; then
+    wget -q --timeout=5 --tries=1 --spider "$url" && echo "package yes" || echo "package no"
+  fi
 }
 
 # Why connections to the inbound ports might not even reach the sidecar.
@@ -52,9 +65,15 @@ firewall() {
   done
 }
 
-# Whether Envoy has a stream of configuration now, and when (milliseconds) it took the last one.
-envoy_stats() {
+# Whether the agent has a connection to istiod now, and when (milliseconds) Envoy took its last configuration.
+in_touch() {
+  peer=$(fact istiod)
+  if ss -Htnp state established "dport = :${peer#* }" 2>/dev/null | grep -F "${peer% *}" | grep -q pilot-agent; then
+    echo "connected 1"
+  else
+    echo "connected 0"
+  fi
   timeout 3 bash -c 'exec 3<>/dev/tcp/127.0.0.1/15000 &&
-    printf "GET /stats?filter=control_plane.connected_state%%7Clds.update_time HTTP/1.0\r\n\r\n" >&3 && cat <&3' 2>/dev/null |
-    tr -d '\r' | sed -n 's/^control_plane.connected_state: /connected /p; s/^listener_manager.lds.update_time: /configured /p'
+    printf "GET /stats?filter=listener_manager.lds.update_time HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" >&3 && cat <&3' 2>/dev/null |
+    tr -d '\r' | sed -n 's/^listener_manager.lds.update_time: /configured /p'
 }

@@ -1,3 +1,4 @@
+import { X509Certificate as NodeCertificate } from "node:crypto";
 import "reflect-metadata";
 import { BasicConstraintsExtension, SubjectAlternativeNameExtension, X509Certificate } from "@peculiar/x509";
 
@@ -26,6 +27,11 @@ export function inspectCertificate(pem: string): CertificateFacts {
     notBefore: certificate.notBefore,
     notAfter: certificate.notAfter,
   };
+}
+
+/** SHA-256 of the first certificate of a PEM text, `AB:CD:...`. */
+export function fingerprint(pem: string): string {
+  return new NodeCertificate(pem).fingerprint256;
 }
 
 /** The certificates of a PEM text, each by itself. */

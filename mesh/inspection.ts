@@ -17,6 +17,8 @@ export interface Inspection {
   /** The process that holds the package manager's lock. */
   packageManagerHeldBy?: string;
   firewalls: string[];
+  /** Whether the sidecar package could be fetched; undefined where that was not asked or nothing can fetch it. */
+  packageReachable?: boolean;
   /** What the checks of join found. */
   findings: { code: string; message: string }[];
   /** How what was joined is doing; undefined if the host is not joined. */
@@ -29,8 +31,9 @@ export interface Joined {
   owner: string;
   /** When it was confirmed last; undefined if never. */
   changed?: Date;
-  /** Whether Envoy has a stream of configuration, and when it took the last one; undefined if Envoy does not answer. */
-  connected?: boolean;
+  /** Whether its agent has a connection to istiod. */
+  connected: boolean;
+  /** When Envoy took its last configuration; undefined if it does not answer. */
   configured?: Date;
   certChain?: string;
   rootCert?: string;
@@ -41,29 +44,28 @@ export interface Joined {
   drift: string[];
 }
 
-/** Reads what `istio-vm inspect` prints. */
+/** Reads what `istio-vm inspect` prints. @throws if its first fact, the time, is missing: then it is something else */
 export function parseInspection(text: string): Inspection {
   const lines = text.split("\n").map((line): [string, string] => {
-    const [, key = "", value = ""] = /^(\S+) ?(.*)$/.exec(line) ?? [];
+    const [, key = "", value = ""] = /^(\S+) ?(.*)$/s.exec(line) ?? [];
     return [key, value];
   });
   const all = (key: string) => lines.filter(([of, value]) => of === key && value !== "").map(([, value]) => value);
   const one = (key: string): string | undefined => all(key)[0];
-  const date = (milliseconds: string | undefined) =>
-    milliseconds === undefined ? undefined : new Date(Number(milliseconds));
   const pem = (base64: string | undefined) =>
     base64 === undefined ? undefined : Buffer.from(base64, "base64").toString("utf8");
-  if (one("epoch") === undefined) throw new Error(`istio-vm inspect said ${JSON.stringify(text.slice(0, 200))}`);
+  const epoch = Number(one("epoch") ?? NaN);
+  if (!Number.isFinite(epoch)) throw new Error(`istio-vm inspect said ${JSON.stringify(text.slice(0, 200))}`);
 
   const status = all("status")
-    .map((line) => /^(\S+) +(! )?(.*)$/.exec(line))
+    .map((line) => /^(\S+) +(! )?(.*)$/s.exec(line))
     .filter((row) => row !== null);
   const problems = new Map(status.filter(([, , mark]) => mark).map(([, name = "", , words = ""]) => [name, words]));
   const owner = one("owner");
   const changed = one("changed");
-  const connected = one("connected");
+  const configured = Number(one("configured") ?? 0);
   return {
-    epoch: Number(one("epoch")),
+    epoch,
     os: one("os") ?? "",
     hostname: one("hostname") ?? "",
     machineId: one("machine") ?? "",
@@ -74,6 +76,7 @@ export function parseInspection(text: string): Inspection {
     listening: all("listening").map(Number),
     packageManagerHeldBy: one("locked")?.trim(),
     firewalls: all("firewall"),
+    packageReachable: one("package") === undefined ? undefined : one("package") === "yes",
     findings: all("finding").map((finding) => {
       const [code = "", ...words] = finding.split(" ");
       return { code, message: words.join(" ") };
@@ -83,9 +86,9 @@ export function parseInspection(text: string): Inspection {
         ? undefined
         : {
             owner,
-            changed: changed === undefined ? undefined : date(`${changed}000`),
-            connected: connected === undefined ? undefined : connected === "1",
-            configured: Number(one("configured") ?? 0) > 0 ? date(one("configured")) : undefined,
+            changed: changed === undefined ? undefined : new Date(Number(changed) * 1000),
+            connected: one("connected") === "1",
+            configured: configured > 0 ? new Date(configured) : undefined,
             certChain: pem(one("cert-chain")),
             rootCert: pem(one("root-cert")),
             identity: status.find(([, name]) => name === "identity")?.[3],

@@ -1,0 +1,86 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Config, HostConfig } from "../../config";
+import type { HostFacts, Outputs } from "../../mesh/checks/facts";
+import { remoteCommand, renderBundle } from "../../mesh/hostState";
+import { parseInspection } from "../../mesh/inspection";
+import { run } from "../../ssh/session";
+import { HostError, withHost } from "../hostSession";
+import { project, type Stack } from "../stack";
+
+/** How many hosts are asked at the same time. */
+const AT_ONCE = 32;
+
+/** What a host must know to look at itself: a part of what join gets (mesh/hostState.ts), nothing secret. */
+function stateFor({ sidecar }: Config, host: HostConfig, outputs?: Outputs): string {
+  const [, address, port] = /^(.*):(\d+)$/.exec(outputs?.istiod ?? "") ?? [];
+  return [
+    `host ${host.name}`,
+    ...(outputs === undefined ? [] : [`owner ${outputs.owner}`]),
+    `package ${sidecar.sha256} ${"url" in sidecar ? sidecar.url : "copied"}`,
+    ...(address === undefined ? [] : [`istiod ${address} ${port}`]),
+    ...(host.inboundPorts === "*" ? [] : [`cluster.env ISTIO_INBOUND_PORTS=${host.inboundPorts.join(",")}`]),
+  ].join("\n");
+}
+
+function bundleFor(rootCert?: string): string {
+  const folder = join(project, "host");
+  const scripts = readdirSync(folder).map((file) => [file, readFileSync(join(folder, file), "utf8")]);
+  const root = rootCert === undefined ? [] : [["root-cert.pem", rootCert]];
+  return renderBundle(Object.fromEntries([...scripts, ...root]) as Record<string, string>);
+}
+
+async function inspect(stack: Stack & { config: Config }, host: HostConfig, bundle: string): Promise<HostFacts> {
+  const { name } = host;
+  try {
+    return await withHost(stack.config, host, stack.secret, async (client) => {
+      const command = remoteCommand("inspect", stateFor(stack.config, host, stack.outputs));
+      const chunks: Buffer[] = [];
+      const asked = Date.now();
+      let answered = asked;
+      const { exitCode, stderr } = await run(client, command, bundle, {
+        stdout: (chunk) => {
+          if (chunks.length === 0) answered = Date.now();
+          chunks.push(chunk);
+        },
+      });
+      if (/^sudo: /m.test(stderr)) {
+        throw new HostError(
+          "sudo",
+          `${host.ssh.user ?? stack.config.ssh.user ?? "root"} can't become root: ${stderr.trim()}`,
+        );
+      }
+      if (exitCode !== 0) throw new HostError("script", `istio-vm inspect failed: ${stderr.trim()}`);
+      const inspection = parseInspection(Buffer.concat(chunks).toString("utf8"));
+      // Its first line, the host's time, was written between the question and the answer.
+      return { name, inspection, clockOffset: inspection.epoch - (asked + answered) / 2000 };
+    });
+  } catch (error) {
+    const { kind = "script", message } = error as Partial<HostError> & Error;
+    return { name, failure: { kind, message } };
+  }
+}
+
+/**
+ * Looks at every host, in parallel, by one SSH session each.
+ *
+ * @param rootCert the root that istiod must prove to be of; without it that is not looked at
+ * @param done is told of each host that has answered or failed
+ */
+export async function inspectHosts(
+  stack: Stack & { config: Config },
+  rootCert: string | undefined,
+  done: (name: string) => void,
+): Promise<HostFacts[]> {
+  const bundle = bundleFor(rootCert);
+  const waiting = stack.config.hosts.map((host, index) => ({ host, index }));
+  const facts: HostFacts[] = [];
+  const work = async () => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      facts[next.index] = await inspect(stack, next.host, bundle);
+      done(next.host.name);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  return facts;
+}

@@ -1,0 +1,88 @@
+import { execFile } from "node:child_process";
+import { createHash, createPrivateKey, X509Certificate } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { pipeline } from "node:stream/promises";
+import { promisify } from "node:util";
+import { utils } from "ssh2";
+import type { Config, SshKey } from "../../config";
+import type { LocalFacts } from "../../mesh/checks/facts";
+import { expandHome } from "../../mesh/homePath";
+import { sshEndpoint } from "../../ssh/endpoint";
+import { privateKey } from "../hostSession";
+import type { Stack } from "../stack";
+
+async function sha256OfFile(path: string): Promise<LocalFacts["sidecarFile"]> {
+  const hash = createHash("sha256");
+  try {
+    await pipeline(createReadStream(expandHome(path)), hash);
+  } catch (error) {
+    return { problem: `sidecar.file can't be read: ${(error as Error).message}` };
+  }
+  return { sha256: hash.digest("hex") };
+}
+
+/** Why a key logs in nowhere. Its content is never part of the words. */
+async function keyProblem(key: SshKey, secret: Stack["secret"]): Promise<string | undefined> {
+  if ("agent" in key) {
+    if (process.env.SSH_AUTH_SOCK === undefined) return "there is no ssh-agent: SSH_AUTH_SOCK is not set";
+    // Exit status 1: it answers, but has no key.
+    return promisify(execFile)("ssh-add", ["-l"]).then(
+      () => undefined,
+      (error: { code?: number | string }) =>
+        error.code === 1 ? "the ssh-agent has no key" : "the ssh-agent does not answer",
+    );
+  }
+  let text: string | undefined;
+  try {
+    text = privateKey(key, secret);
+  } catch (error) {
+    return (error as Error).message;
+  }
+  const parsed = utils.parseKey(text ?? "");
+  if (!(parsed instanceof Error)) return undefined;
+  return /encrypted|passphrase/i.test(parsed.message) ? "the key has a passphrase" : "it is not a private key";
+}
+
+async function unusableKeys({ ssh, hosts }: Config, secret: Stack["secret"]): Promise<LocalFacts["unusableKeys"]> {
+  const agent: SshKey = { agent: true };
+  const uses = [
+    ...(hosts.some((host) => host.ssh.key === undefined) ? [{ place: "ssh.key", key: ssh.key ?? agent }] : []),
+    ...hosts.flatMap((host, index) =>
+      host.ssh.key === undefined ? [] : [{ place: `hosts[${index}].ssh.key`, key: host.ssh.key }],
+    ),
+    ...(ssh.bastion === undefined ? [] : [{ place: "ssh.bastion.key", key: ssh.bastion.key ?? agent }]),
+  ];
+  const problems = await Promise.all(
+    uses.map(async ({ place, key }) => ({ place, problem: await keyProblem(key, secret) })),
+  );
+  return problems.flatMap(({ place, problem }) => (problem === undefined ? [] : [{ place, problem }]));
+}
+
+function keyFits({ ca }: Config, secret: Stack["secret"]): boolean | undefined {
+  if (!("provided" in ca)) return undefined;
+  const { caCert, caKey } = ca.provided;
+  try {
+    return new X509Certificate(caCert).checkPrivateKey(createPrivateKey(secret(caKey.secret)));
+  } catch {
+    return false; // not even a key; its text must not be shown
+  }
+}
+
+/** What the configuration refers to on this machine. */
+export async function lookAround({ config, secret }: Stack): Promise<LocalFacts> {
+  if (config === undefined) return { unknownHostKeys: [], unusableKeys: [] };
+  const unknownHostKeys = config.hosts.flatMap((host) => {
+    try {
+      sshEndpoint(host.address, { ...config.ssh, ...host.ssh });
+      return [];
+    } catch (error) {
+      return [{ host: host.name, problem: (error as Error).message }];
+    }
+  });
+  return {
+    unknownHostKeys,
+    unusableKeys: await unusableKeys(config, secret),
+    sidecarFile: "file" in config.sidecar ? await sha256OfFile(config.sidecar.file) : undefined,
+    providedKeyFits: keyFits(config, secret),
+  };
+}

@@ -1,0 +1,71 @@
+import type { Config } from "../../config";
+import type { ClusterFacts } from "../../mesh/checks/facts";
+import { type JsonObject, renderIstioOperator } from "../../mesh/istioOperator";
+import type { KubernetesObject } from "../../mesh/kubernetesObject";
+import { parseManifests } from "../../mesh/manifests";
+import { accessReview, forbiddenBy, neededPermissions, type Permission } from "../../mesh/permissions";
+import { capture } from "../command";
+import type { Kubectl } from "./cluster";
+
+/** What istioctl makes of the stack's IstioOperator. */
+async function manifest({ istioOperator, cluster }: Config): Promise<KubernetesObject[]> {
+  const facts = { trustDomain: cluster.trustDomain, clusterName: cluster.name };
+  const operator = renderIstioOperator(istioOperator as JsonObject, facts);
+  return parseManifests(await capture("istioctl", ["manifest", "generate", "--filename=-"], operator));
+}
+
+async function review(kubectl: Kubectl, permissions: Permission[]) {
+  const items = permissions.map(accessReview);
+  const list = { apiVersion: "v1", kind: "List", items };
+  const answer = JSON.parse(await kubectl(["create", "--filename=-", "--output=json"], JSON.stringify(list))) as {
+    items?: Parameters<typeof forbiddenBy>[0];
+  } & Parameters<typeof forbiddenBy>[0][number];
+  return answer.items ?? [answer];
+}
+
+/** What the API server says to the Services' explicit node ports: a dry run under another name. */
+async function refusedNodePorts(kubectl: Kubectl, objects: KubernetesObject[]): Promise<string[]> {
+  const ports = objects.flatMap(({ kind, metadata, spec }) =>
+    kind !== "Service"
+      ? []
+      : ((spec as { ports?: { nodePort?: number }[] }).ports ?? []).flatMap(({ nodePort }) =>
+          nodePort === undefined ? [] : [{ service: metadata.name, nodePort }],
+        ),
+  );
+  const refusals = ports.map(({ service, nodePort }) =>
+    kubectl([
+      ..."create service nodeport istio-vm-probe --namespace=default --tcp=1 --dry-run=server".split(" "),
+      `--node-port=${nodePort}`,
+    ]).then(
+      () => [],
+      ({ message }: Error) => [`${service}: ${/provided port.*/.exec(message)?.[0] ?? message}`],
+    ),
+  );
+  return (await Promise.all(refusals)).flat();
+}
+
+/** What this user may not do, and which node ports are refused. */
+export async function readRights(
+  config: Config,
+  kubectl: Kubectl,
+): Promise<Pick<ClusterFacts, "forbidden" | "refusedNodePorts" | "manifestProblem">> {
+  let objects: KubernetesObject[];
+  try {
+    objects = await manifest(config);
+  } catch (error) {
+    // Without a manifest the program's own kinds are still asked about.
+    return {
+      manifestProblem: (error as Error).message,
+      forbidden: forbiddenBy(await review(kubectl, neededPermissions([]))),
+      refusedNodePorts: [],
+    };
+  }
+  const [everything, refused] = await Promise.all([
+    review(kubectl, [{ group: "*", resource: "*", verb: "*" }]),
+    refusedNodePorts(kubectl, objects),
+  ]);
+  const forbidden = everything[0]?.status?.allowed
+    ? []
+    : forbiddenBy(await review(kubectl, neededPermissions(objects)));
+  return { forbidden, refusedNodePorts: refused };
+}

@@ -1,0 +1,68 @@
+import type { Client } from "ssh2";
+import type { Config, HostConfig, SshKey } from "../config";
+import type { HostFailure } from "../mesh/checks/facts";
+import { type Endpoint, readKey, sshEndpoint } from "../ssh/endpoint";
+import { type Login, withSession } from "../ssh/session";
+import type { Stack } from "./stack";
+
+/** A host that could not be asked, and why. */
+export class HostError extends Error {
+  constructor(
+    readonly kind: HostFailure["kind"],
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+function login({ bastion, key, ...endpoint }: Endpoint, secret: Stack["secret"]): Login {
+  return {
+    ...endpoint,
+    privateKey: privateKey(key, secret),
+    proxy: bastion && login(bastion, secret),
+  };
+}
+
+/** The private key; undefined for the agent's. */
+export function privateKey(key: SshKey, secret: Stack["secret"]): string | undefined {
+  if ("secret" in key) return secret(key.secret);
+  return "file" in key ? readKey(key.file) : undefined;
+}
+
+/** Logs in to a host as the program does, and gives the session to `use`. @throws HostError */
+export async function withHost<T>(
+  { ssh }: Config,
+  host: HostConfig,
+  secret: Stack["secret"],
+  use: (client: Client) => Promise<T>,
+): Promise<T> {
+  if (host.gone) throw new HostError("gone", "it is marked as gone");
+  let to: Login;
+  try {
+    to = login(sshEndpoint(host.address, { ...ssh, ...host.ssh }), secret);
+  } catch (error) {
+    throw new HostError("login", (error as Error).message);
+  }
+  let entered = false;
+  try {
+    return await withSession(to, (client) => {
+      entered = true;
+      return use(client);
+    });
+  } catch (error) {
+    if (entered) throw error;
+    throw explained(error as Error & { level?: string; code?: string }, to);
+  }
+}
+
+/** Why one could not log in, in a person's words. */
+function explained({ message, level, code }: Error & { level?: string; code?: string }, to: Login): HostError {
+  const at = `${to.host}:${to.port ?? 22}`;
+  if (/verification failed|no matching host key/i.test(message)) {
+    return new HostError("hostKey", `${at} answers with another host key than the one that is known`);
+  }
+  if (level === "client-authentication") return new HostError("login", `${at} does not accept the key for ${to.user}`);
+  if (level === "client-timeout") return new HostError("login", `${at} does not answer within 10 s`);
+  if (code === "ECONNREFUSED") return new HostError("login", `${at} refuses connections: does sshd run?`);
+  return new HostError("login", `${at}: ${message}`);
+}

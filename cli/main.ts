@@ -1,0 +1,51 @@
+/** The command line: before and after an update. It reads the stack and keeps no state of its own. */
+import { Command, Option } from "commander";
+import { doctor } from "./doctor";
+import { graph } from "./graph";
+import { status } from "./status";
+import { project } from "./stack";
+
+/** The command itself went wrong: no better than an error that it found. */
+const FAILED = 2;
+
+const program = new Command("istio-vm")
+  .description("What a mesh with virtual machines looks like, before and after pulumi up.")
+  .showHelpAfterError()
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : FAILED));
+
+const stack = () => new Option("-s, --stack <name>", "the stack (default: the one that is selected)");
+const output = (...formats: string[]) =>
+  new Option("-o, --output <format>", "how to print").choices(formats).default(formats[0]);
+
+/** Adds a command whose action gives the exit code. */
+function command<Options>(
+  name: string,
+  description: string,
+  action: (options: Options, args: string[]) => Promise<number>,
+) {
+  return program
+    .command(name)
+    .description(description)
+    .addOption(stack())
+    .action(async (...args: unknown[]) => {
+      const command = args.pop() as Command;
+      process.exitCode = await action(command.opts() as Options, command.args);
+    });
+}
+
+command("doctor", "everything that would make pulumi up fail or the mesh misbehave; changes nothing", doctor)
+  .addOption(output("text", "json"))
+  .option("--strict", "exit with 1 if there are warnings", false);
+
+command("status", "what runs now: one line a host, one line a service", status)
+  .addOption(output("text", "json"))
+  .option("--strict", "exit with 1 if there are warnings", false)
+  .option("-w, --watch", "look again every other second, until Ctrl-C", false);
+
+command("graph", "the mesh as a Mermaid flowchart: who may talk to whom, with state", graph);
+
+process.chdir(project);
+program.parseAsync().catch((error: Error) => {
+  process.stderr.write(`istio-vm: ${error.message}\n`);
+  process.exitCode = FAILED;
+});

@@ -1,0 +1,73 @@
+import { join } from "node:path";
+import { type Config, ConfigError, parseConfig } from "../config";
+import type { Outputs } from "../mesh/checks/facts";
+import { capture, CommandError } from "./command";
+
+/** The folder of the Pulumi program; paths in its configuration begin there. */
+export const project = join(__dirname, "..");
+const PREFIX = "pulumi-istio-vm:";
+
+/** What the commands know of a stack: its configuration and its outputs. They keep no state of their own. */
+export interface Stack {
+  /** Why it can't be read; then nothing else is known. */
+  problem?: string;
+  /** Undefined if it is not valid, for the reasons in `configProblems`. */
+  config?: Config;
+  configProblems: string[];
+  /** Undefined before the first update. */
+  outputs?: Outputs;
+  /** The value of a secret key of the configuration. It must never be shown. */
+  secret: (name: string) => string;
+}
+
+/** A value of `pulumi config --json`. */
+interface Value {
+  value?: string;
+  secret: boolean;
+}
+
+/**
+ * Reads a stack through the Pulumi CLI, with its secrets.
+ *
+ * @param name default: the stack that is selected
+ */
+export async function readStack(name?: string): Promise<Stack> {
+  const pulumi = (...args: string[]) =>
+    capture("pulumi", [...args, "--json", "--non-interactive", ...(name === undefined ? [] : ["--stack", name])]);
+  let values: Record<string, Value>;
+  let outputs: Outputs | undefined;
+  try {
+    const [config, output] = await Promise.all([
+      pulumi("config", "--show-secrets"),
+      pulumi("stack", "output", "--show-secrets"),
+    ]);
+    const all = Object.entries(JSON.parse(config) as Record<string, Value>);
+    values = Object.fromEntries(
+      all.flatMap(([key, value]) => (key.startsWith(PREFIX) ? [[key.slice(PREFIX.length), value]] : [])),
+    );
+    const found = JSON.parse(output) as Partial<Outputs>;
+    // An update that was cut off may have left a part of them.
+    outputs = found.owner === undefined || found.services === undefined ? undefined : (found as Outputs);
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    return { problem: error.message.split("\n")[0], configProblems: [], secret: () => "" };
+  }
+  const secret = (key: string) => values[key]?.value ?? "";
+  try {
+    const config = parseConfig({
+      values: Object.fromEntries(Object.entries(values).map(([key, { value = "" }]) => [key, value])),
+      isSecret: (key) => values[key]?.secret ?? false,
+    });
+    return { config, configProblems: [], outputs, secret };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return { configProblems: error.problems, outputs, secret };
+  }
+}
+
+/** The stack, for what can do nothing without its configuration. @throws saying why it can't be used */
+export function requireConfig(stack: Stack): Stack & { config: Config } {
+  if (stack.problem !== undefined) throw new Error(`the stack can't be read: ${stack.problem}`);
+  if (stack.config === undefined) throw new ConfigError(stack.configProblems);
+  return { ...stack, config: stack.config };
+}

@@ -1,0 +1,65 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { HOST_HEADINGS, type MeshStatus, meshStatus, SERVICE_HEADINGS, statusRows } from "../mesh/meshStatus";
+import { kubectlFor } from "./facts/cluster";
+import { inspectHosts } from "./facts/hosts";
+import { requestServices } from "./facts/requests";
+import { colours, exitCode, print } from "./output";
+import { startProgress } from "./progress";
+import { readStack, requireConfig } from "./stack";
+import { table } from "./table";
+
+export interface StatusOptions {
+  stack?: string;
+  output: "text" | "json";
+  strict: boolean;
+  watch: boolean;
+}
+
+/** Milliseconds between two looks. */
+const INTERVAL = 2000;
+
+/** What runs now, seen from the hosts themselves and by a real request from a pod. */
+export async function look(
+  stack: ReturnType<typeof requireConfig>,
+  progress = startProgress(false),
+): Promise<MeshStatus> {
+  const { config, outputs } = stack;
+  const [hosts, requests] = await Promise.all([
+    inspectHosts(stack, undefined, progress.count("hosts", config.hosts.length)),
+    outputs === undefined ? undefined : requestServices(config, outputs, kubectlFor(config)),
+  ]);
+  progress.end();
+  return meshStatus(config, outputs, hosts, requests);
+}
+
+/** Prints what runs now, once or again and again. @returns the exit code */
+export async function status({ stack: name, output, strict, watch }: StatusOptions): Promise<number> {
+  const progress = startProgress();
+  progress.step("the stack");
+  const stack = requireConfig(await readStack(name));
+  for (let first = true; ; first = false) {
+    const now = await look(stack, first ? progress : undefined);
+    const text = output === "json" ? JSON.stringify(now, null, 2) : render(now, new Date());
+    // From the top left corner, and nothing below it: without the flicker of an empty screen.
+    print(watch && output === "text" ? `\x1b[H\x1b[J${text}` : text);
+    if (!watch)
+      return exitCode(
+        [...now.hosts, ...now.services].map(({ health }) => ({ result: health })),
+        strict,
+      );
+    await delay(INTERVAL);
+  }
+}
+
+function render(now: MeshStatus, at: Date): string {
+  const paint = colours();
+  const marks = { ok: paint.green("✓"), warning: paint.yellow("!"), error: paint.red("✗") };
+  const { hosts, services } = statusRows(now, at);
+  const marked = (rows: string[][], of: { health: keyof typeof marks }[]) =>
+    rows.map(([first, ...rest], index) => [`${marks[of[index]!.health]} ${first}`, ...rest]);
+  const head = (headings: string[]) =>
+    headings.map((heading, index) => paint.dim(index === 0 ? `  ${heading}` : heading));
+  const parts = [table(head(HOST_HEADINGS), marked(hosts, now.hosts))];
+  if (services.length > 0) parts.push(table(head(SERVICE_HEADINGS), marked(services, now.services)));
+  return parts.join("\n\n");
+}

@@ -1,0 +1,49 @@
+/** The parts of an AuthorizationPolicy (security.istio.io/v1) that say who may reach a workload. */
+export interface AuthorizationPolicy {
+  metadata: { name: string; namespace: string };
+  spec?: {
+    action?: string;
+    selector?: { matchLabels?: Record<string, string> };
+    rules?: { from?: { source: { principals?: string[]; namespaces?: string[] } }[]; to?: unknown[] }[];
+  };
+}
+
+/** Who may reach a workload. */
+export interface Access {
+  /** Whoever the mesh knows; no policy narrows it down. */
+  everybody: boolean;
+  /** Else these: principals and `namespace NAME`; nobody if it is empty. */
+  allowed: string[];
+  /** And these not, whatever else is said. */
+  denied: string[];
+}
+
+/** The namespace whose policies are everybody's (meshConfig.rootNamespace). */
+const ROOT_NAMESPACE = "istio-system";
+
+function applies({ metadata, spec }: AuthorizationPolicy, namespace: string, labels: Record<string, string>): boolean {
+  if (metadata.namespace !== namespace && metadata.namespace !== ROOT_NAMESPACE) return false;
+  return Object.entries(spec?.selector?.matchLabels ?? {}).every(([key, value]) => labels[key] === value);
+}
+
+function sources({ spec }: AuthorizationPolicy): string[] {
+  return (spec?.rules ?? []).flatMap(({ from, to }) => {
+    const limited = to === undefined ? "" : " (some requests)";
+    if (from === undefined) return [`everybody${limited}`];
+    return from.flatMap(({ source: { principals = [], namespaces = [] } }) =>
+      [...principals, ...namespaces.map((name) => `namespace ${name}`)].map((who) => who + limited),
+    );
+  });
+}
+
+/**
+ * Who may reach a workload by Istio's rules: DENY first, then ALLOW, and with no ALLOW policy everybody
+ * (istio.io/docs/concepts/security/#implicit-enablement).
+ */
+export function accessTo(namespace: string, labels: Record<string, string>, policies: AuthorizationPolicy[]): Access {
+  const applying = policies.filter((policy) => applies(policy, namespace, labels));
+  const of = (action: string) => applying.filter(({ spec }) => (spec?.action ?? "ALLOW") === action);
+  const allowing = of("ALLOW");
+  const unique = (list: AuthorizationPolicy[]) => [...new Set(list.flatMap(sources))];
+  return { everybody: allowing.length === 0, allowed: unique(allowing), denied: unique(of("DENY")) };
+}

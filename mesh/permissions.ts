@@ -1,0 +1,63 @@
+import type { KubernetesObject } from "./kubernetesObject";
+
+/** What one may do to a kind of object. */
+export interface Permission {
+  group: string;
+  resource: string;
+  verb: string;
+}
+
+/** What server-side apply, waiting, refreshing and destroying need. */
+const VERBS = ["get", "create", "patch", "delete"];
+
+/** What the program makes besides istiod's manifest. */
+const OWN_KINDS: [group: string, resource: string][] = [
+  ["", "namespaces"],
+  ["", "secrets"],
+  ["", "configmaps"],
+  ["", "services"],
+  ["", "serviceaccounts"],
+  ["apps", "deployments"],
+  ...["gateways", "virtualservices", "destinationrules", "serviceentries"].map((resource): [string, string] => [
+    "networking.istio.io",
+    resource,
+  ]),
+];
+
+/** `ClusterRole` -> `clusterroles`, as the API names its collections. */
+const plural = (kind: string) => kind.toLowerCase().replace(/y$/, "ie") + "s";
+
+/** Everything that one must be allowed to do, given istioctl's manifest. */
+export function neededPermissions(manifest: KubernetesObject[]): Permission[] {
+  const kinds = manifest.map(({ apiVersion, kind }): [string, string] => {
+    const [group = ""] = apiVersion.includes("/") ? apiVersion.split("/") : [];
+    return [group, plural(kind)];
+  });
+  const unique = new Map(
+    [...OWN_KINDS, ...kinds].map(([group, resource]) => [`${resource}.${group}`, { group, resource }]),
+  );
+  return [...unique.values()].flatMap((kind) => VERBS.map((verb) => ({ ...kind, verb })));
+}
+
+/** The question to the API server, as a SelfSubjectAccessReview. */
+export function accessReview({ group, resource, verb }: Permission) {
+  return {
+    apiVersion: "authorization.k8s.io/v1",
+    kind: "SelfSubjectAccessReview",
+    spec: { resourceAttributes: { group, resource, verb } },
+  };
+}
+
+/** What is not allowed, by the answers: `create deployments.apps`, several verbs of one kind together. */
+export function forbiddenBy(
+  reviews: { spec: { resourceAttributes: Partial<Permission> }; status?: { allowed?: boolean } }[],
+): string[] {
+  const verbs = new Map<string, string[]>();
+  for (const { spec, status } of reviews) {
+    if (status?.allowed) continue;
+    const { group, resource, verb } = spec.resourceAttributes;
+    const kind = group ? `${resource}.${group}` : `${resource}`;
+    verbs.set(kind, [...(verbs.get(kind) ?? []), `${verb}`]);
+  }
+  return [...verbs].map(([kind, list]) => `${list.join("/")} ${kind}`);
+}
