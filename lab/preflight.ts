@@ -26,6 +26,8 @@ const used: Record<string, string> = {
   // The tests compare what these show before and after.
   nft: "nftables",
   "iptables-legacy-save": "iptables",
+  // And put clocks wrong.
+  "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1": "libfaketime",
 };
 
 /**

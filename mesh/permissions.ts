@@ -48,16 +48,18 @@ export function accessReview({ group, resource, verb }: Permission) {
   };
 }
 
-/** What is not allowed, by the answers: `create deployments.apps`, several verbs of one kind together. */
-export function forbiddenBy(
-  reviews: { spec: { resourceAttributes: Partial<Permission> }; status?: { allowed?: boolean } }[],
-): string[] {
+/** How kubectl shall print the answers: a line each. */
+export const REVIEW_FORMAT =
+  'jsonpath={.status.allowed} {.spec.resourceAttributes.verb} {.spec.resourceAttributes.resource} {.spec.resourceAttributes.group}{"\\n"}';
+
+/** What is not allowed, by those lines: `create deployments.apps`, several verbs of one kind together. */
+export function forbiddenBy(answers: string): string[] {
   const verbs = new Map<string, string[]>();
-  for (const { spec, status } of reviews) {
-    if (status?.allowed) continue;
-    const { group, resource, verb } = spec.resourceAttributes;
-    const kind = group ? `${resource}.${group}` : `${resource}`;
-    verbs.set(kind, [...(verbs.get(kind) ?? []), `${verb}`]);
+  for (const line of answers.split("\n")) {
+    const [allowed, verb = "", resource = "", group = ""] = line.split(" ");
+    if (resource === "" || allowed === "true") continue;
+    const kind = group === "" ? resource : `${resource}.${group}`;
+    verbs.set(kind, [...(verbs.get(kind) ?? []), verb]);
   }
   return [...verbs].map(([kind, list]) => `${list.join("/")} ${kind}`);
 }

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # All tests, and one closing line over all suites: `N passed, N failed`.
-#   bash test/run.sh [SUITE...]    suites: lint unit lab host e2e (default: all)
+#   bash test/run.sh [SUITE...]    suites: lint unit lab host cli e2e (default: all)
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 export LAB_NAME=test
 suites=("$@")
-[ ${#suites[@]} -gt 0 ] || suites=(lint unit lab host e2e)
+[ ${#suites[@]} -gt 0 ] || suites=(lint unit lab host cli e2e)
 results=$(mktemp -d)
 lab() { npx --no-install tsx lab/main.ts "$@"; }
 summary=()
@@ -49,11 +49,11 @@ for suite in "${suites[@]}"; do
     lint) run lint make --no-print-directory lint ;;
     unit) run unit mocha . unit ;;
     lab) run lab built_lab ;;
-    host | e2e) run "$suite" in_lab "$suite" ;;
+    host | cli | e2e) run "$suite" in_lab "$suite" ;;
     *) echo "unknown suite $suite" >&2 && exit 2 ;;
   esac
 done
-case " ${suites[*]} " in *" host "* | *" e2e "*) run stop lab clean ;; esac
+case " ${suites[*]} " in *" host "* | *" cli "* | *" e2e "*) run stop lab clean ;; esac
 
 printf '\n%-6s %7s %7s %8s\n' suite passed failed seconds
 total_passed=0 total_failed=0

@@ -44,7 +44,7 @@ async function inspect(stack: Stack & { config: Config }, host: HostConfig, bund
           chunks.push(chunk);
         },
       });
-      if (/^sudo: /m.test(stderr)) {
+      if (exitCode !== 0 && chunks.length === 0 && /^sudo: /m.test(stderr)) {
         throw new HostError(
           "sudo",
           `${host.ssh.user ?? stack.config.ssh.user ?? "root"} can't become root: ${stderr.trim()}`,

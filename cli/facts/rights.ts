@@ -3,7 +3,7 @@ import type { ClusterFacts } from "../../mesh/checks/facts";
 import { type JsonObject, renderIstioOperator } from "../../mesh/istioOperator";
 import type { KubernetesObject } from "../../mesh/kubernetesObject";
 import { parseManifests } from "../../mesh/manifests";
-import { accessReview, forbiddenBy, neededPermissions, type Permission } from "../../mesh/permissions";
+import { accessReview, forbiddenBy, neededPermissions, type Permission, REVIEW_FORMAT } from "../../mesh/permissions";
 import { capture } from "../command";
 import type { Kubectl } from "./cluster";
 
@@ -14,13 +14,11 @@ async function manifest({ istioOperator, cluster }: Config): Promise<KubernetesO
   return parseManifests(await capture("istioctl", ["manifest", "generate", "--filename=-"], operator));
 }
 
-async function review(kubectl: Kubectl, permissions: Permission[]) {
-  const items = permissions.map(accessReview);
-  const list = { apiVersion: "v1", kind: "List", items };
-  const answer = JSON.parse(await kubectl(["create", "--filename=-", "--output=json"], JSON.stringify(list))) as {
-    items?: Parameters<typeof forbiddenBy>[0];
-  } & Parameters<typeof forbiddenBy>[0][number];
-  return answer.items ?? [answer];
+/** What of it is not allowed. */
+async function review(kubectl: Kubectl, permissions: Permission[]): Promise<string[]> {
+  const list = { apiVersion: "v1", kind: "List", items: permissions.map(accessReview) };
+  const args = ["create", "--filename=-", `--output=${REVIEW_FORMAT}`];
+  return forbiddenBy(await kubectl(args, JSON.stringify(list)));
 }
 
 /** What the API server says to the Services' explicit node ports: a dry run under another name. */
@@ -56,7 +54,7 @@ export async function readRights(
     // Without a manifest the program's own kinds are still asked about.
     return {
       manifestProblem: (error as Error).message,
-      forbidden: forbiddenBy(await review(kubectl, neededPermissions([]))),
+      forbidden: await review(kubectl, neededPermissions([])),
       refusedNodePorts: [],
     };
   }
@@ -64,8 +62,7 @@ export async function readRights(
     review(kubectl, [{ group: "*", resource: "*", verb: "*" }]),
     refusedNodePorts(kubectl, objects),
   ]);
-  const forbidden = everything[0]?.status?.allowed
-    ? []
-    : forbiddenBy(await review(kubectl, neededPermissions(objects)));
+  // Whoever may do everything need not be asked for each.
+  const forbidden = everything.length === 0 ? [] : await review(kubectl, neededPermissions(objects));
   return { forbidden, refusedNodePorts: refused };
 }

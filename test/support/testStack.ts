@@ -1,5 +1,5 @@
 /** A stack of its own, of a copy of this project, driven by the real Pulumi engine. */
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { execa } from "execa";
@@ -7,7 +7,18 @@ import { parse, stringify } from "yaml";
 import { checkout } from "../../lab/paths";
 
 /** What makes up the program. */
-const PROGRAM = ["Pulumi.yaml", "package.json", "tsconfig.json", "index.ts", "config.ts", "components", "mesh", "ssh", "host", "cli"];
+const PROGRAM = [
+  "Pulumi.yaml",
+  "package.json",
+  "tsconfig.json",
+  "index.ts",
+  "config.ts",
+  "components",
+  "mesh",
+  "ssh",
+  "host",
+  "cli",
+];
 
 const NAME = "e2e";
 const PREFIX = "pulumi-istio-vm:";
@@ -35,20 +46,25 @@ export interface Outcome {
 
 export class TestStack {
   /** A copy of the project; everything that this stack writes is in it. */
-  readonly folder = mkdtempSync(join(tmpdir(), "istio-vm-e2e-"));
+  readonly folder: string;
   /** All that Pulumi has said so far, by command. */
   readonly transcript: [command: string, output: string][] = [];
-  private readonly backend = join(this.folder, ".backend");
+  private readonly backend: string;
 
   /**
    * @param main another program to run instead of index.ts: a file of this checkout, alone in its folder
+   * @param folder of a stack that was kept; its program becomes the checkout's as it is now
    */
-  constructor(main?: string) {
+  constructor(main?: string, folder = mkdtempSync(join(tmpdir(), "istio-vm-e2e-"))) {
+    this.folder = folder;
+    this.backend = join(folder, ".backend");
     for (const path of [...PROGRAM, ...(main ? [dirname(main)] : [])]) {
       cpSync(join(checkout, path), join(this.folder, path), { recursive: true });
     }
-    symlinkSync(join(checkout, "node_modules"), join(this.folder, "node_modules"));
-    mkdirSync(this.backend);
+    if (!existsSync(this.backend)) {
+      symlinkSync(join(checkout, "node_modules"), join(this.folder, "node_modules"));
+      mkdirSync(this.backend);
+    }
     if (main) {
       // Pulumi runs what package.json calls the main file.
       const description = join(this.folder, "package.json");
@@ -71,11 +87,16 @@ export class TestStack {
     writeFileSync(file, stringify({ encryptionsalt, config: prefixed }));
   }
 
+  /** The variables by which the Pulumi CLI finds this stack. */
+  get env(): Record<string, string> {
+    return { PULUMI_BACKEND_URL: `file://${this.backend}`, PULUMI_STACK: NAME };
+  }
+
   /** Runs pulumi on this stack; the outcome may be a failure. Kept out of the transcript: what shows secrets on purpose. */
   async pulumi(args: string[], env: Record<string, string> = {}): Promise<Outcome> {
     const result = await execa("pulumi", [...args, "--non-interactive"], {
       cwd: this.folder,
-      env: { ...env, PULUMI_BACKEND_URL: `file://${this.backend}`, PULUMI_STACK: NAME },
+      env: { ...env, ...this.env },
       all: true,
       reject: false,
       timeout: 240_000,

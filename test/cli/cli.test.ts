@@ -1,0 +1,12 @@
+import { commands } from "./commands";
+import { diagnosing } from "./diagnosing";
+import { Site } from "./site";
+
+describe("the command line on a real mesh", () => {
+  const site = new Site();
+  before(() => site.begin());
+  after(() => site.end());
+
+  commands(site);
+  diagnosing(site);
+});
