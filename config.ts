@@ -10,6 +10,7 @@ import { z } from "zod";
 import { checkReferences, describeIssue, show } from "./mesh/configProblems";
 import { RESERVED_VARIABLES } from "./mesh/environment";
 import { PROTOCOLS } from "./mesh/externalService";
+import { isCertificates } from "./mesh/certificates";
 import { expandHome } from "./mesh/homePath";
 import { CIDR } from "./mesh/serviceCidr";
 
@@ -23,7 +24,7 @@ const dnsName = is(/^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-
 const address = z.string({ error: "an IP address" }).refine((text) => isIP(text) !== 0, "an IP address");
 // Not even where a path is meant: the error of a file that can't be opened would show the key.
 const text = is(/^(?!.*PRIVATE KEY)[^\0\r\n]+$/, "a text of one line");
-const pem = is(/^(?![^]*PRIVATE KEY)[^]*-----BEGIN CERTIFICATE-----\s/, "a certificate in PEM");
+const pem = z.string({ error: "a certificate in PEM" }).refine(isCertificates, "a certificate in PEM");
 const port = z.int({ error: "a port, 1 to 65535" }).min(1, "a port, 1 to 65535").max(65535, "a port, 1 to 65535");
 const hours = z.int({ error: "a whole number of hours, 1 or more" }).min(1, "a whole number of hours, 1 or more");
 const hostKey = is(

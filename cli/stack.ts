@@ -14,7 +14,9 @@ export interface Stack {
   /** Undefined if it is not valid, for the reasons in `configProblems`. */
   config?: Config;
   configProblems: string[];
-  /** Undefined before the first update. */
+  /** The mark that everything carries that the stack makes; undefined before its first update begins. */
+  owner?: string;
+  /** Undefined before its first update has ended well. */
   outputs?: Outputs;
   /** The value of a secret key of the configuration. It must never be shown. */
   secret: (name: string) => string;
@@ -33,21 +35,23 @@ interface Value {
  */
 export async function readStack(name?: string): Promise<Stack> {
   const pulumi = (...args: string[]) =>
-    capture("pulumi", [...args, "--json", "--non-interactive", ...(name === undefined ? [] : ["--stack", name])]);
+    capture("pulumi", [...args, "--non-interactive", ...(name === undefined ? [] : ["--stack", name])]);
   let values: Record<string, Value>;
   let outputs: Outputs | undefined;
+  let owner: string | undefined;
   try {
     const [config, output] = await Promise.all([
-      pulumi("config", "--show-secrets"),
-      pulumi("stack", "output", "--show-secrets"),
+      pulumi("config", "--json", "--show-secrets"),
+      pulumi("stack", "output", "--json"),
     ]);
     const all = Object.entries(JSON.parse(config) as Record<string, Value>);
     values = Object.fromEntries(
       all.flatMap(([key, value]) => (key.startsWith(PREFIX) ? [[key.slice(PREFIX.length), value]] : [])),
     );
-    const found = JSON.parse(output) as Partial<Outputs>;
-    // An update that was cut off may have left a part of them.
-    outputs = found.owner === undefined || found.services === undefined ? undefined : (found as Outputs);
+    const found = JSON.parse(output) as Partial<Outputs> & { owner?: string };
+    outputs = found.services === undefined ? undefined : (found as Outputs);
+    // The first update may have been cut off: there are no outputs then, but much else.
+    owner = found.owner ?? ownerIn(await pulumi("stack", "export"));
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
     return { problem: error.message.split("\n")[0], configProblems: [], secret: () => "" };
@@ -58,11 +62,19 @@ export async function readStack(name?: string): Promise<Stack> {
       values: Object.fromEntries(Object.entries(values).map(([key, { value = "" }]) => [key, value])),
       isSecret: (key) => values[key]?.secret ?? false,
     });
-    return { config, configProblems: [], outputs, secret };
+    return { config, configProblems: [], owner, outputs, secret };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    return { configProblems: error.problems, outputs, secret };
+    return { configProblems: error.problems, owner, outputs, secret };
   }
+}
+
+/** The owner mark in a stack's state, as `pulumi stack export` prints it. */
+function ownerIn(state: string): string | undefined {
+  const { deployment } = JSON.parse(state) as {
+    deployment?: { resources?: { urn: string; outputs?: { hex?: string } }[] };
+  };
+  return deployment?.resources?.find(({ urn }) => urn.endsWith("RandomId::owner"))?.outputs?.hex;
 }
 
 /** The stack, for what can do nothing without its configuration. @throws saying why it can't be used */

@@ -29,7 +29,7 @@ export async function look(
     outputs === undefined ? undefined : requestServices(config, outputs, kubectlFor(config)),
   ]);
   progress.end();
-  return meshStatus(config, outputs, hosts, requests);
+  return meshStatus(stack, hosts, requests, new Date());
 }
 
 /** Prints what runs now, once or again and again. @returns the exit code */

@@ -10,7 +10,7 @@ inspect() {
   # The clock of a container is the machine's below it.
   systemd-detect-virt --quiet --container || echo "ntp $(timedatectl show --property=NTPSynchronized --value 2>/dev/null)"
   echo "sidecar $(installed_version)"
-  echo "resolves $(getent ahostsv4 "$ISTIOD_NAME" 2>/dev/null | awk 'NR == 1 { print $1 }')"
+  echo "resolves $(getent ahosts "$ISTIOD_NAME" 2>/dev/null | awk 'NR == 1 { print $1 }')"
   awk '$1 == "nameserver" { print "nameserver", $2 }' /etc/resolv.conf 2>/dev/null || :
   ss -Hltn 2>/dev/null | awk '{ sub(/.*:/, "", $4); if (!seen[$4]++) print "listening", $4 }'
   package_manager_holder

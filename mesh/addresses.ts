@@ -1,18 +1,29 @@
 import { BlockList, isIP } from "node:net";
 
-const family = (address: string) => (isIP(address) === 6 ? "ipv6" : "ipv4");
+const FAMILIES = { 4: { family: "ipv4", bits: 32 }, 6: { family: "ipv6", bits: 128 } } as const;
 
-/** Whether an address lies in a range such as 10.96.0.0/16. */
+/** The parts of a range such as 10.96.0.0/16; undefined if it is none. */
+function parseRange(range: string) {
+  const [, network = "", digits = ""] = /^(.+)\/(\d+)$/.exec(range) ?? [];
+  const version = isIP(network) as 0 | 4 | 6;
+  const prefix = Number(digits);
+  return version === 0 || prefix > FAMILIES[version].bits ? undefined : { version, network, prefix };
+}
+
+/** Whether an address lies in a range such as 10.96.0.0/16. Nothing lies in a range of the other IP version. */
 export function isWithin(address: string, range: string): boolean {
-  const [network = "", prefix = ""] = range.split("/");
-  if (isIP(address) === 0 || isIP(address) !== isIP(network)) return false;
+  const parsed = parseRange(range);
+  if (parsed === undefined || isIP(address) !== parsed.version) return false;
+  const { family } = FAMILIES[parsed.version];
   const list = new BlockList();
-  list.addSubnet(network, Number(prefix), family(network));
-  return list.check(address, family(address));
+  list.addSubnet(parsed.network, parsed.prefix, family);
+  return list.check(address, family);
 }
 
 /** Whether a range lies within another. */
 export function covers(outer: string, inner: string): boolean {
-  const [network = "", prefix = ""] = inner.split("/");
-  return isWithin(network, outer) && Number(prefix) >= Number(outer.split("/")[1]);
+  const [outside, inside] = [parseRange(outer), parseRange(inner)];
+  return (
+    outside !== undefined && inside !== undefined && inside.prefix >= outside.prefix && isWithin(inside.network, outer)
+  );
 }

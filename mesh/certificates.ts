@@ -39,6 +39,16 @@ export function splitChain(pem: string): string[] {
   return pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
 }
 
+/** Whether a PEM text holds certificates and no key. */
+export function isCertificates(pem: string): boolean {
+  const chain = splitChain(pem);
+  try {
+    return chain.length > 0 && chain.every(fingerprint) && !pem.includes("PRIVATE KEY");
+  } catch {
+    return false;
+  }
+}
+
 /**
  * Returns `pem` if it may sign exactly one level of CAs below itself (path length 1), so that nothing below the
  * intermediate can be a CA; throws otherwise.

@@ -44,7 +44,7 @@ export interface MeshStatus {
   services: ServiceStatus[];
 }
 
-function hostStatus(host: HostFacts): HostStatus {
+function hostStatus(host: HostFacts, owner: string | undefined, now: Date): HostStatus {
   const { name } = host;
   if ("failure" in host) {
     const health = host.failure.kind === "gone" ? "warning" : "error";
@@ -52,12 +52,14 @@ function hostStatus(host: HostFacts): HostStatus {
   }
   const { joined, sidecar } = host.inspection;
   const { clockOffset } = host;
-  if (joined === undefined) {
-    return { name, health: "error", sidecar, clockOffset, ready: false, drift: [], problem: "not joined" };
+  if (joined === undefined || joined.owner !== owner) {
+    const problem = joined === undefined ? "not joined" : "joined by another stack";
+    return { name, health: "error", sidecar, clockOffset, ready: false, drift: [], problem };
   }
   const { connected, configured, certChain, ready, drift, changed, unfinished } = joined;
   const certificate = certChain === undefined ? undefined : inspectCertificate(certChain);
-  const unwell = !ready || !connected || Math.abs(clockOffset) > 60;
+  const ended = certificate !== undefined && certificate.notAfter < now;
+  const unwell = !ready || !connected || ended || Math.abs(clockOffset) > 60;
   return {
     name,
     health: unwell ? "error" : drift.length > 0 || unfinished || Math.abs(clockOffset) > 5 ? "warning" : "ok",
@@ -76,12 +78,12 @@ function hostStatus(host: HostFacts): HostStatus {
 
 /** What runs now, of everything that the stack has joined. */
 export function meshStatus(
-  config: Config,
-  outputs: Outputs | undefined,
+  { config, owner, outputs }: { config: Config; owner?: string; outputs?: Outputs },
   facts: HostFacts[],
   requests: Record<string, RequestResult> | undefined,
+  now: Date,
 ): MeshStatus {
-  const hosts = facts.map(hostStatus);
+  const hosts = facts.map((host) => hostStatus(host, owner, now));
   const services = config.services.map(({ name, namespace, hosts: serving }): ServiceStatus => {
     const key = `${name}.${namespace}`;
     const endpoints = serving.filter((host) => !config.hosts.find((candidate) => candidate.name === host)?.gone);

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Config, HostConfig } from "../../config";
-import type { HostFacts, Outputs } from "../../mesh/checks/facts";
+import type { HostFacts } from "../../mesh/checks/facts";
 import { remoteCommand, renderBundle } from "../../mesh/hostState";
 import { parseInspection } from "../../mesh/inspection";
 import { run } from "../../ssh/session";
@@ -12,11 +12,11 @@ import { project, type Stack } from "../stack";
 const AT_ONCE = 32;
 
 /** What a host must know to look at itself: a part of what join gets (mesh/hostState.ts), nothing secret. */
-function stateFor({ sidecar }: Config, host: HostConfig, outputs?: Outputs): string {
+function stateFor({ config: { sidecar }, owner, outputs }: Stack & { config: Config }, host: HostConfig): string {
   const [, address, port] = /^(.*):(\d+)$/.exec(outputs?.istiod ?? "") ?? [];
   return [
     `host ${host.name}`,
-    ...(outputs === undefined ? [] : [`owner ${outputs.owner}`]),
+    ...(owner === undefined ? [] : [`owner ${owner}`]),
     `package ${sidecar.sha256} ${"url" in sidecar ? sidecar.url : "copied"}`,
     ...(address === undefined ? [] : [`istiod ${address} ${port}`]),
     ...(host.inboundPorts === "*" ? [] : [`cluster.env ISTIO_INBOUND_PORTS=${host.inboundPorts.join(",")}`]),
@@ -34,7 +34,7 @@ async function inspect(stack: Stack & { config: Config }, host: HostConfig, bund
   const { name } = host;
   try {
     return await withHost(stack.config, host, stack.secret, async (client) => {
-      const command = remoteCommand("inspect", stateFor(stack.config, host, stack.outputs));
+      const command = remoteCommand("inspect", stateFor(stack, host));
       const chunks: Buffer[] = [];
       const asked = Date.now();
       let answered = asked;

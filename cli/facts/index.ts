@@ -6,7 +6,10 @@ import { inspectHosts } from "./hosts";
 import { lookAround } from "./local";
 import { lookAtTools } from "./tools";
 
-const unavailable = (error: Error): Unavailable => ({ problem: error.message });
+const unavailable = ({ message }: Error): Unavailable => ({
+  problem: message,
+  forbidden: /\(Forbidden\)/.test(message),
+});
 
 /** Cluster and hosts. The cluster's CA comes first: hosts are asked whether istiod proves to be of it. */
 async function lookOutside(
@@ -37,6 +40,7 @@ export async function gather(stack: Stack, progress: Progress): Promise<Facts> {
     configProblems: stack.configProblems,
     config: stack.config,
     local,
+    owner: stack.owner,
     outputs: stack.outputs,
     ...outside,
   };

@@ -1,4 +1,6 @@
-import type { Facts, HostFacts } from "./facts";
+import type { Config } from "../../config";
+import type { Joined } from "../inspection";
+import { type ClusterFacts, type Facts, type HostFacts, isAvailable } from "./facts";
 
 /** The groups in which findings are shown, in this order. */
 export const GROUPS = ["tools", "configuration", "cluster", "certificates", "clock", "network", "hosts"] as const;
@@ -52,14 +54,58 @@ export function each<T>(items: T[], verdicts: (item: T) => Verdict[]): Verdict[]
   return items.length === 0 ? ok() : items.flatMap(verdicts);
 }
 
+/** Facts with a configuration. Without one neither the cluster nor a host can be asked. */
+export type Configured = Facts & { config: Config };
+const isConfigured = (facts: Facts): facts is Configured => facts.config !== undefined;
+
+/** A check that needs a valid configuration. */
+export function ofConfig(judge: (facts: Configured) => Verdict[]): Check["evaluate"] {
+  return (facts) => {
+    if (isConfigured(facts)) return judge(facts);
+    return skipped(facts.stackProblem === undefined ? "the configuration is not valid" : "the stack can't be read");
+  };
+}
+
+/** A check of a cluster that answers; one that does not has a finding of its own (IVM301). */
+export function ofCluster(judge: (cluster: ClusterFacts, facts: Configured) => Verdict[]): Check["evaluate"] {
+  return ofConfig((facts) =>
+    isAvailable(facts.cluster) ? judge(facts.cluster, facts) : skipped("the cluster could not be asked"),
+  );
+}
+
 /** A host that answered. */
 export type Inspected = Extract<HostFacts, { inspection: unknown }>;
 export const wasInspected = (host: HostFacts): host is Inspected => "inspection" in host;
 
-/** Judges each host that answered; the others are skipped, for they have a finding of their own (IVM601, 602, 608). */
-export function eachHost({ hosts }: Facts, judge: (host: Inspected) => Verdict[]): Verdict[] {
-  if (hosts.length === 0) return skipped("there are no hosts");
-  return hosts.flatMap((host) =>
-    about(host.name, wasInspected(host) ? judge(host) : skipped(`${host.name} could not be asked`)),
+/** A check of each host, whether it answered or not. */
+export function ofAllHosts(judge: (host: HostFacts, facts: Configured) => Verdict[]): Check["evaluate"] {
+  return ofConfig((facts) =>
+    facts.hosts.length === 0
+      ? skipped("there are no hosts")
+      : facts.hosts.flatMap((host) => about(host.name, judge(host, facts))),
   );
+}
+
+/** Of a host that has its finding elsewhere. */
+export const notAsked = ({ name }: HostFacts) => skipped(`${name} could not be asked`);
+/** Whether the configuration says that it no longer exists, so that nothing was asked of it. */
+export const isGone = (host: HostFacts) => "failure" in host && host.failure.kind === "gone";
+
+/** A check of each host that answered; the others have a finding of their own (IVM601, 602, 608, 610). */
+export function ofHosts(judge: (host: Inspected, facts: Configured) => Verdict[]): Check["evaluate"] {
+  return ofAllHosts((host, facts) => {
+    if (wasInspected(host)) return judge(host, facts);
+    return isGone(host) ? skipped(`${host.name} is marked as gone`) : notAsked(host);
+  });
+}
+
+/** A check of each host that is joined, unless another stack did it: that is one finding (IVM701), not many. */
+export function ofJoined(judge: (joined: Joined, host: Inspected, facts: Configured) => Verdict[]): Check["evaluate"] {
+  return ofHosts((host, facts) => {
+    const { joined } = host.inspection;
+    if (joined === undefined) return skipped(`${host.name} is not joined`);
+    return joined.owner !== facts.owner
+      ? skipped(`${host.name} was joined by another stack`)
+      : judge(joined, host, facts);
+  });
 }

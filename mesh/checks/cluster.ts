@@ -1,21 +1,27 @@
 import { covers, isWithin } from "../addresses";
-import { about, type Check, each, error, ok, skipped, type Verdict, warning } from "./check";
-import { type ClusterFacts, type Facts, isAvailable } from "./facts";
+import {
+  about,
+  type Check,
+  type Configured,
+  each,
+  error,
+  ofCluster,
+  ofConfig,
+  ok,
+  skipped,
+  type Verdict,
+  warning,
+} from "./check";
+import { type ClusterFacts, isAvailable, type Outputs } from "./facts";
 
-/** A check of a cluster that answers. */
-const ofCluster = (judge: (cluster: ClusterFacts, facts: Facts) => Verdict[]): Check["evaluate"] => {
-  return (facts) => (isAvailable(facts.cluster) ? judge(facts.cluster, facts) : skipped("the cluster does not answer"));
-};
-
-const installed = (judge: (cluster: ClusterFacts, facts: Facts) => Verdict[]) =>
+/** A check of what the last update made. */
+const installed = (judge: (cluster: ClusterFacts, outputs: Outputs, facts: Configured) => Verdict[]) =>
   ofCluster((cluster, facts) =>
-    facts.outputs === undefined ? skipped("nothing is installed yet") : judge(cluster, facts),
+    facts.outputs === undefined ? skipped("nothing is installed yet") : judge(cluster, facts.outputs, facts),
   );
 
 /** The namespaces that the stack makes or uses, besides istio-system. */
-function wantedNamespaces({ config }: Facts): string[] {
-  if (config === undefined) return [];
-  const { hosts, services, sampleClient } = config;
+function wantedNamespaces({ config: { hosts, services, sampleClient } }: Configured): string[] {
   return [
     ...new Set([...hosts, ...services, ...(sampleClient ? [sampleClient] : [])].map(({ namespace }) => namespace)),
   ];
@@ -27,15 +33,21 @@ export const cluster: Check[] = [
     title: "the cluster answers",
     why: "Everything but the hosts is made through the Kubernetes API.",
     fix: "kubectl cluster-info; set cluster.kubeconfig and cluster.context",
-    evaluate: ({ cluster }) => (isAvailable(cluster) ? ok(`Kubernetes ${cluster.version}`) : error(cluster.problem)),
+    evaluate: ofConfig(({ cluster, tools: { kubectl } }) => {
+      if (kubectl === undefined) return skipped("there is no kubectl (IVM104)");
+      if (isAvailable(cluster)) return ok(`Kubernetes ${cluster.version}`);
+      return cluster.forbidden ? ok() : error(cluster.problem);
+    }),
   },
   {
     code: "IVM302",
     title: "Istio supports this cluster",
     why: "What `istioctl experimental precheck` of this very istioctl reports: a Kubernetes that is too old, CRDs that clash.",
     fix: "istioctl experimental precheck",
-    evaluate: ofCluster(({ precheck }) =>
-      each(precheck, ({ code, level, message }) => (level === "Error" ? error : warning)(`${code}: ${message}`)),
+    evaluate: ofCluster(({ precheck }, { tools: { istioctl } }) =>
+      istioctl === undefined
+        ? skipped("there is no istioctl")
+        : each(precheck, ({ code, level, message }) => (level === "Error" ? error : warning)(`${code}: ${message}`)),
     ),
   },
   {
@@ -43,17 +55,20 @@ export const cluster: Check[] = [
     title: "you may make every kind of object",
     why: "An update that is refused half way leaves a control plane in pieces. Asked by SelfSubjectAccessReview for every kind and verb.",
     fix: "kubectl auth can-i --list; use a kubeconfig with cluster-admin",
-    evaluate: ofCluster(({ forbidden }) =>
-      forbidden.length === 0 ? ok() : error(`you may not ${forbidden.join(", ")}`),
-    ),
+    evaluate: ofConfig(({ cluster }) => {
+      if (!isAvailable(cluster)) {
+        return cluster.forbidden ? error(cluster.problem) : skipped("the cluster could not be asked");
+      }
+      return cluster.forbidden.length === 0 ? ok() : error(`you may not ${cluster.forbidden.join(", ")}`);
+    }),
   },
   {
     code: "IVM304",
     title: "no other Istio is there",
     why: "Two control planes fight over webhooks, and each root ConfigMap has one owner only.",
     fix: "istioctl uninstall --purge, or use another cluster",
-    evaluate: ofCluster(({ istiods }, { outputs }) => {
-      const others = istiods.filter(({ owner }) => owner === undefined || owner !== outputs?.owner);
+    evaluate: ofCluster(({ istiods }, { owner: mine }) => {
+      const others = istiods.filter(({ owner }) => owner === undefined || owner !== mine);
       return each(others, ({ namespace, name, owner }) =>
         error(
           `${namespace}/${name} was installed by ${owner === undefined ? "something else" : `the stack with owner mark ${owner}`}`,
@@ -74,7 +89,6 @@ export const cluster: Check[] = [
     why: "Traffic to services outside of it bypasses the sidecars of the hosts.",
     fix: "set serviceCidr to auto, or to the cluster's range",
     evaluate: ofCluster(({ serviceCidr: actual }, { config }) => {
-      if (config === undefined) return skipped("the configuration is not valid");
       const { serviceCidr: wanted } = config;
       if (wanted === "auto" || wanted === "*") return ok(wanted === "auto" ? actual : wanted);
       if (actual === "*") return skipped("the cluster does not tell its service range");
@@ -90,7 +104,6 @@ export const cluster: Check[] = [
     why: "Hosts look for istiod at this address.",
     fix: "kubectl get nodes -o wide; a virtual or translated address in front of the nodes is fine",
     evaluate: ofCluster(({ nodes }, { config }) => {
-      if (config === undefined) return skipped("the configuration is not valid");
       const { exposure } = config;
       if (exposure.type !== "NodePort") return skipped(`exposure is ${exposure.type}`);
       const node = nodes.find(({ addresses }) => addresses.includes(exposure.nodeAddress));
@@ -107,7 +120,9 @@ export const cluster: Check[] = [
     fix: "kubectl describe nodes",
     evaluate: ofCluster(({ nodes }) => {
       const ready = nodes.filter((node) => node.ready).length;
-      return ready > 0 ? ok(`${ready} of ${nodes.length}`) : error(`none of ${nodes.length} nodes is ready`);
+      return ready > 0
+        ? ok(`${ready} of ${nodes.length}`)
+        : error(nodes.length === 0 ? "the cluster has no nodes" : `no node is ready; there are ${nodes.length}`);
     }),
   },
   {
@@ -116,17 +131,22 @@ export const cluster: Check[] = [
     why: "A namespace that somebody else made is not taken over, and would be removed by `pulumi destroy`.",
     fix: "add it to cluster.existingNamespaces, or name another",
     evaluate: ofCluster(({ namespaces }, facts) => {
-      const { config, outputs } = facts;
-      if (config === undefined) return skipped("the configuration is not valid");
+      const { config, owner: mine } = facts;
       const ours = [
         ...wantedNamespaces(facts).filter((name) => !config.cluster.existingNamespaces.includes(name)),
         "istio-system",
       ];
       const foreign = namespaces.filter(
-        ({ name, owner }) => ours.includes(name) && (owner === undefined || owner !== outputs?.owner),
+        ({ name, owner }) => ours.includes(name) && (owner === undefined || owner !== mine),
       );
       return each(foreign, ({ name }) =>
-        error(`the namespace ${name} is there already, and this stack did not make it`),
+        about(
+          name,
+          error(
+            `the namespace ${name} is there already, and this stack did not make it`,
+            name === "istio-system" ? "if nobody needs it: kubectl delete namespace istio-system" : undefined,
+          ),
+        ),
       );
     }),
   },
@@ -136,9 +156,11 @@ export const cluster: Check[] = [
     why: "What cluster.existingNamespaces names is not made.",
     fix: "kubectl create namespace NAME, or take it off cluster.existingNamespaces",
     evaluate: ofCluster(({ namespaces }, facts) => {
-      const wanted = wantedNamespaces(facts).filter((name) => facts.config?.cluster.existingNamespaces.includes(name));
+      const wanted = wantedNamespaces(facts).filter((name) => facts.config.cluster.existingNamespaces.includes(name));
       const missing = wanted.filter((name) => !namespaces.some((namespace) => namespace.name === name));
-      return each(missing, (name) => error(`the namespace ${name} does not exist`));
+      return each(missing, (name) =>
+        about(name, error(`the namespace ${name} does not exist`, `kubectl create namespace ${name}`)),
+      );
     }),
   },
   {
@@ -162,15 +184,17 @@ export const cluster: Check[] = [
           ? []
           : serviceCidr.split(",").map((range) => ({ range, of: "the cluster's services" }))),
       ];
-      const taken = (config?.hosts ?? []).flatMap(({ name, address }) => {
-        const node = nodes.find(({ addresses }) => addresses.includes(address));
-        if (node !== undefined)
-          return about(name, error(`${name}: ${address} is the address of the node ${node.name}`));
-        const overlap = ranges.find(({ range }) => isWithin(address, range));
-        return overlap === undefined
-          ? []
-          : about(name, error(`${name}: ${address} lies in ${overlap.range}, the range of ${overlap.of}`));
-      });
+      const taken = config.hosts
+        .filter(({ gone }) => !gone)
+        .flatMap(({ name, address }) => {
+          const node = nodes.find(({ addresses }) => addresses.includes(address));
+          if (node !== undefined)
+            return about(name, error(`${name}: ${address} is the address of the node ${node.name}`));
+          const overlap = ranges.find(({ range }) => isWithin(address, range));
+          return overlap === undefined
+            ? []
+            : about(name, error(`${name}: ${address} lies in ${overlap.range}, the range of ${overlap.of}`));
+        });
       return taken.length === 0 ? ok() : taken;
     }),
   },
@@ -190,13 +214,13 @@ export const cluster: Check[] = [
     title: "istiod runs",
     why: "Sidecars keep their last configuration without it, but no new one joins and certificates are not renewed.",
     fix: "kubectl -n istio-system describe deployment istiod; npx istio-vm logs istiod",
-    evaluate: installed(({ istiods }, { outputs }) => {
-      const ours = istiods.find(({ owner }) => owner === outputs?.owner);
+    evaluate: installed(({ istiods }, _outputs, { owner: mine }) => {
+      const ours = istiods.find(({ owner }) => owner === mine);
       if (ours === undefined) return error("the deployment istiod is gone", "pulumi refresh && pulumi up");
       const { available, wanted } = ours;
-      if (available === 0) return error(`none of ${wanted} istiod pods is available`);
+      if (available === 0) return error(`no pod of istiod is available; there should be ${wanted}`);
       return available < wanted
-        ? warning(`${available} of ${wanted} istiod pods are available`)
+        ? warning(`only ${available} of ${wanted} pods of istiod are available`)
         : ok(`${available} of ${wanted}`);
     }),
   },
@@ -205,13 +229,24 @@ export const cluster: Check[] = [
     title: "istiod is where the hosts were told",
     why: "A Service that was made anew has another node port, and every host still knocks at the old one.",
     fix: "pulumi refresh && pulumi up",
-    evaluate: installed(({ istiodService }, { outputs, config }) => {
-      if (config?.exposure.type !== "NodePort") return skipped("exposure is not NodePort");
-      const told = Number(outputs!.istiod.split(":").at(-1));
-      if (istiodService?.nodePort === told) return ok(String(told));
-      const found =
-        istiodService?.nodePort === undefined ? "has no node port" : `has the node port ${istiodService.nodePort}`;
+    evaluate: installed(({ istiodService }, { istiod }, { config: { exposure } }) => {
+      if (exposure.type !== "NodePort") return skipped(`exposure is ${exposure.type}`);
+      if (istiodService === undefined) return error("the Service istiod is gone");
+      const told = Number(istiod.split(":").at(-1));
+      const { nodePort } = istiodService;
+      if (nodePort === told) return ok(String(told));
+      const found = nodePort === undefined ? "has no node port" : `has the node port ${nodePort}`;
       return error(`the Service istiod ${found}, but the hosts were told ${told}`);
+    }),
+  },
+  {
+    code: "IVM316",
+    title: "istioctl accepts the IstioOperator",
+    why: "An IstioOperator that istioctl refuses ends the update before the control plane is made.",
+    fix: "correct istioOperator; istioctl manifest generate --filename=FILE",
+    evaluate: ofCluster(({ manifestProblem }, { tools: { istioctl } }) => {
+      if (istioctl === undefined) return skipped("there is no istioctl");
+      return manifestProblem === undefined ? ok() : error(manifestProblem);
     }),
   },
 ];

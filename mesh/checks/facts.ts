@@ -12,7 +12,9 @@ export interface Facts {
   configProblems: string[];
   config?: Config;
   local: LocalFacts;
-  /** What the last `pulumi up` left as the stack's outputs; undefined before the first. */
+  /** The mark that everything carries that the stack makes; undefined before its first update begins. */
+  owner?: string;
+  /** What the last `pulumi up` left as the stack's outputs; undefined before the first has ended well. */
   outputs?: Outputs;
   /** The cluster, or why it can't be asked. */
   cluster: ClusterFacts | Unavailable;
@@ -22,6 +24,8 @@ export interface Facts {
 /** Why something is not known. */
 export interface Unavailable {
   problem: string;
+  /** Whether it answers, but does not let this user read what is needed. */
+  forbidden?: boolean;
 }
 
 export const isAvailable = <T extends object>(facts: T | Unavailable): facts is T => !("problem" in facts);
@@ -50,8 +54,8 @@ export interface LocalFacts {
 
 /** The stack's outputs (index.ts). */
 export interface Outputs {
-  owner: string;
-  rootCert: string;
+  /** SHA-256 of the mesh's root certificate. */
+  rootFingerprint: string;
   /** address:port */
   istiod: string;
   meshHosts: Record<string, { identity: string; state: string }>;
@@ -68,6 +72,8 @@ export interface ClusterFacts {
   namespaces: { name: string; owner?: string }[];
   /** What this user may not do, such as `create deployments.apps`. */
   forbidden: string[];
+  /** Why istioctl makes no manifest of the IstioOperator. */
+  manifestProblem?: string;
   /** What `istioctl experimental precheck` reports. */
   precheck: { code: string; level: string; message: string }[];
   /** Deployments of istiod anywhere. */
@@ -111,8 +117,6 @@ export type HostFacts = { name: string } & (
       inspection: Inspection;
       /** The host's clock less this machine's, seconds. */
       clockOffset: number;
-      /** Whether the sidecar's package can be fetched there; undefined where it need not be. */
-      packageReachable?: boolean;
     }
   | { failure: HostFailure }
 );
@@ -120,5 +124,6 @@ export type HostFacts = { name: string } & (
 /** Why a host could not be asked. */
 export interface HostFailure {
   kind: "gone" | "login" | "hostKey" | "sudo" | "script";
+  /** Without the name of the host. */
   message: string;
 }

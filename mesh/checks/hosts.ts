@@ -1,4 +1,4 @@
-import { type Check, eachHost, error, type Inspected, ok, skipped, warning } from "./check";
+import { type Check, error, ofHosts, ofJoined, ok, skipped, warning, wasInspected } from "./check";
 
 type Words = Pick<Check, "title" | "why" | "fix"> & {
   /** Only where the address of istiod is known, that is after the first update. */
@@ -10,25 +10,13 @@ export function fromHost(code: string, { needsIstiod = false, ...words }: Words)
   return {
     code,
     ...words,
-    evaluate: (facts) =>
-      eachHost(facts, ({ name, inspection: { findings } }) => {
-        if (needsIstiod && facts.outputs === undefined) return skipped("istiod's address is not known yet");
-        const found = findings.filter((finding) => finding.code === code);
-        return found.length === 0 ? ok() : found.flatMap(({ message }) => error(`${name}: ${message}`));
-      }),
+    evaluate: ofHosts(({ name, inspection: { findings } }, { outputs }) => {
+      if (needsIstiod && outputs === undefined) return skipped("istiod's address is not known yet");
+      const found = findings.filter((finding) => finding.code === code);
+      return found.length === 0 ? ok() : found.flatMap(({ message }) => error(`${name}: ${message}`));
+    }),
   };
 }
-
-/** Judges hosts that this stack joined. */
-const ofJoined = (
-  judge: (joined: NonNullable<Inspected["inspection"]["joined"]>, host: Inspected) => ReturnType<Check["evaluate"]>,
-): Check["evaluate"] => {
-  return (facts) =>
-    eachHost(facts, (host) => {
-      const { joined } = host.inspection;
-      return joined === undefined ? skipped(`${host.name} is not joined`) : judge(joined, host);
-    });
-};
 
 export const hosts: Check[] = [
   fromHost("IVM701", {
@@ -89,7 +77,7 @@ export const hosts: Check[] = [
   fromHost("IVM712", {
     title: "there is room on its disk",
     why: "The package, its predecessor and the record need 400 MB.",
-    fix: "df -h /usr /var /etc",
+    fix: "make room: df -h /usr /var /etc",
   }),
   fromHost("IVM713", {
     title: "the SSH port is not intercepted",
@@ -111,70 +99,69 @@ export const hosts: Check[] = [
     title: "the package manager is free",
     why: "Join waits two minutes for its lock, then gives up.",
     fix: "wait for it to end",
-    evaluate: (facts) =>
-      eachHost(facts, ({ name, inspection: { packageManagerHeldBy: holder } }) =>
-        holder === undefined ? ok() : warning(`${name}: the package manager is at work: ${holder}`),
-      ),
+    evaluate: ofHosts(({ name, inspection: { packageManagerHeldBy: holder } }) =>
+      holder === undefined ? ok() : warning(`${name}: the package manager is at work: ${holder}`),
+    ),
   },
   {
     code: "IVM717",
     title: "each host is a machine of its own",
     why: "Two names for one machine join it twice; machines cloned with their machine-id confuse DHCP and the journal.",
     fix: "correct hosts[].address; on a clone: rm /etc/machine-id && systemd-machine-id-setup",
-    evaluate: (facts) =>
-      eachHost(facts, ({ name, inspection: { machineId, hostname } }) => {
-        const twins = facts.hosts.filter((other): other is Inspected => "inspection" in other && other.name !== name);
-        const twin = twins.find(({ inspection }) => machineId !== "" && inspection.machineId === machineId);
-        if (twin !== undefined) return error(`${name} and ${twin.name} have the same machine-id`);
-        const namesake = twins.find(({ inspection }) => inspection.hostname === hostname);
-        return namesake === undefined
-          ? ok(hostname)
-          : warning(`${name} and ${namesake.name} both call themselves ${hostname}`);
-      }),
+    evaluate: ofHosts((host, { hosts }) => {
+      const { name, inspection } = host;
+      const { machineId, hostname } = inspection;
+      // A pair is reported once, at the later one.
+      const earlier = hosts.slice(0, hosts.indexOf(host)).filter(wasInspected);
+      const twin = earlier.find((other) => machineId !== "" && other.inspection.machineId === machineId);
+      if (twin !== undefined) return error(`${name}: it has the same machine-id as ${twin.name}`);
+      const namesake = earlier.find((other) => hostname !== "" && other.inspection.hostname === hostname);
+      return namesake === undefined
+        ? ok(hostname)
+        : warning(
+            `${name}: it calls itself ${hostname}, as ${namesake.name} does`,
+            "on one of them: hostnamectl set-hostname NAME",
+          );
+    }),
   },
   {
     code: "IVM718",
     title: "no firewall stands before the inbound ports",
     why: "A packet that the host's own firewall drops never reaches the sidecar.",
     fix: "open the inbound ports there for pods and nodes",
-    evaluate: (facts) =>
-      eachHost(facts, ({ name, inspection: { firewalls } }) =>
-        firewalls.length === 0
-          ? ok()
-          : warning(`${name}: ${firewalls.join(", ")}: does it let pods reach the inbound ports?`),
-      ),
+    evaluate: ofHosts(({ name, inspection: { firewalls } }) =>
+      firewalls.length === 0
+        ? ok()
+        : warning(`${name}: ${firewalls.join(", ")}: can pods reach the inbound ports all the same?`),
+    ),
   },
   {
     code: "IVM719",
     title: "the resolver does not lead back to the sidecar",
     why: "With DNS capture the sidecar asks the host's nameservers; one that is itself captured is asked for ever.",
     fix: "remove ISTIO_META_DNS_CAPTURE from the host's environment, or name real nameservers in /etc/resolv.conf",
-    evaluate: (facts) =>
-      eachHost(facts, ({ name, inspection: { nameservers } }) => {
-        const captured =
-          facts.config?.hosts.find((host) => host.name === name)?.environment.ISTIO_META_DNS_CAPTURE === "true";
-        const local = nameservers.filter((server) => /^127\.|^::1$/.test(server));
-        if (!captured) return ok(nameservers.join(", "));
-        return local.length === 0
-          ? ok(nameservers.join(", "))
-          : warning(`${name}: DNS capture is on, and /etc/resolv.conf asks ${local.join(", ")}`);
-      }),
+    evaluate: ofHosts(({ name, inspection: { nameservers } }, { config }) => {
+      const { environment } = config.hosts.find((host) => host.name === name)!;
+      // systemd-resolved asks its own upstream servers, whom the sidecar does not capture.
+      const local = nameservers.filter((server) => /^127\.|^::1$/.test(server) && server !== "127.0.0.53");
+      return environment.ISTIO_META_DNS_CAPTURE !== "true" || local.length === 0
+        ? ok(nameservers.join(", "))
+        : warning(`${name}: DNS capture is on, and /etc/resolv.conf asks ${local.join(", ")}`);
+    }),
   },
   {
     code: "IVM720",
     title: "the sidecar is of istiod's version",
     why: "Istio supports a data plane that is up to two minor versions older than istiod, and none that is newer.",
     fix: "set sidecar to the package of istioVersion and pulumi up",
-    evaluate: (facts) =>
-      eachHost(facts, ({ name, inspection: { sidecar } }) => {
-        if (sidecar === undefined) return skipped(`${name} has no sidecar yet`);
-        if (facts.config === undefined) return skipped("the configuration is not valid");
-        const minor = (version: string) => Number(/^\d+\.(\d+)/.exec(version)?.[1]);
-        const older = minor(facts.config.istioVersion) - minor(sidecar);
-        return older >= 0 && older <= 2
-          ? ok(sidecar)
-          : error(`${name}: its sidecar is ${sidecar}, istiod is ${facts.config.istioVersion}`);
-      }),
+    evaluate: ofJoined((_joined, { name, inspection: { sidecar } }, { config: { istioVersion } }) => {
+      if (sidecar === undefined) return skipped(`${name} has no package istio-sidecar`);
+      const minor = (version: string) => Number(/^\d+\.(\d+)/.exec(version)?.[1]);
+      const older = minor(istioVersion) - minor(sidecar);
+      return older >= 0 && older <= 2
+        ? ok(sidecar)
+        : error(`${name}: its sidecar is of version ${sidecar}, istiod of ${istioVersion}`);
+    }),
   },
   {
     code: "IVM721",
@@ -196,9 +183,9 @@ export const hosts: Check[] = [
     code: "IVM723",
     title: "nothing was changed by hand",
     why: "What differs from what was joined is lost at the next join, or breaks the sidecar at its next start.",
-    fix: "sudo /var/lib/istio-vm/bin/istio-vm status on the host; healDrift: true and pulumi up put it right",
+    fix: "on the host: sudo /var/lib/istio-vm/bin/istio-vm status; then pulumi config set healDrift true && pulumi up",
     evaluate: ofJoined(({ drift }, { name }) =>
-      drift.length === 0 ? ok() : warning(`${name}: changed by hand: ${drift.join(", ")}`),
+      drift.length === 0 ? ok() : warning(`${name}: not as it was joined: ${drift.join(", ")}`),
     ),
   },
   {
@@ -207,9 +194,9 @@ export const hosts: Check[] = [
     why: "Without a stream of configuration a host learns of no new service, and its certificate ends in a day.",
     fix: "npx istio-vm explain",
     evaluate: ofJoined(({ connected, configured }, { name }) => {
-      if (connected === undefined) return skipped(`${name}: Envoy does not answer`);
-      const since = configured === undefined ? "never" : configured.toISOString();
-      return connected ? ok() : error(`${name}: not connected to istiod; its last configuration came ${since}`);
+      if (connected) return ok();
+      const last = configured === undefined ? "" : `; its last configuration came ${configured.toISOString()}`;
+      return error(`${name}: it is not connected to istiod${last}`);
     }),
   },
 ];

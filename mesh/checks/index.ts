@@ -1,5 +1,5 @@
 import { certificates } from "./certificates";
-import { type Check, type Finding, type Group, GROUPS } from "./check";
+import { type Check, error, type Finding, type Group, GROUPS, type Verdict } from "./check";
 import { clock } from "./clock";
 import { cluster } from "./cluster";
 import { configuration } from "./configuration";
@@ -15,7 +15,7 @@ export const CHECKS: Record<Group, Check[]> = { tools, configuration, cluster, c
 export function evaluate(facts: Facts): Finding[] {
   return GROUPS.flatMap((group) =>
     CHECKS[group].flatMap(({ code, title, fix, evaluate: judge }) =>
-      judge(facts).map((verdict) => ({
+      judged(judge, facts).map((verdict) => ({
         code,
         group,
         title,
@@ -24,4 +24,13 @@ export function evaluate(facts: Facts): Finding[] {
       })),
     ),
   );
+}
+
+/** A certificate that is none, for example, must not keep the other checks from being told. */
+function judged(judge: Check["evaluate"], facts: Facts): Verdict[] {
+  try {
+    return judge(facts);
+  } catch (problem) {
+    return error(`it can't be judged: ${(problem as Error).message}`);
+  }
 }

@@ -1,18 +1,35 @@
-import { about, type Check, eachHost, error, ok, skipped, warning } from "./check";
-import { type Facts, type HostFailure, isAvailable } from "./facts";
+import {
+  about,
+  type Check,
+  error,
+  isGone,
+  notAsked,
+  ofAllHosts,
+  ofCluster,
+  ofHosts,
+  ofJoined,
+  ok,
+  skipped,
+  warning,
+  wasInspected,
+} from "./check";
+import type { HostFailure } from "./facts";
 import { fromHost } from "./hosts";
 
-/** The hosts that could not be asked for a reason of this kind. */
-function failures({ hosts }: Facts, kind: HostFailure["kind"]) {
-  if (hosts.length === 0) return skipped("there are no hosts");
-  return hosts.flatMap((host) => {
-    if (!("failure" in host)) return about(host.name, ok());
-    if (host.failure.kind === "gone") return about(host.name, skipped(`${host.name} is marked as gone`));
-    // What comes after what failed is not known.
-    if (host.failure.kind === kind) return about(host.name, error(`${host.name}: ${host.failure.message}`));
-    const order: HostFailure["kind"][] = ["hostKey", "login", "sudo", "script"];
-    const passed = order.indexOf(kind) < order.indexOf(host.failure.kind);
-    return about(host.name, passed ? ok() : skipped(`${host.name} could not be asked`));
+/** Kinds of failure in the order in which they show: what comes after the first that failed is not known. */
+const STAGES = { gone: 0, login: 1, hostKey: 1, sudo: 2, script: 3 };
+
+/** A check that finds the hosts that could not be asked for a reason of this kind. */
+function failed(kind: HostFailure["kind"]): Check["evaluate"] {
+  return ofAllHosts((host, { local: { unknownHostKeys } }) => {
+    if (wasInspected(host)) return ok();
+    if (isGone(host)) return skipped(`${host.name} is marked as gone`);
+    if (unknownHostKeys.some((unknown) => unknown.host === host.name)) {
+      return skipped(`nothing was sent to ${host.name}: its host key is not known (IVM202)`);
+    }
+    const { failure } = host;
+    if (failure.kind === kind) return error(`${host.name}: ${failure.message}`);
+    return STAGES[kind] < STAGES[failure.kind] ? ok() : notAsked(host);
   });
 }
 
@@ -21,29 +38,28 @@ export const network: Check[] = [
     code: "IVM601",
     title: "one can log in to each host",
     why: "Everything on a host is done by SSH, also what `pulumi destroy` undoes there.",
-    fix: "ssh -v USER@HOST; a host that is gone for good: set gone: true",
-    evaluate: (facts) => failures(facts, "login"),
+    fix: "ssh -v USER@HOST; if it is gone for good, set gone: true for it",
+    evaluate: failed("login"),
   },
   {
     code: "IVM602",
     title: "one can become root on each host",
     why: "Packages, units and iptables are root's. docs/host.md has a sudoers file that suffices.",
     fix: "let the user run sudo without a password (docs/host.md)",
-    evaluate: (facts) => failures(facts, "sudo"),
+    evaluate: failed("sudo"),
   },
   {
     code: "IVM603",
     title: "istiod's name leads to istiod",
     why: "The sidecar connects to the name in istiod's certificate; the hosts file gives its address.",
-    fix: "set healDrift: true and pulumi up; getent hosts istiod.istio-system.svc",
-    evaluate: (facts) =>
-      eachHost(facts, ({ name, inspection: { joined, istiodAddress } }) => {
-        const wanted = facts.outputs?.istiod.replace(/:\d+$/, "");
-        if (joined === undefined || wanted === undefined) return skipped(`${name} is not joined`);
-        return istiodAddress === wanted
-          ? ok(wanted)
-          : error(`${name}: istiod.istio-system.svc resolves to ${istiodAddress ?? "nothing"}, not ${wanted}`);
-      }),
+    fix: "pulumi config set healDrift true && pulumi up",
+    evaluate: ofJoined((_joined, { name, inspection: { istiodAddress } }, { outputs }) => {
+      if (outputs === undefined) return skipped("istiod's address is not known yet");
+      const wanted = outputs.istiod.replace(/:\d+$/, "");
+      return istiodAddress === wanted
+        ? ok(wanted)
+        : error(`${name}: istiod.istio-system.svc resolves to ${istiodAddress ?? "nothing"}, not ${wanted}`);
+    }),
   },
   fromHost("IVM604", {
     title: "istiod can be reached",
@@ -62,46 +78,51 @@ export const network: Check[] = [
     title: "each host can fetch the sidecar package",
     why: "Join fetches it from sidecar.url with curl or wget.",
     fix: "open the way to sidecar.url, or set sidecar.file, which is copied by SSH",
-    evaluate: (facts) =>
-      eachHost(facts, ({ name, packageReachable }) => {
-        if (packageReachable === undefined) return skipped("it is copied there by SSH (IVM205)");
-        return packageReachable ? ok() : error(`${name}: it can't fetch the package from sidecar.url`);
-      }),
+    evaluate: ofHosts(({ name, inspection: { packageReachable } }, { config }) => {
+      if ("file" in config.sidecar) return skipped("it is copied there by SSH (IVM205)");
+      if (packageReachable === undefined) return skipped(`${name} has nothing to fetch it with (IVM709)`);
+      return packageReachable ? ok() : error(`${name}: it can't fetch the package from ${config.sidecar.url}`);
+    }),
   },
   {
     code: "IVM607",
     title: "a pod reaches each service",
     why: "The mesh as its users see it: a real request, by mutual TLS, from the sample client.",
     fix: "npx istio-vm explain",
-    evaluate: ({ cluster, outputs }) => {
-      if (!isAvailable(cluster)) return skipped("the cluster does not answer");
+    evaluate: ofCluster(({ requests: asked }, { outputs }) => {
       if (outputs === undefined) return skipped("nothing is installed yet");
-      if (cluster.requests === undefined) return skipped("there is no sampleClient to ask from");
-      const requests = Object.entries(cluster.requests);
+      if (asked === undefined) return skipped("there is no sampleClient to ask from");
+      const requests = Object.entries(asked);
       if (requests.length === 0) return skipped("there is no service that speaks HTTP");
       return requests.flatMap(([service, { ok: fine, answer }]) =>
         about(service, fine ? ok(`${service}: ${answer}`) : error(`${service}: ${answer}`)),
       );
-    },
+    }),
   },
   {
     code: "IVM608",
     title: "each host is the one whose key is known",
     why: "Another key than the known one means a new machine at the old address, or somebody in between. Nothing was sent.",
     fix: "compare the host's key (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub there), then correct known_hosts",
-    evaluate: (facts) => failures(facts, "hostKey"),
+    evaluate: failed("hostKey"),
   },
   {
     code: "IVM609",
     title: "inbound ports are served",
     why: "The sidecar hands connections on to the application; without one they are refused.",
     fix: "start the application, or correct inboundPorts",
-    evaluate: (facts) =>
-      eachHost(facts, ({ name, inspection: { listening } }) => {
-        const host = facts.config?.hosts.find((candidate) => candidate.name === name);
-        if (host === undefined || host.inboundPorts === "*") return skipped(`${name} serves all ports`);
-        const silent = host.inboundPorts.filter((port) => !listening.includes(port));
-        return silent.length === 0 ? ok() : warning(`${name}: nothing listens on ${silent.join(", ")}`);
-      }),
+    evaluate: ofHosts(({ name, inspection: { listening } }, { config }) => {
+      const { inboundPorts } = config.hosts.find((host) => host.name === name)!;
+      if (inboundPorts === "*") return skipped(`${name} serves all ports`);
+      const silent = inboundPorts.filter((port) => !listening.includes(port));
+      return silent.length === 0 ? ok() : warning(`${name}: nothing listens on ${silent.join(", ")}`);
+    }),
+  },
+  {
+    code: "IVM610",
+    title: "each host can be looked at",
+    why: "Doctor runs a script there that changes nothing. Where it ends early, so would join.",
+    fix: "ssh USER@HOST, and see what the message names",
+    evaluate: failed("script"),
   },
 ];

@@ -1,5 +1,4 @@
-import { type Check, error, ok, skipped, warning } from "./check";
-import { isAvailable } from "./facts";
+import { type Check, error, ofCluster, ofConfig, ok, skipped, type Verdict, warning } from "./check";
 
 const numbers = (version: string) =>
   /(\d+)\.(\d+)(?:\.(\d+))?/
@@ -14,10 +13,22 @@ function isAtLeast(version: string, least: string): boolean {
   return differing === -1 || (a[differing] ?? 0) > b[differing]!;
 }
 
-/** Why an istioctl won't do: what it makes belongs to exactly one version of istiod. Also what `pulumi up` says. */
+/** The arguments that make istioctl say its version, and what it says. */
+export const ISTIOCTL_VERSION = ["version", "--remote=false", "--output=json"];
+export const istioctlVersion = (answer: string): string =>
+  /"version":\s*"([^"]+)"/.exec(answer)?.[1] ?? `unknown (it says ${JSON.stringify(answer.trim())})`;
+
+/** Judges istioctl's version: what it makes belongs to exactly one version of istiod. */
+function judgeIstioctl(found: string, wanted: string): Verdict[] {
+  if (found === wanted) return ok(found);
+  const fix = `put istioctl ${wanted} on the PATH, or change istioVersion`;
+  return error(`istioctl is of version ${found}, but istioVersion is ${wanted}`, fix);
+}
+
+/** Why an istioctl won't do, and what to do, as `pulumi up` says it. */
 export function istioctlProblem(found: string, wanted: string): string | undefined {
-  if (found === wanted) return undefined;
-  return `istioctl is of version ${found}, but istioVersion is ${wanted}: put istioctl ${wanted} on the PATH, or change istioVersion`;
+  const problem = judgeIstioctl(found, wanted).find(({ result }) => result === "error");
+  return problem && `${problem.message}: ${problem.fix}`;
 }
 
 const onPath = (tool: string, version: string | undefined) =>
@@ -46,12 +57,10 @@ export const tools: Check[] = [
     title: "istioctl is of istioVersion",
     why: "istioctl's manifest belongs to exactly one version of istiod; another one would install another Istio.",
     fix: "put the istioctl of that version on the PATH, or change istioVersion",
-    evaluate: ({ tools: { istioctl }, config }) => {
+    evaluate: ofConfig(({ tools: { istioctl }, config }) => {
       if (istioctl === undefined) return skipped("there is no istioctl");
-      if (config === undefined) return skipped("the configuration is not valid");
-      const problem = istioctlProblem(istioctl, config.istioVersion);
-      return problem === undefined ? ok(istioctl) : error(problem);
-    },
+      return judgeIstioctl(istioctl, config.istioVersion);
+    }),
   },
   {
     code: "IVM104",
@@ -65,16 +74,13 @@ export const tools: Check[] = [
     title: "kubectl fits the cluster",
     why: "kubectl is supported within one minor version of the API server (kubernetes.io/releases/version-skew-policy).",
     fix: "install a kubectl of the cluster's minor version",
-    evaluate: ({ tools: { kubectl }, cluster }) => {
+    evaluate: ofCluster(({ version }, { tools: { kubectl } }) => {
       if (kubectl === undefined) return skipped("there is no kubectl");
-      if (!isAvailable(cluster)) return skipped("the cluster does not answer");
-      const [mine = 0, theirs = 0] = [numbers(kubectl)?.[1], numbers(cluster.version)?.[1]];
+      const [mine = 0, theirs = 0] = [numbers(kubectl)?.[1], numbers(version)?.[1]];
       return Math.abs(mine - theirs) <= 1
-        ? ok(`${kubectl} for ${cluster.version}`)
-        : warning(
-            `kubectl is of version ${kubectl}, the cluster of ${cluster.version}: more than one minor version apart`,
-          );
-    },
+        ? ok(`${kubectl} for ${version}`)
+        : warning(`kubectl is of version ${kubectl}, the cluster of ${version}: more than one minor version apart`);
+    }),
   },
   {
     code: "IVM106",
@@ -88,7 +94,7 @@ export const tools: Check[] = [
     code: "IVM107",
     title: "the stack can be read",
     why: "Without its configuration and its passphrase or key, no update can begin.",
-    fix: "pulumi login; pulumi stack select STACK; export PULUMI_CONFIG_PASSPHRASE_FILE=...",
+    fix: "pulumi login; pulumi stack select STACK; export PULUMI_CONFIG_PASSPHRASE_FILE=FILE",
     evaluate: ({ stackProblem }) => (stackProblem === undefined ? ok() : error(stackProblem)),
   },
 ];

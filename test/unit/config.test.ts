@@ -11,7 +11,19 @@ import { privateKey, withDirectory } from "./support";
 
 const SHA = "a".repeat(64);
 const KEY = privateKey("MIIBVQIBADANBgkqhkiG");
-const CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
+/** Of nobody; its key was never kept. */
+const CERTIFICATE = `-----BEGIN CERTIFICATE-----
+MIIBlTCCATugAwIBAgIUfHNQcAo0DjDJMbLI+HxUK/qSc7cwCgYIKoZIzj0EAwIw
+HzEdMBsGA1UEAwwUQSB0ZXN0J3MgY2VydGlmaWNhdGUwIBcNMjYxMTIzMTg0OTQ2
+WhgPMjEyNjEwMzAxODQ5NDZaMB8xHTAbBgNVBAMMFEEgdGVzdCdzIGNlcnRpZmlj
+YXRlMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEk/b7yMPT7uUg5hY9Xdlni+5r
++jsAr9Bmcd3spy5JIrd/ytCp7uvtUq6SrB3ApdJrBaUSvzFPLtfTaApuvMTZ76NT
+MFEwHQYDVR0OBBYEFFu67H/F4JTtca87Bu4IJaCsIsTUMB8GA1UdIwQYMBaAFFu6
+7H/F4JTtca87Bu4IJaCsIsTUMA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwID
+SAAwRQIganQbbMXz65gygTl/CebPiWYzwcu5VHEV+mBfamYz5LICIQDsz/v6i4jD
+EfEopvTwjUJEoElVb6Ahu09TCrs4smW7OQ==
+-----END CERTIFICATE-----
+`;
 
 const minimal = {
   istioVersion: "1.31.0",

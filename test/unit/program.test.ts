@@ -2,7 +2,17 @@ import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
-import { istioctl, privateKey, runProgram, Secret, tlsOutputs, UNKNOWN, valueOf, withCommands } from "./support";
+import {
+  certificate,
+  istioctl,
+  privateKey,
+  runProgram,
+  Secret,
+  tlsOutputs,
+  UNKNOWN,
+  valueOf,
+  withCommands,
+} from "./support";
 
 const SSH_KEY = privateKey("login");
 const ED = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA";
@@ -288,7 +298,7 @@ kubernetes cluster`,
   });
 
   it("takes one's own authority, and then makes no key but the hosts'", async () => {
-    const pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
+    const pem = await certificate({ ca: true });
     const provided = { rootCert: pem, caCert: pem, certChain: pem, caKey: { secret: "caKey" } };
     const { resources, find } = await run({ ca: { provided }, caKey: privateKey("mine") });
     assert.deepEqual(

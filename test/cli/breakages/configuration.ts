@@ -12,6 +12,9 @@ function temporary(name: string, content: string): string {
 
 const LAB = () => process.env.ISTIO_VM_LAB!;
 
+/** A kubeconfig whose user may only look, and not at secrets; written when it is needed. */
+const powerless = { kubeconfig: join(mkdtempSync(join(tmpdir(), "istio-vm-cli-")), "kubeconfig") };
+
 /** What is wrong in the configuration, or in what it refers to on this machine. */
 export const configuration: Breakage[] = [
   {
@@ -65,6 +68,34 @@ export const configuration: Breakage[] = [
         "https://127.0.0.1:1",
       );
       return { ...config, cluster: { kubeconfig: temporary("kubeconfig", kubeconfig) } };
+    },
+  },
+  {
+    code: "IVM303",
+    what: "a user who may not do what the program does",
+    says: /Forbidden/,
+    config: (config) => ({ ...config, cluster: { kubeconfig: powerless.kubeconfig } }),
+    make: async (site) => {
+      await site.kubectl("create", "serviceaccount", "powerless");
+      await site.kubectl(
+        "create",
+        "clusterrolebinding",
+        "powerless",
+        "--clusterrole=view",
+        "--serviceaccount=default:powerless",
+      );
+      const token = (await site.kubectl("create", "token", "powerless")).trim();
+      const kubeconfig = await site.kubectl("config", "view", "--raw", "--flatten", "--minify", "--output=json");
+      const { users, ...rest } = JSON.parse(kubeconfig) as { users: { name: string }[] };
+      writeFileSync(
+        powerless.kubeconfig,
+        JSON.stringify({ ...rest, users: [{ name: users[0]!.name, user: { token } }] }),
+        { mode: 0o600 },
+      );
+    },
+    mend: async (site) => {
+      await site.kubectl("delete", "clusterrolebinding", "powerless");
+      await site.kubectl("delete", "serviceaccount", "powerless");
     },
   },
   {

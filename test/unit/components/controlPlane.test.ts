@@ -74,11 +74,15 @@ spec: {group: networking.istio.io}`;
     }));
 
   const failures: [string, Record<string, string>, RegExp][] = [
-    ["istioctl is missing", {}, /^Error: istioctl is not on the PATH: install the version that istioVersion names$/],
+    [
+      "istioctl is missing",
+      {},
+      /^Error: IVM102 istioctl is not on the PATH: install the version that istioVersion names$/,
+    ],
     [
       "istioctl is of another version",
       { istioctl: istioctl("1.30.2", manifest) },
-      /^Error: istioctl is of version 1\.30\.2, but istioVersion is 1\.31\.0: put istioctl 1\.31\.0 on the PATH, or change istioVersion$/,
+      /^Error: IVM103 istioctl is of version 1\.30\.2, but istioVersion is 1\.31\.0: put istioctl 1\.31\.0 on the PATH, or change istioVersion$/,
     ],
     ["istioctl does not tell its version", { istioctl: "echo {}" }, /istioctl is of version unknown \(it says/],
     [

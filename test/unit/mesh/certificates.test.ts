@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { assertRoot, assertWorkload, inspectCertificate } from "../../../mesh/certificates";
+import { assertRoot, assertWorkload, inspectCertificate, splitChain } from "../../../mesh/certificates";
 import { spiffeId } from "../../../mesh/spiffe";
-import { certificate } from "../support";
+import { certificate, privateKey } from "../support";
 
 const ID = "spiffe://cluster.local/ns/vm/sa/default";
 
@@ -28,6 +28,26 @@ describe("inspectCertificate", () => {
       uris: [],
       ...validity,
     });
+  });
+});
+
+describe("splitChain", () => {
+  it("takes a chain apart, whatever stands between its certificates", async () => {
+    const [one, two] = [await certificate({ subject: "CN=one" }), await certificate({ subject: "CN=two" })];
+    const text = `subject=CN = one\n${one}\n\n# two - the issuer\r\n${two.trimEnd()}`;
+    assert.deepEqual(
+      splitChain(text).map((pem) => inspectCertificate(pem).subject),
+      ["CN=one", "CN=two"],
+    );
+    assert.deepEqual(splitChain(one + two), [one.trimEnd(), two.trimEnd()]);
+  });
+
+  it("takes certificates only, and only whole ones", async () => {
+    const one = await certificate({});
+    assert.deepEqual(splitChain(""), []);
+    assert.deepEqual(splitChain(privateKey("vm1")), []);
+    assert.deepEqual(splitChain(privateKey("vm1") + one), [one.trimEnd()]);
+    assert.deepEqual(splitChain(one.slice(0, 200) + one), [one.trimEnd()]);
   });
 });
 

@@ -1,0 +1,69 @@
+/** Throw-away certificates with a real chain: root, intermediate, hosts. */
+import "reflect-metadata";
+import * as x509 from "@peculiar/x509";
+
+const EC = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+
+/** A certificate with its key, which can sign others. */
+export interface Issued {
+  pem: string;
+  subject: string;
+  keys: CryptoKeyPair;
+}
+
+export interface Wanted {
+  /** Default: empty, as istiod leaves it. */
+  subject?: string;
+  /** Default: it signs itself. */
+  issuer?: Issued;
+  ca?: boolean;
+  pathLength?: number;
+  uris?: string[];
+  /** Validity, as dates are written. Default: the year 2026. */
+  from?: string;
+  to?: string;
+}
+
+export async function issue({
+  subject = "",
+  issuer,
+  ca = false,
+  pathLength,
+  uris = [],
+  from = "2026-01-01T00:00:00Z",
+  to = "2027-01-01T00:00:00Z",
+}: Wanted): Promise<Issued> {
+  const keys = await crypto.subtle.generateKey(EC, false, ["sign", "verify"]);
+  const signer = issuer ?? { subject, keys };
+  const certificate = await x509.X509CertificateGenerator.create({
+    subject,
+    issuer: signer.subject,
+    notBefore: new Date(from),
+    notAfter: new Date(to),
+    publicKey: keys.publicKey,
+    signingKey: signer.keys.privateKey,
+    signingAlgorithm: EC,
+    extensions: [
+      new x509.BasicConstraintsExtension(ca, pathLength, true),
+      ...(uris.length === 0
+        ? []
+        : [new x509.SubjectAlternativeNameExtension(uris.map((value) => ({ type: "url" as const, value })))]),
+    ],
+  });
+  return { pem: `${certificate.toString("pem")}\n`, subject, keys };
+}
+
+export const spiffe = (account: string) => `spiffe://cluster.local/ns/vm/sa/${account}`;
+
+/** A day's certificate, as istiod gives it to a host's agent; six hours old at noon of 2026-06-01. */
+export const ofHost = (issuer: Issued, changes: Wanted = {}) =>
+  issue({ issuer, uris: [spiffe("default")], from: "2026-06-01T06:00:00Z", to: "2026-06-02T06:00:00Z", ...changes });
+
+async function make() {
+  const root = await issue({ subject: "CN=Root CA", ca: true, pathLength: 1 });
+  const intermediate = await issue({ subject: "CN=Intermediate", issuer: root, ca: true });
+  return { root, intermediate, host: await ofHost(intermediate) };
+}
+
+/** The CA of the healthy mesh and the certificate of its hosts. */
+export const pki = make();
