@@ -253,7 +253,7 @@ export type SshKey = z.infer<typeof sshKey>;
 export class ConfigError extends Error {
   constructor(readonly problems: string[]) {
     super(
-      `The stack's configuration has ${problems.length} problem${problems.length > 1 ? "s" : ""}:\n  ${problems.join("\n  ")}`,
+      `IVM201 the stack's configuration has ${problems.length} problem${problems.length > 1 ? "s" : ""}:\n  ${problems.join("\n  ")}`,
     );
     this.name = "ConfigError";
   }

@@ -42,6 +42,8 @@ function count(findings: Finding[]): Record<Result, number> {
   return counts;
 }
 
+export type Report = ReturnType<typeof report>;
+
 /** What `--output json` prints; docs/checks.md describes it. */
 export function report(findings: Finding[], at: Date, seconds: number) {
   return {

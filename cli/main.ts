@@ -1,7 +1,9 @@
 /** The command line: before and after an update. It reads the stack and keeps no state of its own. */
-import { Command, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { doctor } from "./doctor";
+import { explain } from "./explain";
 import { graph } from "./graph";
+import { logs } from "./logs";
 import { status } from "./status";
 import { project } from "./stack";
 
@@ -16,6 +18,12 @@ const program = new Command("istio-vm")
 const stack = () => new Option("-s, --stack <name>", "the stack (default: the one that is selected)");
 const output = (...formats: string[]) =>
   new Option("-o, --output <format>", "how to print").choices(formats).default(formats[0]);
+
+/** A whole number of lines. */
+function lines(text: string): number {
+  if (!/^[1-9]\d{0,6}$/.test(text)) throw new InvalidArgumentError("use a whole number of lines.");
+  return Number(text);
+}
 
 /** Adds a command whose action gives the exit code. */
 function command<Options>(
@@ -41,6 +49,18 @@ command("status", "what runs now: one line a host, one line a service", status)
   .addOption(output("text", "json"))
   .option("--strict", "exit with 1 if there are warnings", false)
   .option("-w, --watch", "look again every other second, until Ctrl-C", false);
+
+command("explain", "known causes of what the logs of istiod and of every host tell of, and their fixes", explain)
+  .argument("[-]", "read the logs from stdin")
+  .addOption(output("text", "json"))
+  .option("--strict", "exit with 1 if there are warnings", false)
+  .option("-n, --lines <number>", "how many lines of each log to read", lines, 2000)
+  .option("--since <span>", "leave out what is older: 90s, 30m, 2h, 7d");
+
+command("logs", "the logs of a host's sidecar, or istiod's", logs)
+  .argument("<host>", "the name of a host, or istiod")
+  .option("-n, --lines <number>", "how many lines to begin with", lines, 100)
+  .option("-f, --follow", "go on with what comes, until Ctrl-C", false);
 
 command("graph", "the mesh as a Mermaid flowchart: who may talk to whom, with state", graph);
 

@@ -12,6 +12,14 @@ function privateKey(key: SshKey): pulumi.Output<string> | undefined {
   return undefined;
 }
 
+function knownEndpoint(address: string, ssh: SshConfig): Endpoint {
+  try {
+    return sshEndpoint(address, ssh);
+  } catch (error) {
+    throw new Error(`IVM202 ${(error as Error).message}`);
+  }
+}
+
 function connect({ host, port, user, key, hostKey }: Endpoint) {
   return { host, port, user, privateKey: privateKey(key), hostKey, ...DIAL };
 }
@@ -22,6 +30,6 @@ function connect({ host, port, user, key, hostKey }: Endpoint) {
  * @throws if a key file can't be read or there is no host key
  */
 export function sshConnection(address: string, ssh: SshConfig): types.input.remote.ConnectionArgs {
-  const { bastion, ...host } = sshEndpoint(address, ssh);
+  const { bastion, ...host } = knownEndpoint(address, ssh);
   return { ...connect(host), ...(bastion === undefined ? {} : { proxy: connect(bastion) }) };
 }

@@ -72,7 +72,7 @@ export function remoteCommand(action: "access" | "join" | "leave" | "inspect", s
 
 /** The first command on a host: can one log in and become root there? If not, it says what is missing. */
 export function accessCommand(name: string, user: string): string {
-  const hint = `${name}: ${user} can't become root: let ${user} run sudo without a password (README, "What it needs on a host")`;
+  const hint = `${name}: IVM602 ${user} can't become root: let ${user} run sudo without a password (README, "What it needs on a host")`;
   return `${remoteCommand("access", `host ${name}`)} || sh -c ${quote(`echo ${quote(hint)} >&2; exit 1`)}`;
 }
 

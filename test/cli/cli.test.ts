@@ -1,5 +1,6 @@
 import { commands } from "./commands";
 import { diagnosing } from "./diagnosing";
+import { manyHosts } from "./manyHosts";
 import { Site } from "./site";
 
 describe("the command line on a real mesh", () => {
@@ -9,4 +10,5 @@ describe("the command line on a real mesh", () => {
 
   commands(site);
   diagnosing(site);
+  manyHosts(site);
 });

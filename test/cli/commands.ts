@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { z } from "zod";
+import { checkout } from "../../lab/paths";
 import { GROUPS } from "../../mesh/checks/check";
 import type { Site } from "./site";
 
@@ -31,7 +34,7 @@ export function commands(site: Site): void {
       assert.equal(exitCode, 0, stdout);
       assert.match(stdout, /^ {2}✓ IVM604 istiod can be reached: 2 of 2$/m);
       assert.match(stdout, /\n\d+ ok, 0 warnings, 0 errors, \d+ skipped, in [\d.]+ s$/);
-      assert.doesNotMatch(stdout, /\x1b/); // eslint-disable-line no-control-regex
+      assert.doesNotMatch(stdout, /\x1b/);
       assert.equal(stderr, "");
     });
 
@@ -96,6 +99,28 @@ export function commands(site: Site): void {
       ]) {
         assert.match(stdout, line);
       }
+    });
+
+    it("explain finds no cause in the logs of a healthy mesh, and the known one in a text", async () => {
+      site.configure({ ...site.config, hosts: (site.config.hosts as object[]).slice(0, 1) });
+      const healthy = await site.cli(["explain"]);
+      assert.equal(healthy.exitCode, 0, healthy.stdout);
+      const log = readFileSync(join(checkout, "test/fixtures/logs/IVM901.cacerts.txt"), "utf8");
+      const { exitCode, stdout } = await site.cli(["explain", "-"], {}, log);
+      assert.equal(exitCode, 2);
+      assert.match(stdout, /IVM901/);
+    });
+
+    it("logs prints what a host's sidecar and istiod say", async () => {
+      const host = await site.cli(["logs", "vm1", "--lines", "500"]);
+      assert.equal(host.exitCode, 0, host.stderr);
+      assert.match(host.stdout, /Envoy proxy is ready|cache\tgenerated new workload certificate/);
+      const istiod = await site.cli(["logs", "istiod", "--lines", "5"]);
+      assert.equal(istiod.exitCode, 0, istiod.stderr);
+      assert.equal(istiod.stdout.split("\n").length, 5, istiod.stdout);
+      const unknown = await site.cli(["logs", "vm7"]);
+      assert.equal(unknown.exitCode, 2);
+      assert.match(unknown.stderr, /vm7.*vm1, vm2/);
     });
 
     it("says in a line why it can do nothing, and exits with 2", async () => {

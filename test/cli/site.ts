@@ -71,15 +71,22 @@ export class Site {
   }
 
   /** Runs the command as a person does. */
-  async cli(args: string[], env: Record<string, string> = {}): Promise<Outcome> {
+  async cli(args: string[], env: Record<string, string> = {}, input = ""): Promise<Outcome> {
     const { exitCode, stdout, stderr } = await execa("npx", ["--no-install", "istio-vm", ...args], {
       cwd: this.stack!.folder,
       env,
+      input,
       reject: false,
       timeout: 60_000,
     });
     // npm may have a word about its own configuration, whatever it runs.
     return { exitCode: exitCode ?? -1, stdout, stderr: stderr.replace(/^npm warn .*\n?/gm, "") };
+  }
+
+  /** The public host key of a VM. */
+  hostKey(vm: string): string {
+    const file = join(vmByName(this.lab, vm).folder, "host_key.pub");
+    return readFileSync(file, "utf8").split(" ").slice(0, 2).join(" ");
   }
 
   /** Runs a shell script as root on a VM, without SSH. */

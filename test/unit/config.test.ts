@@ -363,8 +363,8 @@ describe("parseConfig", () => {
       x: "y",
     });
     assert.equal(error.problems.length, 4);
-    assert.equal(error.message, `The stack's configuration has 4 problems:\n  ${error.problems.join("\n  ")}`);
-    assert.match(refusal({ serviceCidr: "x" }).message, /^The stack's configuration has 1 problem:\n/);
+    assert.equal(error.message, `IVM201 the stack's configuration has 4 problems:\n  ${error.problems.join("\n  ")}`);
+    assert.match(refusal({ serviceCidr: "x" }).message, /^IVM201 the stack's configuration has 1 problem:\n/);
     const references = refusal({ hosts: [vm1, vm1], services: [{ ...mysql, hosts: ["x"] }], istioOperator: "/none" });
     assert.equal(references.problems.length, 4);
   });

@@ -344,12 +344,12 @@ kubernetes cluster`,
   it("refuses a wrong configuration", async () => {
     await assert.rejects(
       run({ hosts: "vm1" }),
-      /^ConfigError: The stack's configuration has 1 problem:\n {2}hosts: "vm1"/,
+      /^ConfigError: IVM201 the stack's configuration has 1 problem:\n {2}hosts: "vm1"/,
     );
   });
 
   it("refuses a host whose key nobody knows", async () => {
     const ssh = { ...config.ssh, hostKey: undefined, knownHosts: join(__dirname, "none") };
-    await assert.rejects(run({ ssh }), /^Error: 127\.0\.0\.1: .*none has no ed25519 or ecdsa host key for it/);
+    await assert.rejects(run({ ssh }), /^Error: IVM202 127\.0\.0\.1: .*none has no ed25519 or ecdsa host key for it/);
   });
 });

@@ -28,7 +28,7 @@ export const configuration: Breakage[] = [
     code: "IVM201",
     what: "a configuration with a mistake",
     says: /hosts\[0\]\.inboundPorts\[0\]: 22 is not allowed/,
-    config: ({ hosts, ...config }) => ({ ...config, hosts: [{ ...hosts[0], inboundPorts: [22] }] }),
+    config: (config) => withHost(config, 0, { inboundPorts: [22] }),
   },
   {
     code: "IVM202",
@@ -122,19 +122,16 @@ export const configuration: Breakage[] = [
     code: "IVM310",
     what: "an existing namespace that does not exist",
     says: /namespace absent does not exist/,
-    config: (config) => ({
-      ...withService(config, "absent"),
-      cluster: { ...config.cluster, existingNamespaces: ["default", "absent"] },
-    }),
+    config: (config) => within(withService(config, "absent"), "cluster", { existingNamespaces: ["default", "absent"] }),
   },
   {
     code: "IVM316",
     what: "an IstioOperator that istioctl refuses",
     says: /nonsense/,
-    config: (config) => ({
-      ...config,
-      istioOperator: { spec: { ...config.istioOperator.spec, profile: "nonsense" } },
-    }),
+    config: (config) => {
+      const { spec } = config.istioOperator as { spec: object };
+      return within(config, "istioOperator", { spec: { ...spec, profile: "nonsense" } });
+    },
   },
   {
     code: "IVM602",
@@ -152,7 +149,7 @@ export const configuration: Breakage[] = [
     code: "IVM606",
     what: "a package that can't be fetched",
     says: /vm\d.*package/,
-    config: (config) => ({ ...config, sidecar: { ...config.sidecar, url: "http://172.30.0.1:8000/absent.deb" } }),
+    config: (config) => within(config, "sidecar", { url: "http://172.30.0.1:8000/absent.deb" }),
   },
   {
     code: "IVM608",
@@ -167,6 +164,10 @@ export const configuration: Breakage[] = [
 ];
 
 type Config = Parameters<NonNullable<Breakage["config"]>>[0];
+
+function within(config: Config, key: string, more: Config): Config {
+  return { ...config, [key]: { ...(config[key] as Config), ...more } };
+}
 
 function withHost({ hosts, ...config }: Config, index: number, more: Config): Config {
   const changed = (hosts as Config[]).map((host, at) => (at === index ? { ...host, ...more } : host));

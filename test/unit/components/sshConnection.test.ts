@@ -71,7 +71,7 @@ describe("sshConnection", () => {
       assert.equal((await connect("10.0.0.1", { knownHosts, hostKey: EC })).hostKey, EC);
       await assert.rejects(
         connect("10.0.0.1", { knownHosts, bastion: { host: "other", knownHosts } }),
-        /^Error: other: /,
+        /^Error: IVM202 other: /,
       );
     }));
 
@@ -82,7 +82,7 @@ describe("sshConnection", () => {
         const knownHosts = join(directory, name);
         await assert.rejects(connect("10.0.0.1", { knownHosts, port: 2222 }), {
           message:
-            `10.0.0.1: ${knownHosts} has no ed25519 or ecdsa host key for it. Compare what ` +
+            `IVM202 10.0.0.1: ${knownHosts} has no ed25519 or ecdsa host key for it. Compare what ` +
             "`ssh-keyscan -t ed25519,ecdsa -p 2222 10.0.0.1` says with the host's own, then add it there or set ssh.hostKey",
         });
         assert.equal((await connect("10.0.0.1", { knownHosts, verifyHostKey: false })).hostKey, undefined);

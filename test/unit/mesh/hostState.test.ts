@@ -78,7 +78,7 @@ describe("accessCommand", () => {
   it("says whom to let become root when it does not", async () => {
     const { status, stderr } = await run("exit 5");
     assert.equal(status, 1);
-    assert.match(stderr, /^vm1: o'neil can't become root: let o'neil run sudo without a password /);
+    assert.match(stderr, /^vm1: IVM602 o'neil can't become root: let o'neil run sudo without a password /);
   });
 });
 

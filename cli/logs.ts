@@ -1,0 +1,174 @@
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
+import { execa } from "execa";
+import type { Client, ClientChannel } from "ssh2";
+import { accessFlags } from "../components/kubectl";
+import type { Config, HostConfig } from "../config";
+import { linesOf, redact } from "../mesh/causes/logLine";
+import type { Log } from "../mesh/causes";
+import { run } from "../ssh/session";
+import { type Kubectl, kubectlFor } from "./facts/cluster";
+import { HostError, withHost } from "./hostSession";
+import { print } from "./output";
+import { readStack, requireConfig, type Stack } from "./stack";
+
+type ReadableStack = Stack & { config: Config };
+
+export interface LogsOptions {
+  stack?: string;
+  /** How many lines to begin with. */
+  lines: number;
+  follow: boolean;
+}
+
+/** Stands between the journal, istio.err.log and istio.log. */
+const SEPARATOR = "\x1e";
+
+/** Prints the last $1 lines of each log of a host. $2 is the folder of the log files, for tests. */
+export const READ_SCRIPT = `{
+  journalctl --unit=istio --no-pager --quiet --output=short-iso-precise --lines="$1"
+  for file in istio.err.log istio.log; do
+    printf '\\036\\n'
+    [ ! -e "\${2:-/var/log/istio}/$file" ] || tail -n "$1" "\${2:-/var/log/istio}/$file"
+  done
+  exit
+}
+`;
+
+/** The same, and what comes after, until its stdin ends: with the SSH session, whatever has ended that. */
+export const FOLLOW_SCRIPT = `{
+  journalctl --unit=istio --no-pager --quiet --output=short-iso-precise --lines="$1" --follow &
+  journal=$!
+  tail --quiet --lines="$1" --follow=name --retry "\${2:-/var/log/istio}/istio.err.log" "\${2:-/var/log/istio}/istio.log" &
+  files=$!
+  cat >/dev/null
+  kill "$journal" "$files"
+  exit 0
+}
+`;
+
+/** As join runs its scripts (mesh/hostState.ts), so that the same line of sudoers allows it. */
+const asRoot = (lines: number) => `sudo -n sh -s -- ${lines}`;
+
+function mustSucceed({ exitCode, stderr }: { exitCode: number; stderr: string }): void {
+  if (exitCode === 0) return;
+  const reason = stderr.trim() || `the command ended with status ${exitCode}`;
+  throw new HostError(/^sudo: /m.test(stderr) ? "sudo" : "script", `its logs can't be read: ${reason}`);
+}
+
+/** The last lines of each log of a host, by one SSH session. @throws HostError, or whatever ended the session */
+export async function readHostLogs(stack: ReadableStack, host: HostConfig, lines: number): Promise<Log[]> {
+  const outcome = await withHost(stack.config, host, stack.secret, (client) => run(client, asRoot(lines), READ_SCRIPT));
+  mustSucceed(outcome);
+  return outcome.stdout.split(SEPARATOR).map((text) => ({ where: host.name, writer: "host", text }));
+}
+
+/**
+ * The last lines of each istiod, and of the one before it in the same pod if that has crashed.
+ *
+ * @throws CommandError if the cluster does not answer
+ */
+export async function readIstiodLogs(kubectl: Kubectl, lines: number): Promise<Log[]> {
+  const namespace = "--namespace=istio-system";
+  const state = "{.status.containerStatuses[0].restartCount} {.status.containerStatuses[0].state.running.startedAt}";
+  const list = `--output=jsonpath={range .items[*]}{.metadata.name} ${state}{'\\n'}{end}`;
+  const pods = await kubectl(["get", "pods", namespace, "--selector=app=istiod", list]);
+  if (pods.trim() === "") throw new Error("there is no pod of istiod in the namespace istio-system");
+  const logs = pods
+    .trim()
+    .split("\n")
+    .map(async (pod): Promise<Log> => {
+      const [where = "", restarts, running] = pod.split(" ");
+      const read = (...flags: string[]) =>
+        kubectl(["logs", namespace, where, "--container=discovery", `--tail=${lines}`, ...flags]);
+      // Of one that waits for its next start, the log is that of the crash. After a reboot of the node there is no
+      // earlier one, whatever the count says.
+      const crashed = Number(restarts) > 0 && running ? await read("--previous").catch(() => "") : "";
+      return { where, writer: "istiod", text: `${crashed}\n${await read()}` };
+    });
+  return Promise.all(logs);
+}
+
+/** Logs of one place as one, by time; without anything secret. */
+export function mergeLogs(logs: Log[], lines: number): string[] {
+  const all = logs.flatMap(({ text }) => linesOf(text));
+  const time = (at?: Date) => at?.getTime() ?? 0;
+  return all
+    .sort((a, b) => time(a.at) - time(b.at))
+    .slice(-lines)
+    .map(({ text }) => text);
+}
+
+/** Prints what a stream says, line by line, until it ends. */
+async function printLines(stream: Readable, show: (line: string) => void): Promise<void> {
+  for await (const line of createInterface({ input: stream })) show(redact(line));
+}
+
+/** Runs FOLLOW_SCRIPT and prints what it says, until `stop` or the host ends it. */
+export async function followHost(
+  client: Client,
+  command: string,
+  stop: AbortSignal,
+  show: (line: string) => void = print,
+): Promise<void> {
+  const channel = await new Promise<ClientChannel>((resolve, reject) =>
+    client.exec(command, (error, opened) => (error ? reject(error) : resolve(opened))),
+  );
+  const stderr: string[] = [];
+  channel.stderr.on("data", (chunk: Buffer) => stderr.push(chunk.toString()));
+  let exitCode = -1;
+  channel.on("exit", (status: number | null) => (exitCode = status ?? -1));
+  const closed = once(channel, "close");
+  // Its stdin stays open: the end of it is what ends the script.
+  channel.write(FOLLOW_SCRIPT);
+  stop.addEventListener("abort", () => channel.end());
+  await Promise.all([printLines(channel, show), closed]);
+  if (!stop.aborted) mustSucceed({ exitCode, stderr: stderr.join("") });
+}
+
+async function followIstiod({ cluster }: Config, lines: number, stop: AbortSignal): Promise<void> {
+  const flags = ["--namespace=istio-system", "--selector=app=istiod", "--container=discovery", `--tail=${lines}`];
+  const kubectl = execa("kubectl", [...accessFlags(cluster), "logs", ...flags, "--follow"], {
+    // Else execa takes Ctrl-C for the end of this process, which has yet to say how it went.
+    cleanup: false,
+    reject: false,
+    buffer: false,
+    stderr: "inherit",
+  });
+  stop.addEventListener("abort", () => kubectl.kill());
+  await printLines(kubectl.stdout!, print);
+  const { exitCode } = await kubectl;
+  if (!stop.aborted && exitCode !== 0) throw new Error("kubectl logs failed: see above");
+}
+
+/** The host of that name. @throws with the names that there are */
+export function hostByName({ hosts }: Config, name: string): HostConfig {
+  const host = hosts.find((one) => one.name === name);
+  if (host) return host;
+  throw new Error(`there is no host "${name}": use one of ${["istiod", ...hosts.map((one) => one.name)].join(", ")}`);
+}
+
+/**
+ * Prints the logs of a host's agent and Envoy with the journal of their unit, or istiod's: the last lines, by time; with
+ * `follow` also what comes, until Ctrl-C.
+ *
+ * @param args the name of a host, or `istiod`
+ * @returns the exit code
+ */
+export async function logs({ stack: stackName, lines, follow }: LogsOptions, [name = ""]: string[]): Promise<number> {
+  const stack = requireConfig(await readStack(stackName));
+  const { config, secret } = stack;
+  const host = name === "istiod" ? undefined : hostByName(config, name);
+  if (!follow) {
+    const all = host ? await readHostLogs(stack, host, lines) : await readIstiodLogs(kubectlFor(config), lines);
+    for (const line of mergeLogs(all, lines)) print(line);
+    return 0;
+  }
+  const stop = new AbortController();
+  process.once("SIGINT", () => stop.abort()).once("SIGTERM", () => stop.abort());
+  await (host
+    ? withHost(config, host, secret, (client) => followHost(client, asRoot(lines), stop.signal))
+    : followIstiod(config, lines, stop.signal));
+  return 0;
+}

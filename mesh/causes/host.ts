@@ -1,0 +1,77 @@
+import type { Cause } from "./cause";
+
+/** What a host keeps the sidecar from. */
+export const host: Cause[] = [
+  {
+    code: "IVM931",
+    title: "iptables may not be used",
+    severity: "error",
+    signs: [
+      {
+        from: ["start"],
+        pattern: /tables.*Permission denied \(you must be root\)/,
+        sentence: "The kernel did not let the start script on {where} set up interception: it lacks CAP_NET_ADMIN.",
+      },
+    ],
+    fix: "systemctl cat istio: remove what limits capabilities; a container needs NET_ADMIN",
+  },
+  {
+    code: "IVM932",
+    title: "iptables is missing",
+    severity: "error",
+    signs: [
+      {
+        from: ["start"],
+        pattern: /"(?<tool>\S*tables\S*)": executable file not found/,
+        sentence: "{where} has no {tool}, with which the sidecar intercepts traffic.",
+      },
+    ],
+    fix: "on {where}: apt-get install iptables && systemctl restart istio",
+  },
+  {
+    code: "IVM933",
+    title: "the kernel lacks what iptables needs",
+    severity: "error",
+    signs: [
+      {
+        from: ["start"],
+        pattern: /tables.*(?:do you need to insmod|has no loaded kernel support)|not supported, missing kernel module/,
+        sentence: "The kernel of {where} has no support for the kind of iptables that was used.",
+      },
+    ],
+    fix: "on {where}: iptables -t nat -S; choose the other kind by update-alternatives --config iptables, or modprobe ip_tables iptable_nat",
+  },
+  {
+    code: "IVM934",
+    title: "a port of the sidecar is taken",
+    severity: "error",
+    signs: [
+      {
+        from: ["Envoy", "istiod"],
+        pattern: /cannot bind '(?<address>[^']+)': Address already in use/,
+        sentence: "Another program listens on {address}, which Envoy needs.",
+      },
+      {
+        from: ["agent"],
+        pattern: /listen \w+ (?<address>\S+): bind: address already in use/,
+        sentence: "Another program listens on {address}, which the agent needs.",
+      },
+    ],
+    fix: "on the host: ss -Hltnp | grep ':150', stop what listens there, systemctl restart istio",
+    untilRestart: true,
+  },
+  {
+    code: "IVM935",
+    title: "a disk is full",
+    severity: "error",
+    signs: [
+      {
+        from: ["agent", "Envoy", "start", "istiod"],
+        pattern: /(?:write (?<file>\S+): )?no space left on device/i,
+        sentence: "The sidecar on {where} could not write {file}: its file system is full.",
+      },
+    ],
+    fix: "on {where}: df -h /etc /var; make room; systemctl restart istio",
+    untilRestart: true,
+  },
+];
