@@ -7,6 +7,7 @@ import { parseInspection } from "../../mesh/inspection";
 import { run } from "../../ssh/session";
 import { HostError, withHost } from "../hostSession";
 import { project, type Stack } from "../stack";
+import { proveIstiod } from "./proof";
 
 /** How many hosts are asked at the same time. */
 const AT_ONCE = 32;
@@ -23,19 +24,27 @@ function stateFor({ config: { sidecar }, owner, outputs }: Stack & { config: Con
   ].join("\n");
 }
 
-function bundleFor(rootCert?: string): string {
+/** The scripts of this version, for whatever may lie on the host is another's. */
+function scripts(): string {
   const folder = join(project, "host");
-  const scripts = readdirSync(folder).map((file) => [file, readFileSync(join(folder, file), "utf8")]);
-  const root = rootCert === undefined ? [] : [["root-cert.pem", rootCert]];
-  return renderBundle(Object.fromEntries([...scripts, ...root]) as Record<string, string>);
+  return renderBundle(
+    Object.fromEntries(readdirSync(folder).map((file) => [file, readFileSync(join(folder, file), "utf8")])),
+  );
 }
 
-async function inspect(stack: Stack & { config: Config }, host: HostConfig, bundle: string): Promise<HostFacts> {
+async function inspect(
+  stack: Stack & { config: Config },
+  host: HostConfig,
+  bundle: string,
+  rootCert: string | undefined,
+): Promise<HostFacts> {
   const { name } = host;
   try {
     return await withHost(stack.config, host, stack.secret, async (client) => {
       const command = remoteCommand("inspect", stateFor(stack, host));
       const chunks: Buffer[] = [];
+      const { outputs } = stack;
+      const proof = outputs && rootCert ? proveIstiod(client, outputs.istiod, rootCert) : undefined;
       const asked = Date.now();
       let answered = asked;
       const { exitCode, stderr } = await run(client, command, bundle, {
@@ -53,7 +62,8 @@ async function inspect(stack: Stack & { config: Config }, host: HostConfig, bund
       if (exitCode !== 0) throw new HostError("script", `istio-vm inspect failed: ${stderr.trim()}`);
       const inspection = parseInspection(Buffer.concat(chunks).toString("utf8"));
       // Its first line, the host's time, was written between the question and the answer.
-      return { name, inspection, clockOffset: inspection.epoch - (asked + answered) / 2000 };
+      const clockOffset = inspection.epoch - (asked + answered) / 2000;
+      return { name, inspection, clockOffset, istiodProof: await proof };
     });
   } catch (error) {
     const { kind = "script", message } = error as Partial<HostError> & Error;
@@ -72,12 +82,12 @@ export async function inspectHosts(
   rootCert: string | undefined,
   done: (name: string) => void,
 ): Promise<HostFacts[]> {
-  const bundle = bundleFor(rootCert);
+  const bundle = scripts();
   const waiting = stack.config.hosts.map((host, index) => ({ host, index }));
   const facts: HostFacts[] = [];
   const work = async () => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-      facts[next.index] = await inspect(stack, next.host, bundle);
+      facts[next.index] = await inspect(stack, next.host, bundle, rootCert);
       done(next.host.name);
     }
   };

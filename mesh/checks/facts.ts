@@ -112,11 +112,16 @@ export interface RequestResult {
   milliseconds?: number;
 }
 
+/** What came of a TLS handshake with istiod from a host; `untried` if not even that could be begun, and why. */
+export type IstiodProof = "proven" | { problem: string } | { untried: string };
+
 export type HostFacts = { name: string } & (
   | {
       inspection: Inspection;
       /** The host's clock less this machine's, seconds. */
       clockOffset: number;
+      /** Whether istiod proves to be of this mesh there; undefined before there is one. */
+      istiodProof?: IstiodProof;
     }
   | { failure: HostFailure }
 );

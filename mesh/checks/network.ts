@@ -67,12 +67,20 @@ export const network: Check[] = [
     fix: "check routes and firewalls between the host and exposure's address",
     needsIstiod: true,
   }),
-  fromHost("IVM605", {
+  {
+    code: "IVM605",
     title: "istiod proves to be of this mesh",
     why: "The sidecar believes an istiod only if its certificate leads to this stack's root and names istiod.istio-system.svc.",
     fix: "see IVM401; nothing between host and istiod may end TLS",
-    needsIstiod: true,
-  }),
+    evaluate: ofHosts(({ name, istiodProof: proof }, { outputs }) => {
+      if (outputs === undefined) return skipped("istiod's address is not known yet");
+      if (proof === undefined) return skipped("the root certificate is not known");
+      if (proof === "proven") return ok();
+      return "untried" in proof
+        ? skipped(`istiod can't be reached through the SSH session to ${name}: ${proof.untried}`)
+        : error(`${name}: istiod at ${outputs.istiod} does not prove to be of this mesh: ${proof.problem}`);
+    }),
+  },
   {
     code: "IVM606",
     title: "each host can fetch the sidecar package",

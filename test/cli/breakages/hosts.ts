@@ -27,6 +27,13 @@ const on = (vm: string, make: string, mend: string): Pick<Breakage, "make" | "me
 const HOME = "/var/lib/istio-vm";
 const LOCK = `import fcntl,time; f=open("/var/lib/dpkg/lock-frontend","w"); fcntl.lockf(f,fcntl.LOCK_EX); open("/tmp/locked","w"); time.sleep(600)`;
 
+/** A rule that leads what is meant for istiod to the API server, which has a certificate of another CA. */
+async function toApiServer(site: Site): Promise<string> {
+  const path = "jsonpath={.spec.ports[?(@.port==15012)].nodePort}";
+  const port = await site.kubectl("get", "service", "--namespace=istio-system", "istiod", `--output=${path}`);
+  return `-p tcp -d 172.30.0.10 --dport ${port.trim()} -j DNAT --to-destination 172.30.0.10:6443`;
+}
+
 /** What is wrong with a host: vm2 is to be joined, vm1 is. */
 export const hosts: Breakage[] = [
   {
@@ -75,6 +82,13 @@ export const hosts: Breakage[] = [
       "cp -p /etc/hosts /tmp/hosts; sed -i 's/^.* istiod.istio-system.svc/192.0.2.1 istiod.istio-system.svc/' /etc/hosts",
       "cat /tmp/hosts >/etc/hosts; rm /tmp/hosts",
     ),
+  },
+  {
+    code: "IVM605",
+    what: "another server in the place of istiod",
+    says: /vm2: istiod at 172\.30\.0\.10:\d+ does not prove to be of this mesh: .*(issuer|self-signed|certificate)/,
+    make: async (site) => site.sh("vm2", `iptables -t nat -A OUTPUT ${await toApiServer(site)}`),
+    mend: async (site) => site.sh("vm2", `iptables -t nat -D OUTPUT ${await toApiServer(site)}`),
   },
   {
     code: "IVM609",

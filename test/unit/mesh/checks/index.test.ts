@@ -189,8 +189,8 @@ describe("the table of checks", () => {
 
     const facts = await healthyFacts();
     inspectionOf(facts).findings = codes.map((code) => ({ code, message: "it is so" }));
-    // The certificate's dates are judged by join at the host, and by doctor from here, for its clock is known.
-    const judgedHere = ["IVM504", "IVM505"];
+    // What join judges at the host, and doctor from here: dates, for it knows the clock; istiod, for it has a TLS client.
+    const judgedHere = ["IVM504", "IVM505", "IVM605"];
     assert.deepEqual(
       problems(facts).map(({ code }) => code),
       without([...new Set(used)].sort(), ...judgedHere),

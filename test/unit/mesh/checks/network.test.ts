@@ -1,7 +1,7 @@
 import { about, error, warning } from "../../../../mesh/checks/check";
 import type { Facts, HostFailure } from "../../../../mesh/checks/facts";
 import { testChecks } from "./cases";
-import { clusterOf, freshFacts, inspectionOf } from "./facts";
+import { hostOf, clusterOf, freshFacts, inspectionOf } from "./facts";
 
 const failing = (kind: HostFailure["kind"], message: string) => (facts: Facts) =>
   (facts.hosts[0] = { name: "vm1", failure: { kind, message } });
@@ -55,8 +55,16 @@ testChecks("network", {
   IVM605: [
     {
       when: "something else answers at istiod's address",
-      break: finding("IVM605", "istiod at 192.0.2.10:31794 does not prove to be of this mesh: error 19"),
-      finds: about("vm1", error("vm1: istiod at 192.0.2.10:31794 does not prove to be of this mesh: error 19")),
+      break: (facts) => (hostOf(facts).istiodProof = { problem: "self-signed certificate" }),
+      finds: about(
+        "vm1",
+        error("vm1: istiod at 192.0.2.10:31794 does not prove to be of this mesh: self-signed certificate"),
+      ),
+    },
+    {
+      when: "the host's sshd does not forward, so it can't be told",
+      break: (facts) => (hostOf(facts).istiodProof = { untried: "administratively prohibited" }),
+      finds: [],
     },
   ],
   IVM606: [

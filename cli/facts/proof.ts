@@ -1,0 +1,35 @@
+import { connect } from "node:tls";
+import type { Client, ClientChannel } from "ssh2";
+import type { IstiodProof } from "../../mesh/checks/facts";
+
+/** The name in istiod's certificate that sidecars insist on. */
+const ISTIOD_NAME = "istiod.istio-system.svc";
+/** Milliseconds in which the handshake must be done. */
+const TIME_OUT = 5000;
+
+/**
+ * Whether istiod proves to be of this mesh, seen from a host: a TLS handshake through the host's SSH session, so that
+ * nothing but sshd is needed there.
+ */
+export async function proveIstiod(client: Client, istiod: string, rootCert: string): Promise<IstiodProof> {
+  const [, host = "", port = ""] = /^(.*):(\d+)$/.exec(istiod) ?? [];
+  let channel: ClientChannel;
+  try {
+    channel = await new Promise((resolve, reject) => {
+      client.forwardOut("127.0.0.1", 0, host, Number(port), (error, made) => (error ? reject(error) : resolve(made)));
+    });
+  } catch (error) {
+    return { untried: (error as Error).message };
+  }
+  return new Promise((resolve) => {
+    const socket = connect({ socket: channel, servername: ISTIOD_NAME, ca: rootCert, ALPNProtocols: ["h2"] });
+    const end = (proof: IstiodProof) => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve(proof);
+    };
+    const timer = setTimeout(() => end({ problem: `no TLS handshake within ${TIME_OUT / 1000} s` }), TIME_OUT);
+    socket.once("secureConnect", () => end("proven"));
+    socket.once("error", ({ message }: Error) => end({ problem: message }));
+  });
+}
