@@ -3,7 +3,7 @@
 lab = npx tsx lab/main.ts
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down shell lab-up lab-down clean-lab test test-unit test-host test-faults test-e2e lint
+.PHONY: help demo demo-down shell doctor status lab-up lab-down clean-lab test test-unit test-host test-faults test-e2e lint
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,6 +17,12 @@ demo-down: node_modules ## take the demonstration back, and stop the lab
 
 shell: lab-up ## a shell inside the lab: kubectl, istioctl, pulumi, ssh vm1
 	@$(lab) shell
+
+doctor: node_modules ## look for what is wrong with the demonstration's mesh
+	$(lab) exec -- npx istio-vm doctor --stack dev
+
+status: node_modules ## what the demonstration's mesh is like now
+	$(lab) exec -- npx istio-vm status --stack dev
 
 lab-up: node_modules ## build what is missing of the lab, and start it
 	$(lab) up

@@ -1,6 +1,9 @@
-/** Writes docs/checks.md anew: `npx tsx cli/docs.ts`. */
+/** `npm run docs`: writes what is made of the tables of checks and causes anew. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { renderCauses } from "../mesh/causes/render";
 import { renderChecks } from "../mesh/checks/docs";
 
-writeFileSync(join(__dirname, "../docs/checks.md"), renderChecks());
+const write = (file: string, text: string) => writeFileSync(join(__dirname, "../docs", file), text);
+write("checks.md", renderChecks());
+write("causes.md", renderCauses());

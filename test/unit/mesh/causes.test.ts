@@ -204,7 +204,7 @@ describe("mesh/causes", () => {
     assert.equal(
       readFileSync(join(repository, "docs", "causes.md"), "utf8"),
       renderCauses(),
-      "write it anew: npx tsx mesh/causes/render.ts > docs/causes.md",
+      "docs/causes.md is out of date: npm run docs",
     );
   });
 });

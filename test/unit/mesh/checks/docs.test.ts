@@ -15,6 +15,6 @@ describe("docs/checks.md", () => {
 
   it("is made of the table as it is", () => {
     const written = readFileSync(join(__dirname, "../../../../docs/checks.md"), "utf8");
-    assert.ok(written === renderChecks(), "docs/checks.md is out of date: npx tsx cli/docs.ts");
+    assert.ok(written === renderChecks(), "docs/checks.md is out of date: npm run docs");
   });
 });
