@@ -1,7 +1,7 @@
 import { fstatSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import { explain as explainLogs, type Explanation, type Log } from "../mesh/causes";
-import { kubectlFor } from "./facts/cluster";
+import { kubectlFor } from "./kubectl";
 import { HostError } from "./hostSession";
 import { readHostLogs, readIstiodLogs } from "./logs";
 import { colours, exitCode, print } from "./output";

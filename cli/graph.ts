@@ -1,6 +1,6 @@
 import type { AuthorizationPolicy } from "../mesh/access";
 import { renderGraph } from "../mesh/graph";
-import { kubectlFor } from "./facts/cluster";
+import { kubectlFor } from "./kubectl";
 import { print } from "./output";
 import { startProgress } from "./progress";
 import { readStack, requireConfig } from "./stack";

@@ -8,7 +8,7 @@ import type { Config, HostConfig } from "../config";
 import { linesOf, redact } from "../mesh/causes/logLine";
 import type { Log } from "../mesh/causes";
 import { run } from "../ssh/session";
-import { type Kubectl, kubectlFor } from "./facts/cluster";
+import { type Kubectl, kubectlFor } from "./kubectl";
 import { HostError, withHost } from "./hostSession";
 import { print } from "./output";
 import { readStack, requireConfig, type Stack } from "./stack";

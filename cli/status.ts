@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { HOST_HEADINGS, type MeshStatus, meshStatus, SERVICE_HEADINGS, statusRows } from "../mesh/meshStatus";
-import { kubectlFor } from "./facts/cluster";
+import { kubectlFor } from "./kubectl";
 import { inspectHosts } from "./facts/hosts";
 import { requestServices } from "./facts/requests";
 import { colours, exitCode, print } from "./output";

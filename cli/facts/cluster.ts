@@ -13,17 +13,10 @@ import {
 } from "../../mesh/clusterObjects";
 import { OWNER_LABEL } from "../../mesh/kubernetesObject";
 import { capture } from "../command";
+import type { Kubectl } from "../kubectl";
 import type { Stack } from "../stack";
 import { requestServices } from "./requests";
 import { readRights } from "./rights";
-
-/** Runs kubectl on the stack's cluster and returns its stdout. @throws CommandError */
-export type Kubectl = (args: string[], input?: string) => Promise<string>;
-
-/** kubectl for a cluster. An API server that hangs is given up after 10 s. */
-export function kubectlFor({ cluster }: Config): Kubectl {
-  return (args, input) => capture("kubectl", [...accessFlags(cluster), "--request-timeout=10s", ...args], input);
-}
 
 const part = (file: string) => `{{index .data "${file}" | base64decode}}{{"\\n--\\n"}}`;
 /** Only the certificates: the key does not even come to this process. */

@@ -1,7 +1,8 @@
 import type { Facts, HostFacts, Unavailable } from "../../mesh/checks/facts";
+import { kubectlFor } from "../kubectl";
 import type { Progress } from "../progress";
 import { requireConfig, type Stack } from "../stack";
-import { kubectlFor, lookAtCluster, readCaCerts } from "./cluster";
+import { lookAtCluster, readCaCerts } from "./cluster";
 import { inspectHosts } from "./hosts";
 import { lookAround } from "./local";
 import { lookAtTools } from "./tools";

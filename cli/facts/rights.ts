@@ -5,7 +5,7 @@ import type { KubernetesObject } from "../../mesh/kubernetesObject";
 import { parseManifests } from "../../mesh/manifests";
 import { accessReview, forbiddenBy, neededPermissions, type Permission, REVIEW_FORMAT } from "../../mesh/permissions";
 import { capture } from "../command";
-import type { Kubectl } from "./cluster";
+import type { Kubectl } from "../kubectl";
 
 /** What istioctl makes of the stack's IstioOperator. */
 async function manifest({ istioOperator, cluster }: Config): Promise<KubernetesObject[]> {
