@@ -20,9 +20,19 @@ status() {
   for file in root-cert cert-chain key; do
     [ -s "$CERTS/$file.pem" ] || problem certificate "$CERTS/$file.pem is missing"
   done
-  altered=$(dpkg -V istio-sidecar 2>/dev/null | grep -v "$ENV_DIR" || :)
+  altered=$(altered_files)
   [ -z "$altered" ] || problem package "files differ from the package's: $altered"
   [ "$problems" -eq 0 ] || exit 1
+}
+
+# Files of the package that are not as it brought them; VERIFY=quick: by their times, without reading 130 MB.
+altered_files() {
+  if [ "${VERIFY:-}" = quick ]; then
+    dpkg-query -L istio-sidecar | grep -v "^$ENV_DIR" |
+      xargs -d '\n' sh -c 'find "$@" -maxdepth 0 -type f -newer /var/lib/dpkg/info/istio-sidecar.list' find 2>/dev/null || :
+  else
+    dpkg -V istio-sidecar 2>/dev/null | grep -v "$ENV_DIR" || :
+  fi
 }
 
 row() { printf '%-12s %s\n' "$1" "$2"; }

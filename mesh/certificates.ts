@@ -57,7 +57,7 @@ export function assertRoot(pem: string): string {
   const { subject, isCa, pathLength } = inspectCertificate(pem);
   if (!isCa || pathLength !== 1) {
     const found = isCa ? `one of path length ${pathLength ?? "unlimited"}` : "no CA";
-    throw new Error(`the root certificate "${subject}" must be a CA of path length 1, but is ${found}`);
+    throw new Error(`IVM403 the root certificate "${subject}" must be a CA of path length 1, but is ${found}`);
   }
   return pem;
 }
@@ -65,9 +65,11 @@ export function assertRoot(pem: string): string {
 /** Returns `pem` if it is an end-entity certificate whose only URI SAN is `spiffeId`; throws otherwise. */
 export function assertWorkload(pem: string, spiffeId: string): string {
   const { isCa, uris } = inspectCertificate(pem);
-  if (isCa) throw new Error(`the certificate of ${spiffeId} must not be a CA`);
+  if (isCa) throw new Error(`IVM407 the certificate of ${spiffeId} must not be a CA`);
   if (uris.length !== 1 || uris[0] !== spiffeId) {
-    throw new Error(`the certificate of ${spiffeId} must have that one URI SAN, but has ${uris.join(", ") || "none"}`);
+    throw new Error(
+      `IVM407 the certificate of ${spiffeId} must have that one URI SAN, but has ${uris.join(", ") || "none"}`,
+    );
   }
   return pem;
 }

@@ -191,6 +191,12 @@ export const hosts: Breakage[] = [
   },
   {
     code: "IVM723",
+    what: "a program of the package that was replaced",
+    says: /vm1.*package/,
+    ...on("vm1", "touch /usr/local/bin/istio-start.sh", "touch -d 2026-01-01 /usr/local/bin/istio-start.sh"),
+  },
+  {
+    code: "IVM723",
     what: "a file that was changed by hand",
     says: /vm1.*sidecar\.env/,
     ...on(

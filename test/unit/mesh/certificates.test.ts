@@ -68,7 +68,7 @@ describe("assertRoot", () => {
       const pem = await certificate({ subject: "CN=Root CA", ...options });
       assert.throws(
         () => assertRoot(pem),
-        new RegExp(`^Error: the root certificate "CN=Root CA" must be a CA of path length 1, but is ${found}$`),
+        new RegExp(`^Error: IVM403 the root certificate "CN=Root CA" must be a CA of path length 1, but is ${found}$`),
       );
     });
   }
@@ -92,13 +92,13 @@ describe("assertWorkload", () => {
     it(`refuses ${what}`, async () => {
       const pem = await certificate(options);
       assert.throws(() => assertWorkload(pem, ID), {
-        message: `the certificate of ${ID} must have that one URI SAN, ${found}`,
+        message: `IVM407 the certificate of ${ID} must have that one URI SAN, ${found}`,
       });
     });
   }
 
   it("refuses a CA", async () => {
     const pem = await certificate({ ca: true, uris: [ID] });
-    assert.throws(() => assertWorkload(pem, ID), { message: `the certificate of ${ID} must not be a CA` });
+    assert.throws(() => assertWorkload(pem, ID), { message: `IVM407 the certificate of ${ID} must not be a CA` });
   });
 });
