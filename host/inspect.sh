@@ -47,7 +47,7 @@ package_reachable() {
   case $url in http://* | https://*) ;; *) return 0 ;; esac
   if command -v curl >/dev/null; then
     # A server that knows no ranges would send all of it, and is not let.
-    code=$(curl -s --max-time 5 --range 0-0 --max-filesize 1 --output /dev/null --write-out '%{http_code}' "$url" || :)
+    code=$(curl -sL --max-time 5 --range 0-0 --max-filesize 1 --output /dev/null --write-out '%{http_code}' "$url" || :)
     case $code in 2*) echo "package yes" ;; *) echo "package no" ;; esac
   elif command -v wget >/dev/null; then
     wget -q --timeout=5 --tries=1 --spider "$url" && echo "package yes" || echo "package no"
