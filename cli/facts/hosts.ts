@@ -1,12 +1,11 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { hostScripts } from "../../components/hostScripts";
 import type { Config, HostConfig } from "../../config";
 import type { HostFacts } from "../../mesh/checks/facts";
 import { remoteCommand, renderBundle } from "../../mesh/hostState";
 import { parseInspection } from "../../mesh/inspection";
 import { run } from "../../ssh/session";
 import { HostError, withHost } from "../hostSession";
-import { project, type Stack } from "../stack";
+import type { Stack } from "../stack";
 import { proveIstiod } from "./proof";
 
 /** How many hosts are asked at the same time. */
@@ -22,14 +21,6 @@ function stateFor({ config: { sidecar }, owner, outputs }: Stack & { config: Con
     ...(address === undefined ? [] : [`istiod ${address} ${port}`]),
     ...(host.inboundPorts === "*" ? [] : [`cluster.env ISTIO_INBOUND_PORTS=${host.inboundPorts.join(",")}`]),
   ].join("\n");
-}
-
-/** The scripts of this version, for whatever may lie on the host is another's. */
-function scripts(): string {
-  const folder = join(project, "host");
-  return renderBundle(
-    Object.fromEntries(readdirSync(folder).map((file) => [file, readFileSync(join(folder, file), "utf8")])),
-  );
 }
 
 async function inspect(
@@ -82,7 +73,8 @@ export async function inspectHosts(
   rootCert: string | undefined,
   done: (name: string) => void,
 ): Promise<HostFacts[]> {
-  const bundle = scripts();
+  // The scripts as they are here: what lies on the host may be of another version, or nothing yet.
+  const bundle = renderBundle(hostScripts());
   const waiting = stack.config.hosts.map((host, index) => ({ host, index }));
   const facts: HostFacts[] = [];
   const work = async () => {
