@@ -6,14 +6,15 @@ import { run, withSession } from "../ssh/session";
 
 type Connection = pulumi.Unwrap<types.input.remote.ConnectionArgs>;
 
-async function confirmOnce(connection: Connection, command: string): Promise<boolean> {
-  const { exitCode } = await withSession(connection, (client) => run(client, command));
+async function confirmOnce(connection: Connection, digest: string): Promise<boolean> {
+  const { exitCode } = await withSession(connection, (client) => run(client, confirmCommand(digest, new Date())));
   return exitCode === 0;
 }
 
 /**
- * While a join is under way, tries to log in to the host anew, every other second, to say that this still works: the
- * join waits for it after the sidecar has started and takes its change back if nobody comes (host/commit.sh). The
+ * While a join is under way, tries to log in to the host anew, every other second, to say that this still works, and what
+ * time it is here: the join waits for it after the sidecar has started and takes its change back if nobody comes, or if
+ * the host's clock is another one (host/commit.sh). The
  * join's own session proves nothing, as the kernel lets an established connection go on; and it can't be a resource of
  * its own, as a join that was not confirmed must itself fail, so that the next `pulumi up` repeats it.
  *
@@ -26,11 +27,11 @@ export async function confirmWhileJoining(
   joined: () => boolean,
   interval = 2000,
 ): Promise<void> {
-  const command = confirmCommand(stateDigest(state));
+  const digest = stateDigest(state);
   for (;;) {
     await delay(interval, undefined, { ref: false });
     if (joined()) return;
     // A host that can't be reached is what the join itself reports.
-    if (await confirmOnce(connection, command).catch(() => false)) return;
+    if (await confirmOnce(connection, digest).catch(() => false)) return;
   }
 }

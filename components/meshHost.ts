@@ -1,10 +1,9 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { remote, type types } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { inspectCertificate } from "../mesh/certificates";
 import { clusterEnv, hostsEntry, sidecarEnv } from "../mesh/environment";
 import { confirmWhileJoining } from "./confirmation";
+import { hostScripts } from "./hostScripts";
 import { expandHome } from "../mesh/homePath";
 import { accessCommand, remoteCommand, renderBundle, renderState, sha256 } from "../mesh/hostState";
 
@@ -45,24 +44,6 @@ export interface MeshHostArgs {
   owner: pulumi.Input<string>;
 }
 
-/** What runs on a host: `istio-vm` is the entry, and stays there as /var/lib/istio-vm/bin/istio-vm. */
-const SCRIPTS = [
-  "istio-vm",
-  "lib.sh",
-  "check.sh",
-  "record.sh",
-  "join.sh",
-  "commit.sh",
-  "leave.sh",
-  "status.sh",
-  "inspect.sh",
-];
-
-function readScripts(): Record<string, string> {
-  const read = (file: string) => readFileSync(join(__dirname, "..", "host", file), "utf8");
-  return Object.fromEntries(SCRIPTS.map((file) => [file, read(file)]));
-}
-
 /**
  * A machine outside of the cluster as a workload of the mesh, by two commands over SSH, as root through sudo:
  *
@@ -77,7 +58,7 @@ export class MeshHost extends pulumi.ComponentResource {
 
   constructor(name: string, args: MeshHostArgs, opts?: pulumi.ComponentResourceOptions) {
     super("istio-vm:index:MeshHost", name, {}, opts);
-    const scripts = readScripts();
+    const scripts = hostScripts();
     const access = new remote.Command(
       `${name}-access`,
       {

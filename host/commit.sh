@@ -3,6 +3,7 @@
 # shellcheck shell=sh
 
 CONFIRM_SECONDS=45
+MAX_SKEW=60 # seconds between the clocks of a host and of the computer where pulumi runs
 # Longer than join itself can take from here on.
 UNDO_SECONDS=$((READY_SECONDS + CONFIRM_SECONDS + 30))
 UNDO_UNIT=/etc/systemd/system/istio-vm-undo.service
@@ -12,7 +13,10 @@ KEPT="/etc/hosts $CERTS/root-cert.pem $CERTS/cert-chain.pem $CERTS/key.pem $ENV_
 
 # The files of the state that was confirmed last. They stay those while further ones are tried.
 keep_previous() {
-  [ -e "$HOME_DIR/joining" ] || rm -rf "$PREVIOUS" # of a join that was cut off when all was done
+  if [ ! -e "$HOME_DIR/joining" ]; then # a join that was cut off when all was done left these
+    disarm
+    rm -rf "$PREVIOUS"
+  fi
   if [ ! -e "$HOME_DIR/state" ] || [ -d "$PREVIOUS" ]; then return 0; fi
   rm -rf "$PREVIOUS.new"
   mkdir -m 0700 "$PREVIOUS.new"
@@ -23,7 +27,7 @@ keep_previous() {
 }
 
 arm() {
-  disarm
+  systemctl stop istio-vm-undo.timer 2>/dev/null || :
   rm -f "$CONFIRMED" "$HOME_DIR/awaiting"
   systemctl disable --quiet istio.service 2>/dev/null || :
   replace "$UNDO_UNIT" 0644 root:root <<EOF || :
@@ -51,18 +55,25 @@ disarm() {
 
 state_digest() { printf '%s\n' "$STATE" | sha256sum | cut -d ' ' -f 1; }
 
-# A fresh session says that it could be had. It counts only once the sidecar runs with the state in question.
+# `confirm DIGEST EPOCH`: a fresh session says that it could be had, and what its clock says. It counts only once the
+# sidecar runs with the state in question.
 confirm() {
   [ "$(cat "$HOME_DIR/awaiting" 2>/dev/null)" = "$1" ] || exit 4
-  echo "$1" >"$CONFIRMED"
+  echo "$1 $2 $(date +%s)" >"$CONFIRMED"
 }
 
-confirmed() { [ "$(cat "$CONFIRMED" 2>/dev/null)" = "$(state_digest)" ]; }
+utc() { date -u -d "@$1" +%FT%TZ; }
+
+confirmed() { [ "$(cut -d ' ' -f 1 "$CONFIRMED" 2>/dev/null)" = "$(state_digest)" ]; }
 
 await_confirmation() {
   state_digest >"$HOME_DIR/awaiting"
   await "$CONFIRM_SECONDS" confirmed ||
     fail "no fresh SSH session could be had within $CONFIRM_SECONDS s after the change: would the sidecar's configuration cut the host off?"
+  read -r _ theirs ours <"$CONFIRMED"
+  skew=$((ours - theirs))
+  [ "${skew#-}" -le "$MAX_SKEW" ] ||
+    fail "its clock says $(utc "$ours"), that of the computer where pulumi runs says $(utc "$theirs"): certificates that are made there would be refused here, or end too early; set the one that is wrong (timedatectl set-ntp true)"
   say confirm "ok: a fresh SSH session works"
 }
 
@@ -90,21 +101,21 @@ undo() {
     give_back
     return
   fi
-  back=''
   if [ -e "$PREVIOUS/istio-sidecar.deb" ]; then
-    install_deb "$PREVIOUS/istio-sidecar.deb"
-    back=package
+    : >"$RESTARTING"
+    install_deb "$PREVIOUS/istio-sidecar.deb" "given back"
   fi
   for path in $KEPT; do
     kept=$PREVIOUS/$(echo "$path" | tr / _)
     if [ ! -e "$kept" ] || cmp -s "$kept" "$path"; then continue; fi
+    : >"$RESTARTING"
     mv -f "$kept" "$path"
-    back="$back $path"
   done
   # A sidecar that was not touched yet goes on undisturbed.
-  if [ -n "$back" ] || ! ready; then systemctl restart istio.service; fi
+  if [ -e "$RESTARTING" ] || ! ready; then restart_sidecar; fi
   await "$READY_SECONDS" ready || say undo "the sidecar is not ready with the earlier configuration either: see /var/log/istio"
+  release
   systemctl enable --quiet istio.service 2>/dev/null
-  rm -rf "$HOME_DIR/joining" "$HOME_DIR/awaiting" "$PREVIOUS" "$CONFIRMED"
+  rm -rf "$HOME_DIR/joining" "$HOME_DIR/awaiting" "$PREVIOUS" "$CONFIRMED" "$RESTARTING"
   disarm
 }

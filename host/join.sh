@@ -10,6 +10,7 @@ join() {
   echo "$SSH_PORT" >"$HOME_DIR/ssh-port"
   install_scripts
   RESTART=''
+  [ ! -e "$UNDO_UNIT" ] || RESTART=' unfinished' # a change that was cut off: what runs need not be what lies there
   install_package
   plan
   [ -z "$RESTART" ] || arm
@@ -33,8 +34,8 @@ join_failed() {
 # For whoever looks at the host, for the timer that undoes, and for `leave` by hand.
 install_scripts() {
   mkdir -p "$HOME_DIR/bin"
-  for file in $SCRIPTS; do
-    replace "$HOME_DIR/bin/$file" 0700 root:root <"$here/$file" || :
+  for file in "$here/istio-vm" "$here"/*.sh; do
+    replace "$HOME_DIR/bin/${file##*/}" 0700 root:root <"$file" || :
   done
 }
 
@@ -55,12 +56,15 @@ install_package() {
     rm -f "$deb"
     fail "the sidecar package from $source has SHA-256 $actual, but sidecar.sha256 is $digest"
   fi
-  if [ -d "$PREVIOUS" ] && [ -n "$(installed_version)" ]; then repack "$PREVIOUS/istio-sidecar.deb"; fi
+  # But for one that a join brought which was cut off.
+  if [ -d "$PREVIOUS" ] && [ ! -e "$PREVIOUS/istio-sidecar.deb" ] && [ -n "$(installed_version)" ]; then
+    repack "$PREVIOUS/istio-sidecar.deb"
+  fi
   arm
   # From an installation that was killed only dpkg goes on, apt-get refuses.
-  case $(dpkg-query -W -f='${db:Status-Status}' istio-sidecar 2>/dev/null) in
+  case $(package_status) in
     '' | installed | not-installed | config-files) ;;
-    *) install_deb "$deb" ;;
+    *) install_deb "$deb" "taken up again after an installation that was cut off" ;;
   esac
   # apt-get rather than dpkg: it waits for whoever holds the package manager's lock. A sidecar that runs is not touched.
   log=$(DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 apt-get -q -y -o DPkg::Lock::Timeout=120 \
@@ -95,7 +99,7 @@ plan() {
   differs wanted_hosts /etc/hosts && RESTART="$RESTART hosts"
   [ -n "$(istio_rules)" ] || RESTART="$RESTART iptables"
   CERTIFICATES=''
-  if ! facts file | cmp -s - "$HOME_DIR/sent"; then CERTIFICATES=new; fi
+  if differs wanted_certificates "$HOME_DIR/sent"; then CERTIFICATES=new; fi
   for file in root-cert cert-chain key; do
     [ -s "$CERTS/$file.pem" ] || CERTIFICATES=missing
   done
@@ -117,7 +121,7 @@ write_files() {
     replace "$CERTS/key.pem" 0600 istio-proxy:istio-proxy <"$here/key.pem" || :
     replace "$CERTS/cert-chain.pem" 0644 istio-proxy:istio-proxy <"$here/cert-chain.pem" || :
     replace "$CERTS/root-cert.pem" 0644 istio-proxy:istio-proxy <"$here/root-cert.pem" || :
-    facts file | replace "$HOME_DIR/sent" 0600 root:root || :
+    wanted_certificates | replace "$HOME_DIR/sent" 0600 root:root || :
   fi
   wanted_cluster_env | replace "$ENV_DIR/cluster.env" 0644 istio-proxy:istio-proxy || :
   wanted_sidecar_env | replace "$ENV_DIR/sidecar.env" 0644 istio-proxy:istio-proxy || :
@@ -129,7 +133,7 @@ write_files() {
 start() {
   if [ -n "$RESTART" ]; then
     systemctl daemon-reload
-    systemctl restart istio.service ||
+    restart_sidecar ||
       fail "istio.service does not start: $(systemctl status istio.service --no-pager 2>&1 | tail -n 5)"
   fi
   begun=$(date +%s)
@@ -137,5 +141,7 @@ start() {
     fail "the sidecar is not ready after $READY_SECONDS s; its last words:
 $(tail -qn 12 /var/log/istio/istio.err.log /var/log/istio/istio.log 2>/dev/null)"
   fi
+  release
+  rm -f "$RESTARTING"
   say start "ok: ready after $(($(date +%s) - begun)) s"
 }

@@ -33,7 +33,7 @@ give_back() {
   disarm
   systemctl daemon-reload
   systemctl reset-failed istio.service 2>/dev/null || :
-  rm -rf "$HOME_DIR" "$CONFIRMED"
+  rm -rf "$HOME_DIR" "$CONFIRMED" "$RESTARTING"
   say leave "package, files, units and accounts restored"
 }
 

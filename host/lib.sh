@@ -18,7 +18,6 @@ BEGIN='# BEGIN istio-vm (managed by pulumi-istio-vm)'
 END='# END istio-vm'
 CONFIRMED=/run/istio-vm.confirmed
 READY_SECONDS=90
-SCRIPTS="istio-vm lib.sh check.sh record.sh join.sh commit.sh leave.sh status.sh inspect.sh"
 
 # One change at a time, whoever asks for it. Then nobody else's bundle can be in use: one that was killed left it.
 lock() {
@@ -44,7 +43,7 @@ fail() {
 
 # `fact KEY`: the value of the first line of STATE that begins with KEY; `facts KEY`: those of all of them.
 facts() { printf '%s\n' "$STATE" | sed -n "s/^$1 //p"; }
-fact() { facts "$1" | head -n 1; }
+fact() { printf '%s\n' "$STATE" | sed -n "/^$1 /{ s///p; q; }"; }
 
 # `await SECONDS COMMAND...`: runs COMMAND until it succeeds, for at most so long.
 await() {
@@ -56,12 +55,19 @@ await() {
   done
 }
 
-# Whether the agent says that Envoy runs with a configuration from istiod. bash is there: istio-start.sh needs it.
-ready() {
-  timeout 3 bash -c 'exec 3<>/dev/tcp/127.0.0.1/15021 &&
-    printf "GET /healthz/ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" >&3 &&
-    head -n 1 <&3' 2>/dev/null | grep -q ' 200 '
+# `ask METHOD PORT PATH`: whether the sidecar answers with status 200. bash is there: istio-start.sh needs it.
+ask() {
+  # shellcheck disable=SC2016 # bash expands it
+  timeout 3 bash -c 'exec 3<>"/dev/tcp/127.0.0.1/$1" &&
+    printf "%s %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n" "$0" "$2" >&3 &&
+    head -n 1 <&3' "$@" 2>/dev/null | grep -q ' 200 '
 }
+
+# Whether the agent says that Envoy runs with a configuration from istiod.
+ready() { ask GET 15021 /healthz/ready; }
+
+# As dpkg calls it: installed, half-installed, ...; nothing, if it never heard of the package.
+package_status() { dpkg-query -W -f='${db:Status-Status}' istio-sidecar 2>/dev/null || :; }
 
 installed_version() {
   dpkg-query -W -f='${db:Status-Status} ${Version}\n' istio-sidecar 2>/dev/null | sed -n 's/^installed //p'
@@ -83,8 +89,18 @@ replace() {
   mv -f "$new" "$1"
 }
 
-# /etc/hosts without our block; a last line that is not ended gets its line break.
-foreign_hosts() { sed -e "/^$BEGIN\$/,/^$END\$/d" -e '$a\' /etc/hosts; }
+# /etc/hosts without our block; a last line that is not ended gets its line break. Of a block of which somebody removed
+# the end, only what join wrote goes: what follows may be the operator's.
+foreign_hosts() {
+  awk -v begin="$BEGIN" -v end="$END" -v name="$ISTIOD_NAME" '
+    function keep() { printf "%s", inside; inside = ""; open = 0 }
+    $0 == begin { keep(); open = 1; next }
+    $0 == end { inside = ""; open = 0; next }
+    open && NF == 2 && $2 == name { next }
+    open { inside = inside $0 "\n"; next }
+    { print }
+    END { keep() }' /etc/hosts
+}
 
 # The files that STATE wants, as they shall be.
 wanted_hosts() {
@@ -102,6 +118,9 @@ wanted_cluster_env() {
 }
 
 wanted_sidecar_env() { facts sidecar.env; }
+
+# Of which only the digests are in STATE.
+wanted_certificates() { facts file; }
 
 IPTABLES_TOOLS="iptables-nft iptables-legacy ip6tables-nft ip6tables-legacy"
 

@@ -62,24 +62,39 @@ repack() {
   dpkg-query -L istio-sidecar | sed -n 's,^/\([^.]\),\1,p' |
     while read -r path; do [ -L "/$path" ] && [ -d "/$path" ] || echo "$path"; done |
     tar -C / --no-recursion --files-from=- -cpf - | tar -C "$tree" -xpf -
-  dpkg-deb -Znone --build "$tree" "$1" >/dev/null
+  dpkg-deb -Znone --build "$tree" "$1.new" >/dev/null
+  mv "$1.new" "$1"
   rm -rf "$tree"
 }
 
-# `install_deb FILE`: one of ours, without asking any repository.
+# `install_deb FILE WHAT`: one of ours, without asking any repository. WHAT can't be done to it, should that fail.
 install_deb() {
-  log=$(dpkg --install --force-downgrade "$1" 2>&1) || fail "the package istio-sidecar can't be given back: $log"
+  log=$(dpkg --install --force-downgrade "$1" 2>&1) || fail "the package istio-sidecar can't be $2: $log"
 }
 
 # The package that was there before the first join, or none.
 restore_package() {
   if [ -s "$RECORD/package" ]; then
     if [ -e "$HOME_DIR/package" ] || [ "$(installed_version)" != "$(cat "$RECORD/package")" ]; then
-      install_deb "$RECORD/istio-sidecar.deb"
+      install_deb "$RECORD/istio-sidecar.deb" "given back"
     fi
-  elif dpkg-query -W istio-sidecar >/dev/null 2>&1; then
-    log=$(dpkg --purge --force-remove-reinstreq istio-sidecar 2>&1) || fail "the package istio-sidecar can't be removed: $log"
+    return
   fi
+  [ -n "$(package_status)" ] || return 0
+  log=$(purge_package 2>&1) || fail "the package istio-sidecar can't be removed: $log"
+}
+
+# Of an installation that failed, dpkg remembers the wish for it, until the package has been there and was removed: so an
+# empty one comes in its place. (Changed selections would do, but dpkg then rewrites other packages' sections.)
+purge_package() {
+  if [ "$(package_status)" = not-installed ]; then
+    tree=$HOME_DIR/empty
+    mkdir -p "$tree/DEBIAN"
+    printf '%s\n' 'Package: istio-sidecar' 'Version: 0' "Architecture: $(dpkg --print-architecture)" \
+      'Maintainer: pulumi-istio-vm' 'Description: nothing' >"$tree/DEBIAN/control"
+    dpkg-deb --build "$tree" "$tree.deb" && dpkg --unpack "$tree.deb" || return 1
+  fi
+  dpkg --purge --force-remove-reinstreq istio-sidecar
 }
 
 # Gives back every recorded file as it was, and removes those that were not there. What somebody else put into

@@ -8,6 +8,7 @@ import { keepingSecrets } from "./steps/keepingSecrets";
 import { losingAHost } from "./steps/losingAHost";
 import { refusing } from "./steps/refusing";
 import { serving } from "./steps/serving";
+import { sparingTheOthers } from "./steps/sparingTheOthers";
 import { Story } from "./story";
 
 describe("a stack's life", () => {
@@ -23,6 +24,7 @@ describe("a stack's life", () => {
     serving(story);
     applyingNothing(story);
     refusing(story);
+    sparingTheOthers(story);
     joiningMore(story);
     losingAHost(story);
     changingPorts(story);

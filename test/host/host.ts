@@ -2,7 +2,7 @@
 import { execa, type ExecaChildProcess } from "execa";
 import { confirmWhileJoining } from "../../components/confirmation";
 import { leaderOf } from "../../lab/cgroups";
-import { vmByName, type Lab } from "../../lab/paths";
+import { bridge, vmByName, type Lab } from "../../lab/paths";
 import { succeeds, until } from "../../lab/run";
 import { rebootVm, resetVm, vmExec } from "../../lab/vm";
 import { remoteCommand } from "../../mesh/hostState";
@@ -65,6 +65,13 @@ export class Host {
     readonly commands: HostCommands,
   ) {
     this.address = vmByName(lab, name).address;
+  }
+
+  /** The stack's state with the package's later version (lab/recipes/sidecar.ts). */
+  async stateWithLaterPackage(): Promise<string> {
+    const url = `http://${bridge.address}:8000/istio-sidecar-2.deb`;
+    const digest = (await this.sh(`curl -sSf ${url} | sha256sum | cut -d ' ' -f 1`)).trim();
+    return this.commands.state.replace(/^package .*$/m, `package ${digest} ${url}`);
   }
 
   /** Runs a command over SSH as the stack's user. */

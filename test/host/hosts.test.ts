@@ -1,11 +1,13 @@
 import { Mesh } from "./mesh";
 import { drifting } from "./steps/drifting";
+import { finishing } from "./steps/finishing";
 import { lockingOut } from "./steps/lockingOut";
 import { privileges } from "./steps/privileges";
 import { recovering } from "./steps/recovering";
 import { refusing } from "./steps/refusing";
 import { restoring } from "./steps/restoring";
 import { surviving } from "./steps/surviving";
+import { tellingTime } from "./steps/tellingTime";
 import { updating } from "./steps/updating";
 import { upgrading } from "./steps/upgrading";
 
@@ -18,12 +20,14 @@ describe("hosts that operators trust", () => {
   restoring(mesh);
   privileges(mesh);
   drifting(mesh);
+  tellingTime(mesh);
+  surviving(mesh);
   // Minutes of waiting for timers, reboots and time-outs: make test-faults.
   if (process.env.ISTIO_VM_FAULTS) {
     lockingOut(mesh);
     updating(mesh);
+    finishing(mesh);
     recovering(mesh);
     upgrading(mesh);
-    surviving(mesh);
   }
 });

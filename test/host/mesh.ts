@@ -1,8 +1,9 @@
 /** The mesh that the hosts join: brought up once, by the program itself. */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { hostScripts } from "../../components/hostScripts";
 import { assertInsideLab } from "../../lab/exec";
-import { checkout, labByName, vmByName } from "../../lab/paths";
+import { labByName, vmByName } from "../../lab/paths";
 import { renderBundle } from "../../mesh/hostState";
 import { labConfig, TestStack } from "../support/testStack";
 import { commandsOf, filesOf, type HostCommands } from "./commands";
@@ -64,9 +65,6 @@ export class Mesh {
 
 /** A bundle that was kept, with the checkout's scripts as they are now. */
 function withPresentScripts(bundle: string): string {
-  const present = Object.entries(filesOf(bundle)).map(([name, content]) => {
-    const file = join(checkout, "host", name);
-    return [name, existsSync(file) ? readFileSync(file, "utf8") : content];
-  });
-  return renderBundle(Object.fromEntries(present) as Record<string, string>);
+  const certificates = Object.entries(filesOf(bundle)).filter(([name]) => name.endsWith(".pem"));
+  return renderBundle({ ...hostScripts(), ...Object.fromEntries(certificates) });
 }

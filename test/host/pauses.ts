@@ -7,7 +7,11 @@ import type { Host } from "./host";
 /** While this file exists on a host, a paused script waits. */
 const FILE = "/run/host-test.pause";
 
-const PAUSE = `: >${FILE}; while [ -e ${FILE} ]; do sleep 0.1; done`;
+/**
+ * A command that waits until the test lets it go on. When the same script meets it again it does not, nor do the scripts
+ * that join leaves on the host, from which a timer may undo the change.
+ */
+export const PAUSE = `case $0:\${paused:-} in /run/*:) paused=1; : >${FILE}; while [ -e ${FILE} ]; do sleep 0.1; done ;; esac`;
 
 /** Stops dpkg while it unpacks the package's largest file. */
 const PAUSE_DPKG = `{
@@ -29,13 +33,18 @@ const LINES = {
   install_package: { start: "install_package() {", middle: "  arm", end: "  install_package" },
   arm: {
     start: "arm() {",
-    middle: "  systemctl disable --quiet istio.service 2>/dev/null || :",
+    middle: `  rm -f "$CONFIRMED" "$HOME_DIR/awaiting"`,
     end: `  [ -z "$RESTART" ] || arm`,
   },
   write_files: {
     start: "write_files() {",
     middle: `    replace "$CERTS/key.pem" 0600 istio-proxy:istio-proxy <"$here/key.pem" || :`,
     end: "  write_files",
+  },
+  restart_sidecar: {
+    start: "restart_sidecar() {",
+    middle: "  if ! ready || drain; then hold; fi",
+    end: "  systemctl restart istio.service",
   },
   start: { start: "start() {", middle: "  begun=$(date +%s)", end: "  start" },
   await_confirmation: {
@@ -71,4 +80,18 @@ export async function untilPaused(host: Host): Promise<void> {
 /** Lets the scripts go on. */
 export function resume(host: Host): void {
   rmSync(host.root + FILE, { force: true });
+}
+
+/** How many lines a function of the scripts has. */
+export function linesOf(bundle: string, name: string): number {
+  const [, body] = new RegExp(`^${name}\\(\\) \\{\\n([\\s\\S]*?)^\\}$`, "m").exec(bundle) ?? [];
+  assert.ok(body, `the scripts have no function ${name}`);
+  return body.trimEnd().split("\n").length;
+}
+
+/** The bundle with a pause in a function behind its line of that number, of one command each; 0 is its start. */
+export function withPauseBehind(bundle: string, name: string, line: number): string {
+  const lines = bundle.split("\n");
+  const at = lines.indexOf(`${name}() {`) + 1 + line;
+  return [...lines.slice(0, at), PAUSE, ...lines.slice(at)].join("\n");
 }

@@ -44,6 +44,19 @@ export async function probeDuring(probe: () => Promise<unknown>, work: () => Pro
   return result;
 }
 
+/** Whether a new TCP connection can be opened within a second. */
+export function opens(address: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: address, port });
+    const end = (opened: boolean) => {
+      socket.destroy();
+      resolve(opened);
+    };
+    socket.setTimeout(1000, () => end(false));
+    socket.once("error", () => end(false)).once("connect", () => end(true));
+  });
+}
+
 /** Opens a new TCP connection to an SSH server and reads its greeting. @throws unless it comes within 3 s */
 export function sshGreeting(address: string, port = 22): Promise<void> {
   return new Promise((resolve, reject) => {

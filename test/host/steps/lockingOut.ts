@@ -54,7 +54,8 @@ export function lockingOut(mesh: Mesh): void {
       await assertRestored(host, before);
     });
 
-    it("the same, with the join killed meanwhile: a timer does it", async () => {
+    it("the same, with the join killed meanwhile: a timer does it", async function () {
+      this.timeout(400_000);
       await host.sh(withRule(NO_SSH));
       await lockOut(async () => {
         const bundle = withTimes(host.commands.joinBundle, { undo: 20 });

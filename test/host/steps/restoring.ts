@@ -70,6 +70,18 @@ export function restoring(mesh: Mesh): void {
       assert.doesNotMatch(await host.sh("cat /etc/hosts"), /istio/);
     });
 
+    it("what stands behind a hosts block whose end somebody has removed stays, through join and leave", async () => {
+      await host.reset();
+      await host.mustJoin();
+      await host.sh("sed -i '/^# END istio-vm/d' /etc/hosts; echo 192.0.2.9 later >>/etc/hosts");
+      await host.mustJoin();
+      assert.match(await host.sh("cat /etc/hosts"), /\n192\.0\.2\.9 later\n# BEGIN istio-vm.*\n.*\n# END istio-vm\n$/);
+      await host.sh("sed -i '/^# END istio-vm/d' /etc/hosts; echo 192.0.2.10 last >>/etc/hosts");
+      await host.mustLeave();
+      assert.match(await host.sh("cat /etc/hosts"), /\n192\.0\.2\.9 later\n192\.0\.2\.10 last\n$/);
+      assert.doesNotMatch(await host.sh("cat /etc/hosts"), /istio/);
+    });
+
     it("a host from which somebody has purged the package while the sidecar ran", async () => {
       await host.reset();
       const before = await host.snapshot();

@@ -1,16 +1,17 @@
 import assert from "node:assert/strict";
+import { until } from "../../../lab/run";
 import { FAULTS, type FaultName } from "../faults";
-import type { Host } from "../host";
-import { mustSucceed } from "../host";
+import { mustSucceed, type Host } from "../host";
 import type { Mesh } from "../mesh";
 import { untilPaused, withPause, type Phase, type Place } from "../pauses";
+import { opens } from "../probes";
 import { withTimes } from "../times";
-import { bridge } from "../../../lab/paths";
-import { until } from "../../../lab/run";
+import { Update } from "../update";
 
 const INTERRUPTIONS: [phase: Phase, place: Place, fault: FaultName][] = [
   ["install_package", "end", "kill"],
   ["write_files", "end", "kill"],
+  ["restart_sidecar", "middle", "kill"],
   ["start", "middle", "reboot"],
   ["await_confirmation", "start", "kill"],
 ];
@@ -18,61 +19,53 @@ const INTERRUPTIONS: [phase: Phase, place: Place, fault: FaultName][] = [
 export function updating(mesh: Mesh): void {
   describe("a change of a joined host that is not brought to its end", () => {
     let host: Host;
-    let newer: string;
-    const versionAndFiles = () =>
-      host.sh("dpkg-query -W istio-sidecar; cat /var/lib/istio/envoy/*.env /etc/hosts /var/lib/istio-vm/state");
-
+    let update: Update;
     before(async () => {
       host = mesh.host("vm1");
-      await host.reset();
-      await host.mustJoin();
-      const url = `http://${bridge.address}:8000/istio-sidecar-2.deb`;
-      const digest = (await host.sh(`curl -sSf ${url} | sha256sum | cut -d ' ' -f 1`)).trim();
-      newer = host.commands.state
-        .replace(/^package .*$/m, `package ${digest} ${url}`)
-        .replace("ISTIO_INBOUND_PORTS=8080", "ISTIO_INBOUND_PORTS=8080,9090");
+      update = await Update.of(host);
     });
 
     it("goes back to what was confirmed if it fails, and the host stays in the mesh", async () => {
-      const confirmed = await versionAndFiles();
+      const confirmed = await update.files();
       const outcome = await host.join({
-        state: `${newer}\nsidecar.env CA_ADDR=192.0.2.1:15012`,
+        state: `${update.newer}\nsidecar.env CA_ADDR=192.0.2.1:15012`,
         bundle: withTimes(host.commands.joinBundle, { ready: 10 }),
       });
       assert.equal(outcome.exitCode, 3, outcome.output);
-      assert.equal(await versionAndFiles(), confirmed);
+      assert.equal(await update.files(), confirmed);
       mustSucceed(await host.status(), "status");
     });
 
     for (const [phase, place, fault] of INTERRUPTIONS) {
       it(`goes back by itself after ${fault} in the ${place} of ${phase}`, async () => {
-        const confirmed = await versionAndFiles();
+        const [confirmed, books] = [await update.files(), await update.books()];
         const bundle = withTimes(host.commands.joinBundle, { undo: 20 });
-        const session = host.startJoin({ state: newer, bundle: withPause(bundle, phase, place), confirm: false });
+        const state = update.newer;
+        const session = host.startJoin({ state, bundle: withPause(bundle, phase, place), confirm: false });
         await untilPaused(host);
-        assert.notEqual(await versionAndFiles(), confirmed, "the change had not begun");
+        assert.notEqual(await update.files(), confirmed, "the change had not begun");
         await FAULTS[fault](host, session);
         const begun = Date.now();
-        let last = "";
-        await until(
-          "the host to go back",
-          260,
-          async () => {
-            const { exitCode, output } = await host.status();
-            last = output;
-            return exitCode === 0 && (await versionAndFiles()) === confirmed;
-          },
-          () => last,
-        );
+        await update.untilWell("the host to go back", async () => (await update.files()) === confirmed);
         console.log(`        back after ${((Date.now() - begun) / 1000).toFixed(0)} s`);
+        await host.untilIdle();
+        assert.equal(await update.books(), books);
       });
     }
 
+    it("holds new connections back for some seconds only, if it is killed just then", async () => {
+      await update.killed(withPause(host.commands.joinBundle, "restart_sidecar", "middle"));
+      assert.equal(await opens(host.address, 8080), false, "they were not held back");
+      const begun = Date.now();
+      await until("new connections to be let in", 10, () => opens(host.address, 8080));
+      console.log(`        let in after ${((Date.now() - begun) / 1000).toFixed(0)} s more`);
+    });
+
     it("can be made again, and counts when it is confirmed", async () => {
-      await host.mustJoin({ state: newer });
+      await host.mustJoin({ state: update.newer });
       assert.match(await host.sh("dpkg-query -W istio-sidecar"), /\+2$/m);
       await host.mustJoin();
-      assert.doesNotMatch(await versionAndFiles(), /9090|\+2/);
+      assert.doesNotMatch(await update.files(), /9090|\+2/);
       await host.mustLeave();
     });
   });

@@ -44,8 +44,8 @@ describe("doctor's report", () => {
   });
 
   it("is coloured for a terminal only", () => {
-    assert.match(render(findings, 1, pc.createColors(true)), /\x1b\[31m✗/);  
-    assert.doesNotMatch(render(findings, 1, pc.createColors(false)), /\x1b/);  
+    assert.match(render(findings, 1, pc.createColors(true)), /\x1b\[31m✗/);
+    assert.doesNotMatch(render(findings, 1, pc.createColors(false)), /\x1b/);
   });
 
   it("ends with 2 for errors, with 1 for warnings that count, else with 0", () => {

@@ -1,0 +1,69 @@
+# Starting the sidecar anew without failing anybody's request: open connections come to their end first, and those that
+# are opened in the gap wait for it.
+# shellcheck shell=sh
+
+# As long as the agent itself drains.
+DRAIN_SECONDS=5
+# For at most so long. A client's kernel asks again after 1, 3 and 7 s; Istio gives up connecting after 10 s.
+HOLD_SECONDS=8
+# Not ISTIO_...: those chains are Istio's own, and it clears them away when it starts.
+HOLD_CHAIN=HOLD_FOR_ISTIO
+HOLD_JUMP="PREROUTING ! -i lo -p tcp --syn -j $HOLD_CHAIN"
+# There from the moment when the sidecar is disturbed, or must be, until the new one is ready.
+RESTARTING=/run/istio-vm.restarting
+
+# The caller then waits until the sidecar is ready, and ends the hold with `release`.
+restart_sidecar() {
+  release
+  : >"$RESTARTING"
+  # An older agent drains when it is stopped, for longer than connections can be held.
+  if ! ready || drain; then hold; fi
+  await 1 no_connections || :
+  systemctl restart istio.service
+}
+
+# Envoy tells its clients to go on by new connections, and still takes those; the agent then stops it without delay.
+drain() {
+  ask POST 15020 /drain || return 1
+  await "$DRAIN_SECONDS" no_connections || :
+}
+
+# Of the mesh with Envoy, in and out.
+no_connections() { [ -z "$(ss -Htn state established '( sport = :15006 or sport = :15001 )')" ]; }
+
+# Drops what opens a connection to the inbound ports of the sidecar that is to come: the client's kernel tries again.
+# The rules lose their effect by themselves, whatever becomes of this script.
+hold() {
+  rules=$(hold_rules)
+  for tool in iptables ip6tables; do
+    [ $tool = iptables ] || [ -s /proc/net/if_inet6 ] || continue
+    reason=$(printf '%s\n' "$rules" | $tool-restore --noflush --wait 5 2>&1) ||
+      say start "new connections can't be held back during the restart: $reason"
+  done
+}
+
+# For `iptables-restore`. raw comes first, before connections are tracked.
+hold_rules() (
+  # shellcheck source=/dev/null # in a subshell: it is the sidecar's environment
+  . "$ENV_DIR/cluster.env"
+  rule() { echo "-A $HOLD_CHAIN $*"; }
+  printf '*raw\n:%s - [0:0]\n-I %s\n' "$HOLD_CHAIN" "$HOLD_JUMP"
+  rule -m time --datestart "$(date -u -d "@$(($(date +%s) + HOLD_SECONDS))" +%FT%T)" -j RETURN
+  for port in $SSH_PORT $(echo "$ISTIO_LOCAL_EXCLUDE_PORTS" | tr , ' '); do
+    rule -p tcp --dport "$port" -j RETURN
+  done
+  case $ISTIO_INBOUND_PORTS in
+    '*') rule -j DROP ;;
+    *) for port in $(echo "$ISTIO_INBOUND_PORTS" | tr , ' '); do rule -p tcp --dport "$port" -j DROP; done ;;
+  esac
+  echo COMMIT
+)
+
+# Lets new connections in again. If that is refused, as when hold was, nothing is held either after HOLD_SECONDS.
+release() {
+  [ -e "$RESTARTING" ] || return 0
+  for tool in iptables ip6tables; do
+    printf '*raw\n-D %s\n-F %s\n-X %s\nCOMMIT\n' "$HOLD_JUMP" $HOLD_CHAIN $HOLD_CHAIN |
+      $tool-restore --noflush --wait 5 2>/dev/null || :
+  done
+}
