@@ -2,7 +2,7 @@ import { evaluate } from "../mesh/checks";
 import { GROUPS, type Finding, type Result } from "../mesh/checks/check";
 import { gather } from "./facts";
 import { startProgress } from "./progress";
-import { colours, exitCode, print } from "./output";
+import { colours, exitCode, plural, print } from "./output";
 import { readStack } from "./stack";
 
 export interface DoctorOptions {
@@ -62,13 +62,9 @@ export function render(findings: Finding[], seconds: number, paint = colours()):
     return [paint.bold(group), ...byCheck(ofGroup).flatMap((ofOne) => renderCheck(ofOne, paint)), ""];
   });
   const { ok, warning, error, skipped } = count(findings);
-  const parts = [
-    `${ok} ok`,
-    `${warning} warning${warning === 1 ? "" : "s"}`,
-    `${error} error${error === 1 ? "" : "s"}`,
-  ];
+  const parts = [`${ok} ok`, plural(warning, "warning"), plural(error, "error"), `${skipped} skipped`];
   const verdict = error > 0 ? paint.red : warning > 0 ? paint.yellow : paint.green;
-  return [...lines, verdict(`${[...parts, `${skipped} skipped`].join(", ")}, in ${seconds} s`)].join("\n");
+  return [...lines, verdict(`${parts.join(", ")}, in ${seconds} s`)].join("\n");
 }
 
 function renderCheck(findings: Finding[], paint: ReturnType<typeof colours>): string[] {

@@ -4,7 +4,7 @@ import { explain as explainLogs, type Explanation, type Log } from "../mesh/caus
 import { kubectlFor } from "./kubectl";
 import { HostError } from "./hostSession";
 import { readHostLogs, readIstiodLogs } from "./logs";
-import { colours, exitCode, print } from "./output";
+import { colours, exitCode, plural, print } from "./output";
 import { startProgress } from "./progress";
 import { readStack, requireConfig } from "./stack";
 
@@ -101,7 +101,7 @@ export function report(found: Explanation[], readings: Readings, at: Date) {
 
 /** When it was seen, as a person says it. */
 function seen({ first, last, lines }: Explanation): string {
-  const times = lines === 1 ? "1 line" : `${lines} lines`;
+  const times = plural(lines, "line");
   if (first === undefined || last === undefined) return times;
   const [from, to] = [first, last].map((time) => time.replace("T", " ").replace(/\.\d+Z$/, ""));
   const sameDay = from!.slice(0, 10) === to!.slice(0, 10);
@@ -130,6 +130,5 @@ function summary(found: Explanation[], readings: Readings, paint: ReturnType<typ
   if (found.length === 0) return paint.green(`no known cause of trouble in the logs of ${places}`);
   const [errors, warnings, past] = (["error", "warning", "past"] as const).map((result) => count(found, result));
   const colour = errors! > 0 ? paint.red : warnings! > 0 ? paint.yellow : paint.green;
-  const plural = (amount: number, what: string) => `${amount} ${what}${amount === 1 ? "" : "s"}`;
   return colour(`${plural(errors!, "error")}, ${plural(warnings!, "warning")}, ${past} over; in the logs of ${places}`);
 }

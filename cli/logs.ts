@@ -11,9 +11,7 @@ import { run } from "../ssh/session";
 import { type Kubectl, kubectlFor } from "./kubectl";
 import { HostError, withHost } from "./hostSession";
 import { print } from "./output";
-import { readStack, requireConfig, type Stack } from "./stack";
-
-type ReadableStack = Stack & { config: Config };
+import { type ConfiguredStack, readStack, requireConfig } from "./stack";
 
 export interface LogsOptions {
   stack?: string;
@@ -58,7 +56,7 @@ function mustSucceed({ exitCode, stderr }: { exitCode: number; stderr: string })
 }
 
 /** The last lines of each log of a host, by one SSH session. @throws HostError, or whatever ended the session */
-export async function readHostLogs(stack: ReadableStack, host: HostConfig, lines: number): Promise<Log[]> {
+export async function readHostLogs(stack: ConfiguredStack, host: HostConfig, lines: number): Promise<Log[]> {
   const outcome = await withHost(stack.config, host, stack.secret, (client) => run(client, asRoot(lines), READ_SCRIPT));
   mustSucceed(outcome);
   return outcome.stdout.split(SEPARATOR).map((text) => ({ where: host.name, writer: "host", text }));

@@ -9,6 +9,9 @@ export function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
+/** `1 error`, `2 errors`. */
+export const plural = (amount: number, what: string) => `${amount} ${what}${amount === 1 ? "" : "s"}`;
+
 /** 0: all is well; 1: there are warnings, and they count; 2: there are errors. */
 export function exitCode(findings: { result: string }[], strict: boolean): number {
   if (findings.some(({ result }) => result === "error")) return 2;

@@ -22,6 +22,9 @@ export interface Stack {
   secret: (name: string) => string;
 }
 
+/** A stack whose configuration is valid. */
+export type ConfiguredStack = Stack & { config: Config };
+
 /** A value of `pulumi config --json`. */
 interface Value {
   value?: string;
@@ -78,7 +81,7 @@ function ownerIn(state: string): string | undefined {
 }
 
 /** The stack, for what can do nothing without its configuration. @throws saying why it can't be used */
-export function requireConfig(stack: Stack): Stack & { config: Config } {
+export function requireConfig(stack: Stack): ConfiguredStack {
   if (stack.problem !== undefined) throw new Error(`the stack can't be read: ${stack.problem}`);
   if (stack.config === undefined) throw new ConfigError(stack.configProblems);
   return { ...stack, config: stack.config };

@@ -5,7 +5,7 @@ import { inspectHosts } from "./facts/hosts";
 import { requestServices } from "./facts/requests";
 import { colours, exitCode, print } from "./output";
 import { startProgress } from "./progress";
-import { readStack, requireConfig } from "./stack";
+import { type ConfiguredStack, readStack, requireConfig } from "./stack";
 import { table } from "./table";
 
 export interface StatusOptions {
@@ -19,10 +19,7 @@ export interface StatusOptions {
 const INTERVAL = 2000;
 
 /** What runs now, seen from the hosts themselves and by a real request from a pod. */
-export async function look(
-  stack: ReturnType<typeof requireConfig>,
-  progress = startProgress(false),
-): Promise<MeshStatus> {
+export async function look(stack: ConfiguredStack, progress = startProgress(false)): Promise<MeshStatus> {
   const { config, outputs } = stack;
   const [hosts, requests] = await Promise.all([
     inspectHosts(stack, undefined, progress.count("hosts", config.hosts.length)),

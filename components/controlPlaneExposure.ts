@@ -1,6 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { unknown } from "@pulumi/pulumi/output";
+import { ISTIOD_PORT } from "../mesh/environment";
 
 export interface ControlPlaneExposureArgs {
   /**
@@ -11,9 +12,6 @@ export interface ControlPlaneExposureArgs {
   /** For NodePort: the address of a node, as seen from the hosts. */
   nodeAddress?: pulumi.Input<string>;
 }
-
-/** The port of istiod for proxies: XDS and the CA, over TLS. */
-const ISTIOD_PORT = 15012;
 
 /** The type of the Services `istiod` and `istio-ingressgateway`, and so how hosts outside of the cluster reach istiod. */
 export class ControlPlaneExposure extends pulumi.ComponentResource {

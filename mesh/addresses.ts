@@ -27,3 +27,9 @@ export function covers(outer: string, inner: string): boolean {
     outside !== undefined && inside !== undefined && inside.prefix >= outside.prefix && isWithin(inside.network, outer)
   );
 }
+
+/** The parts of `address:port`, as the stack's output `istiod` has it; the address may be IPv6. */
+export function hostAndPort(text: string): { host: string; port: number } {
+  const colon = text.lastIndexOf(":");
+  return { host: text.slice(0, colon), port: Number(text.slice(colon + 1)) };
+}

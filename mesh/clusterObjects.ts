@@ -1,4 +1,5 @@
 import type { ClusterFacts, NodeFacts } from "./checks/facts";
+import { ISTIOD_PORT } from "./environment";
 import { OWNER_LABEL } from "./kubernetesObject";
 
 /** What the functions below read of objects as `kubectl get --output=json` lists them. */
@@ -27,9 +28,6 @@ interface Webhook {
   failurePolicy?: string;
   clientConfig: { service?: { namespace: string; name: string } };
 }
-
-/** The port of istiod for proxies. */
-const ISTIOD_PORT = 15012;
 
 /** The nodes, with the leases of the namespace kube-node-lease that their kubelets renew. */
 export function readNodes(objects: ClusterObject[], leases: ClusterObject[]): NodeFacts[] {

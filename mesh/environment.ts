@@ -1,5 +1,10 @@
 import { assignment } from "./shell";
 
+/** The name in istiod's certificate, by which sidecars insist on it. */
+export const ISTIOD_NAME = "istiod.istio-system.svc";
+/** istiod's port for proxies: XDS and the CA, over TLS. */
+export const ISTIOD_PORT = 15012;
+
 /** What `cluster.env` tells the sidecar of a host about the mesh. */
 export interface ClusterEnvironment {
   /** CIDRs whose outbound traffic goes through the sidecar, comma-separated, or `*`. */
@@ -78,5 +83,5 @@ export function sidecarEnv({ address, labels, extra }: SidecarEnvironment): stri
 
 /** The line of `/etc/hosts` by which the sidecar finds istiod under the name that istiod's certificate has. */
 export function hostsEntry(istiodAddress: string): string {
-  return `${istiodAddress} istiod.istio-system.svc`;
+  return `${istiodAddress} ${ISTIOD_NAME}`;
 }

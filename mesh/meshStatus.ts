@@ -1,6 +1,6 @@
-import { inspectCertificate } from "./certificates";
+import { readCertificate } from "./checks/authority";
 import { timeLeft } from "./checks/certificates";
-import { offsetText } from "./checks/clock";
+import { offsetResult, offsetText } from "./checks/clock";
 import type { HostFacts, Outputs, RequestResult } from "./checks/facts";
 import type { Config } from "../config";
 
@@ -57,12 +57,13 @@ function hostStatus(host: HostFacts, owner: string | undefined, now: Date): Host
     return { name, health: "error", sidecar, clockOffset, ready: false, drift: [], problem };
   }
   const { connected, configured, certChain, ready, drift, changed, unfinished } = joined;
-  const certificate = certChain === undefined ? undefined : inspectCertificate(certChain);
+  const certificate = certChain === undefined ? undefined : readCertificate(certChain);
   const ended = certificate !== undefined && certificate.notAfter < now;
-  const unwell = !ready || !connected || ended || Math.abs(clockOffset) > 60;
+  const clock = offsetResult(clockOffset);
+  const unwell = !ready || !connected || ended || clock === "error";
   return {
     name,
-    health: unwell ? "error" : drift.length > 0 || unfinished || Math.abs(clockOffset) > 5 ? "warning" : "ok",
+    health: unwell ? "error" : drift.length > 0 || unfinished || clock === "warning" ? "warning" : "ok",
     sidecar,
     inSync: connected,
     since: connected ? undefined : configured,

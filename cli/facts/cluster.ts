@@ -14,7 +14,7 @@ import {
 import { OWNER_LABEL } from "../../mesh/kubernetesObject";
 import { capture } from "../command";
 import type { Kubectl } from "../kubectl";
-import type { Stack } from "../stack";
+import type { ConfiguredStack } from "../stack";
 import { requestServices } from "./requests";
 import { readRights } from "./rights";
 
@@ -61,7 +61,7 @@ async function precheck({ cluster }: Config): Promise<ClusterFacts["precheck"]> 
  * @throws CommandError when it does not answer, or does not let this user read what is needed
  */
 export async function lookAtCluster(
-  { config, outputs }: Stack & { config: Config },
+  { config, outputs }: ConfiguredStack,
   kubectl: Kubectl,
   cacerts: ClusterFacts["cacerts"],
 ): Promise<ClusterFacts> {

@@ -1,30 +1,31 @@
 import { hostScripts } from "../../components/hostScripts";
-import type { Config, HostConfig } from "../../config";
+import type { HostConfig } from "../../config";
+import { hostAndPort } from "../../mesh/addresses";
 import type { HostFacts } from "../../mesh/checks/facts";
 import { remoteCommand, renderBundle } from "../../mesh/hostState";
 import { parseInspection } from "../../mesh/inspection";
 import { run } from "../../ssh/session";
 import { HostError, withHost } from "../hostSession";
-import type { Stack } from "../stack";
+import type { ConfiguredStack } from "../stack";
 import { proveIstiod } from "./proof";
 
 /** How many hosts are asked at the same time. */
 const AT_ONCE = 32;
 
 /** What a host must know to look at itself: a part of what join gets (mesh/hostState.ts), nothing secret. */
-function stateFor({ config: { sidecar }, owner, outputs }: Stack & { config: Config }, host: HostConfig): string {
-  const [, address, port] = /^(.*):(\d+)$/.exec(outputs?.istiod ?? "") ?? [];
+function stateFor({ config: { sidecar }, owner, outputs }: ConfiguredStack, host: HostConfig): string {
+  const istiod = outputs && hostAndPort(outputs.istiod);
   return [
     `host ${host.name}`,
     ...(owner === undefined ? [] : [`owner ${owner}`]),
     `package ${sidecar.sha256} ${"url" in sidecar ? sidecar.url : "copied"}`,
-    ...(address === undefined ? [] : [`istiod ${address} ${port}`]),
+    ...(istiod === undefined ? [] : [`istiod ${istiod.host} ${istiod.port}`]),
     ...(host.inboundPorts === "*" ? [] : [`cluster.env ISTIO_INBOUND_PORTS=${host.inboundPorts.join(",")}`]),
   ].join("\n");
 }
 
 async function inspect(
-  stack: Stack & { config: Config },
+  stack: ConfiguredStack,
   host: HostConfig,
   bundle: string,
   rootCert: string | undefined,
@@ -69,7 +70,7 @@ async function inspect(
  * @param done is told of each host that has answered or failed
  */
 export async function inspectHosts(
-  stack: Stack & { config: Config },
+  stack: ConfiguredStack,
   rootCert: string | undefined,
   done: (name: string) => void,
 ): Promise<HostFacts[]> {

@@ -1,9 +1,9 @@
 import { connect } from "node:tls";
 import type { Client, ClientChannel } from "ssh2";
+import { hostAndPort } from "../../mesh/addresses";
 import type { IstiodProof } from "../../mesh/checks/facts";
+import { ISTIOD_NAME } from "../../mesh/environment";
 
-/** The name in istiod's certificate that sidecars insist on. */
-const ISTIOD_NAME = "istiod.istio-system.svc";
 /** Milliseconds in which the handshake must be done. */
 const TIME_OUT = 5000;
 
@@ -12,11 +12,11 @@ const TIME_OUT = 5000;
  * nothing but sshd is needed there.
  */
 export async function proveIstiod(client: Client, istiod: string, rootCert: string): Promise<IstiodProof> {
-  const [, host = "", port = ""] = /^(.*):(\d+)$/.exec(istiod) ?? [];
+  const { host, port } = hostAndPort(istiod);
   let channel: ClientChannel;
   try {
     channel = await new Promise((resolve, reject) => {
-      client.forwardOut("127.0.0.1", 0, host, Number(port), (error, made) => (error ? reject(error) : resolve(made)));
+      client.forwardOut("127.0.0.1", 0, host, port, (error, made) => (error ? reject(error) : resolve(made)));
     });
   } catch (error) {
     return { untried: (error as Error).message };

@@ -8,11 +8,18 @@ import { capture } from "../command";
 import type { Kubectl } from "../kubectl";
 
 /** What istioctl makes of the stack's IstioOperator. */
-async function manifest({ istioOperator, cluster }: Config): Promise<KubernetesObject[]> {
+async function manifest({ istioOperator, cluster }: Config): Promise<string> {
   const facts = { trustDomain: cluster.trustDomain, clusterName: cluster.name };
   const operator = renderIstioOperator(istioOperator as JsonObject, facts);
-  return parseManifests(await capture("istioctl", ["manifest", "generate", "--filename=-"], operator));
+  return capture("istioctl", ["manifest", "generate", "--filename=-"], operator);
 }
+
+/** The documents that may have a node port: reading the whole, a megabyte of CRDs, takes longer than asking the cluster. */
+const withNodePorts = (text: string) =>
+  text
+    .split(/^---$/m)
+    .filter((document) => document.includes("nodePort"))
+    .join("---\n");
 
 /** What of it is not allowed. */
 async function review(kubectl: Kubectl, permissions: Permission[]): Promise<string[]> {
@@ -47,9 +54,9 @@ export async function readRights(
   config: Config,
   kubectl: Kubectl,
 ): Promise<Pick<ClusterFacts, "forbidden" | "refusedNodePorts" | "manifestProblem">> {
-  let objects: KubernetesObject[];
+  let text: string;
   try {
-    objects = await manifest(config);
+    text = await manifest(config);
   } catch (error) {
     // Without a manifest the program's own kinds are still asked about.
     return {
@@ -60,9 +67,9 @@ export async function readRights(
   }
   const [everything, refused] = await Promise.all([
     review(kubectl, [{ group: "*", resource: "*", verb: "*" }]),
-    refusedNodePorts(kubectl, objects),
+    refusedNodePorts(kubectl, parseManifests(withNodePorts(text))),
   ]);
   // Whoever may do everything need not be asked for each.
-  const forbidden = everything.length === 0 ? [] : await review(kubectl, neededPermissions(objects));
+  const forbidden = everything.length === 0 ? [] : await review(kubectl, neededPermissions(parseManifests(text)));
   return { forbidden, refusedNodePorts: refused };
 }

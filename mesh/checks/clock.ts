@@ -16,10 +16,16 @@ const LEASE = 40;
 export const offsetText = (seconds: number) =>
   Math.abs(seconds) < 1 ? "right to the second" : `${duration(seconds)} ${seconds > 0 ? "ahead" : "behind"}`;
 
+/** How bad it is that clocks differ by so many seconds. */
+export function offsetResult(seconds: number): "ok" | "warning" | "error" {
+  if (Math.abs(seconds) <= NOTABLE) return "ok";
+  return Math.abs(seconds) > LARGE ? "error" : "warning";
+}
+
 function judge(whose: string, offset: number): Verdict[] {
-  if (Math.abs(offset) <= NOTABLE) return ok(`${whose} is ${offsetText(offset)}`);
-  const words = `${whose} is ${offsetText(offset)} of this machine's`;
-  return Math.abs(offset) > LARGE ? error(words) : warning(words);
+  const result = offsetResult(offset);
+  const words = `${whose} is ${offsetText(offset)}`;
+  return [{ result, message: result === "ok" ? words : `${words} of this machine's` }];
 }
 
 const SYNCHRONIZE = "timedatectl set-ntp true";

@@ -1,4 +1,4 @@
-import { covers, isWithin } from "../addresses";
+import { covers, hostAndPort, isWithin } from "../addresses";
 import {
   about,
   type Check,
@@ -232,7 +232,7 @@ export const cluster: Check[] = [
     evaluate: installed(({ istiodService }, { istiod }, { config: { exposure } }) => {
       if (exposure.type !== "NodePort") return skipped(`exposure is ${exposure.type}`);
       if (istiodService === undefined) return error("the Service istiod is gone");
-      const told = Number(istiod.split(":").at(-1));
+      const { port: told } = hostAndPort(istiod);
       const { nodePort } = istiodService;
       if (nodePort === told) return ok(String(told));
       const found = nodePort === undefined ? "has no node port" : `has the node port ${nodePort}`;

@@ -13,6 +13,8 @@ import {
   warning,
   wasInspected,
 } from "./check";
+import { hostAndPort } from "../addresses";
+import { ISTIOD_NAME } from "../environment";
 import type { HostFailure } from "./facts";
 import { fromHost } from "./hosts";
 
@@ -55,10 +57,10 @@ export const network: Check[] = [
     fix: "pulumi config set healDrift true && pulumi up",
     evaluate: ofJoined((_joined, { name, inspection: { istiodAddress } }, { outputs }) => {
       if (outputs === undefined) return skipped("istiod's address is not known yet");
-      const wanted = outputs.istiod.replace(/:\d+$/, "");
+      const { host: wanted } = hostAndPort(outputs.istiod);
       return istiodAddress === wanted
         ? ok(wanted)
-        : error(`${name}: istiod.istio-system.svc resolves to ${istiodAddress ?? "nothing"}, not ${wanted}`);
+        : error(`${name}: ${ISTIOD_NAME} resolves to ${istiodAddress ?? "nothing"}, not ${wanted}`);
     }),
   },
   fromHost("IVM604", {
