@@ -4,7 +4,7 @@ import { labFolder } from "../paths";
 import { run, type Log } from "../run";
 
 /** The compiler; another installed Go fetches this one as a toolchain. */
-export const goVersion = "go1.26.8";
+export const goVersion = "go1.26.6";
 
 /** Every setting that could change what comes out. Proxy and checksum settings stay the user's. */
 export const goEnvironment = {
@@ -21,21 +21,45 @@ export const goEnvironment = {
 /** The folder of one of the lab's Go modules. */
 export const moduleFolder = (module: string) => join(labFolder, "build", module);
 
-/**
- * Compiles packages of a module in `lab/build/`. Modules are verified against its go.sum.
- * @param out the folder for the binaries
- * @param variables package variables to set, such as a version
- */
-export async function goBuild(
-  module: string,
-  packages: string[],
-  out: string,
-  log: Log,
-  variables: Record<string, string> = {},
-  tags: string[] = [],
-): Promise<void> {
-  const set = Object.entries(variables).map(([name, value]) => ` -X ${name}=${value}`);
-  await run(["go", "build", `-tags=${tags.join(",")}`, `-ldflags=-s -w${set.join("")}`, "-o", `${out}/`, ...packages], {
+/** Where the source of a module that one of the lab's modules requires is, downloaded and verified against its go.sum. */
+export async function moduleDirectory(module: string, path: string): Promise<string> {
+  const options = { cwd: moduleFolder(module), env: goEnvironment };
+  await run(["go", "mod", "download", path], options);
+  return (await run(["go", "list", "-m", "-f", "{{.Dir}}", path], options)).trim();
+}
+
+export interface GoBuild {
+  /** A module in `lab/build/`. What it requires is verified against its go.sum. */
+  module: string;
+  /** Another go.mod, with its go.sum beside it, in place of the module's own. */
+  modfile?: string;
+  packages: string[];
+  /** The folder for the binaries. */
+  out: string;
+  log: Log;
+  /** Package variables to set, such as a version. */
+  variables?: Record<string, string>;
+  tags?: string[];
+}
+
+/** Compiles packages. */
+export async function goBuild({
+  module,
+  modfile,
+  packages,
+  out,
+  log,
+  variables = {},
+  tags = [],
+}: GoBuild): Promise<void> {
+  const flags = [
+    `-tags=${tags.join(",")}`,
+    `-ldflags=-s -w${Object.entries(variables)
+      .map(([name, value]) => ` -X ${name}=${value}`)
+      .join("")}`,
+    ...(modfile ? [`-modfile=${modfile}`] : []),
+  ];
+  await run(["go", "build", ...flags, "-o", `${out}/`, ...packages], {
     cwd: moduleFolder(module),
     env: goEnvironment,
     log,

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Recipe } from "../artifacts";
 import { folder, listFolder } from "../paths";
 import { run } from "../run";
-import { goBuild, goEnvironment, moduleFolder } from "./go";
+import { goBuild, moduleDirectory } from "./go";
 
 /** Istio's version: the last commit of release-1.31 that the Go module proxy has. */
 export const istioVersion = "1.31.0-eed52ebb";
@@ -18,25 +18,21 @@ export const istio: Recipe = {
   files: ["lab/build/istio", "lab/recipes/istio.ts", "lab/recipes/go.ts"],
   async build({ out, log }) {
     const pkg = "istio.io/istio/pkg/version";
-    const packages = ["istioctl/cmd/istioctl", "pilot/cmd/pilot-discovery", "pilot/cmd/pilot-agent"];
-    await goBuild(
-      "istio",
-      packages.map((path) => `istio.io/istio/${path}`),
-      folder(out, "bin"),
+    const commands = ["istioctl/cmd/istioctl", "pilot/cmd/pilot-discovery", "pilot/cmd/pilot-agent"];
+    await goBuild({
+      module: "istio",
+      packages: commands.map((path) => `istio.io/istio/${path}`),
+      out: folder(out, "bin"),
       log,
-      {
+      variables: {
         [`${pkg}.buildVersion`]: istioVersion,
         [`${pkg}.buildHub`]: istioHub,
         [`${pkg}.buildTag`]: istioVersion,
         [`${pkg}.buildStatus`]: "Clean",
       },
-      ["vtprotobuf", "disable_pgv"],
-    );
-    const source = await run(["go", "list", "-m", "-f", "{{.Dir}}", "istio.io/istio"], {
-      cwd: moduleFolder("istio"),
-      env: goEnvironment,
+      tags: ["vtprotobuf", "disable_pgv"],
     });
-    const packaging = join(source.trim(), "tools", "packaging");
+    const packaging = join(await moduleDirectory("istio", "istio.io/istio"), "tools", "packaging");
     cpSync(join(packaging, "common"), join(out, "packaging"), { recursive: true });
     copyFileSync(join(packaging, "postinst.sh"), join(out, "packaging", "postinst.sh"));
   },

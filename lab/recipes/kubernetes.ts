@@ -16,13 +16,19 @@ export const kubernetes: Recipe = {
     const [major, minor] = version.split(".");
     const pkg = "k8s.io/component-base/version";
     const bin = folder(out, "bin");
-    await goBuild("kubernetes", ["./cmd/..."], bin, log, {
-      [`${pkg}.gitVersion`]: `v${version}`,
-      [`${pkg}.gitMajor`]: major!,
-      [`${pkg}.gitMinor`]: minor!,
-      [`${pkg}.gitTreeState`]: "clean",
-      [`${pkg}.gitCommit`]: "lab",
-      [`${pkg}.buildDate`]: "1970-01-01T00:00:00Z",
+    await goBuild({
+      module: "kubernetes",
+      packages: ["./cmd/..."],
+      out: bin,
+      log,
+      variables: {
+        [`${pkg}.gitVersion`]: `v${version}`,
+        [`${pkg}.gitMajor`]: major!,
+        [`${pkg}.gitMinor`]: minor!,
+        [`${pkg}.gitTreeState`]: "clean",
+        [`${pkg}.gitCommit`]: "lab",
+        [`${pkg}.buildDate`]: "1970-01-01T00:00:00Z",
+      },
     });
     for (const component of components) symlinkSync("hyperkube", join(bin, component));
   },

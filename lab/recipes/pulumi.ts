@@ -4,30 +4,18 @@ import { join } from "node:path";
 import type { Recipe } from "../artifacts";
 import { checkout, folder } from "../paths";
 import { run } from "../run";
-import { goBuild } from "./go";
+import { engine } from "./engine";
 
-const version = "3.256.0";
 const providers = ["kubernetes", "command", "tls", "random"];
-
-/** bin/pulumi */
-const pulumiCli: Recipe = {
-  name: "pulumi-cli",
-  title: `Pulumi CLI ${version} (Go)`,
-  files: ["lab/build/pulumi", "lab/recipes/pulumi.ts", "lab/recipes/go.ts"],
-  build: ({ out, log }) =>
-    goBuild("pulumi", ["github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"], folder(out, "bin"), log, {
-      "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": `v${version}`,
-    }),
-};
 
 /** plugins/, as the CLI downloads them; or, if one of them can't be had, only a file that says why. */
 const downloadedPlugins: Recipe = {
   name: "downloaded-plugins",
   title: "provider plugins (download)",
   files: ["lab/recipes/pulumi.ts", "package-lock.json"],
-  needs: [pulumiCli],
+  needs: [engine],
   async build({ out, log, artifact }) {
-    const pulumi = join(artifact(pulumiCli), "bin", "pulumi");
+    const pulumi = join(artifact(engine), "bin", "pulumi");
     const env = { PULUMI_HOME: out, PULUMI_SKIP_UPDATE_CHECK: "true" };
     try {
       for (const name of providers) {
@@ -49,7 +37,7 @@ export const pulumi: Recipe = {
   name: "pulumi",
   title: "Pulumi's plugins and language host",
   files: ["lab/recipes/pulumi.ts", "lab/plugins", "package-lock.json"],
-  needs: [pulumiCli, downloadedPlugins],
+  needs: [engine, downloadedPlugins],
   async build({ out, log, artifact }) {
     // Loaded only here: most runs of the lab need no bundler.
     const { bundlePlugins } = await import("../plugins/bundle.js");
@@ -59,6 +47,15 @@ export const pulumi: Recipe = {
     if (downloaded) {
       rmSync(join(out, "plugins"), { recursive: true });
       cpSync(downloads, join(out, "plugins"), { recursive: true });
+    } else {
+      const own = join(
+        out,
+        "plugins",
+        `resource-kubernetes-v${sdkVersion("kubernetes")}`,
+        "pulumi-resource-kubernetes",
+      );
+      rmSync(own);
+      linkSync(join(artifact(engine), "bin", "pulumi-resource-kubernetes"), own);
     }
     const host = join(folder(out, "bin"), "pulumi-language-nodejs");
     const installed = await run(["sh", "-c", "command -v pulumi-language-nodejs || true"], { log });
@@ -67,7 +64,7 @@ export const pulumi: Recipe = {
       copyFileSync(installed.trim(), host);
       chmodSync(host, 0o755);
     }
-    linkSync(join(artifact(pulumiCli), "bin", "pulumi"), join(out, "bin", "pulumi"));
+    linkSync(join(artifact(engine), "bin", "pulumi"), join(out, "bin", "pulumi"));
     const origin = [
       `provider plugins: ${downloaded ? "Pulumi's own, downloaded" : "stand-ins of lab/plugins, as Pulumi's own can't be downloaded here"}`,
       `language host: ${installed ? `Pulumi's own, from ${installed.trim()}` : "stand-in of lab/plugins"}`,
@@ -76,7 +73,7 @@ export const pulumi: Recipe = {
   },
 };
 
-export const pulumiRecipes = [pulumiCli, downloadedPlugins, pulumi];
+export const pulumiRecipes = [engine, downloadedPlugins, pulumi];
 
 function sdkVersion(name: string): string {
   const manifest = join(checkout, "node_modules", "@pulumi", name, "package.json");
