@@ -1,17 +1,54 @@
 #!/usr/bin/env bash
-# All tests, and one closing line over all suites: `N passed, N failed`.
+# All tests, two suites at a time, and one closing line over all of them: `N passed, N failed`.
 #   bash test/run.sh [SUITE...]    suites: lint unit lab host cli e2e (default: all)
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
-export LAB_NAME=test
 suites=("$@")
-[ ${#suites[@]} -gt 0 ] || suites=(lint unit lab host cli e2e)
+[ ${#suites[@]} -gt 0 ] || suites=(lint unit lab e2e host cli)
+for suite in "${suites[@]}"; do
+  case $suite in
+    lint | unit | lab | host | cli | e2e) ;;
+    *) echo "unknown suite $suite" >&2 && exit 2 ;;
+  esac
+done
 results=$(mktemp -d)
 lab() { npx --no-install tsx lab/main.ts "$@"; }
-summary=()
 
-# count SUITE STATUS: what a suite's report says, or one failure if it ended badly without saying so.
-count() {
+# Each job is a process group of its own, so that it can be ended as a whole: Ctrl-C does not reach it.
+set -m
+stop() {
+  local job
+  for job in $(jobs -p); do kill -- "-$job"; done
+  exit 130
+}
+trap stop INT TERM
+
+mocha() { # mocha FOLDER REPORT [WRAPPER...]: the reporter prints for people, and writes a report for the count
+  local folder=$1 report=$2
+  shift 2
+  "$@" npx --no-install mocha --config "$folder/.mocharc.yaml" --reporter test/support/reporter.cjs --reporter-option "file=$results/$report.json"
+}
+
+# A lab of its own, without a past: an earlier run may have been cut off.
+in_lab() {
+  export LAB_NAME=$1
+  local status=0
+  lab clean && lab up --vms 3 && mocha "test/$1" "$1" npx --no-install tsx lab/main.ts exec -- || status=$?
+  lab clean && return "$status"
+}
+
+run() { # run SUITE
+  case $1 in
+    lint) make --no-print-directory lint ;;
+    unit) mocha . unit ;;
+    # What must be installed and built first is no difference that the lab's own tests shall find.
+    lab) lab build && mocha test/lab lab ;;
+    *) in_lab "$1" ;;
+  esac
+}
+
+# Notes what a suite's report says, or one failure if it ended badly without saying so.
+record() { # record SUITE STATUS
   local passed=0 failed=0
   if [ -s "$results/$1.json" ]; then
     # shellcheck disable=SC2016
@@ -20,48 +57,38 @@ count() {
     passed=1
   fi
   [ "$2" -eq 0 ] || [ "$failed" -gt 0 ] || failed=1
-  summary+=("$1 $passed $failed $SECONDS")
+  echo "$1 $passed $failed $SECONDS" >"$results/$1"
 }
 
-run() { # run SUITE COMMAND...
-  local suite=$1 status=0
-  shift
-  printf '\n== %s\n' "$suite"
-  SECONDS=0
-  "$@" || status=$?
-  count "$suite" "$status"
+# Runs suites, at most two at a time: more would starve what waits on time in them. Lines start with the suite's name.
+side_by_side() { # side_by_side SUITE...
+  local suite
+  for suite; do
+    while [ "$(jobs -rp | wc -l)" -ge 2 ]; do wait -n; done
+    {
+      SECONDS=0
+      run "$suite"
+      record "$suite" $?
+    } </dev/null > >(sed -u "s/^/$(printf '%-4s' "$suite") | /") 2>&1 &
+  done
+  wait
 }
 
-mocha() { # mocha FOLDER REPORT [WRAPPER...]: the reporter prints for people, and writes a report for the count
-  local folder=$1 report=$2
-  shift 2
-  "$@" npx --no-install mocha --config "$folder/.mocharc.yaml" --reporter test/support/reporter.cjs --reporter-option "file=$results/$report.json"
-}
+# The wanted of these suites.
+wanted() { printf '%s\n' "${suites[@]}" | grep -xF "$(printf '%s\n' "$@")"; }
 
-# What must be installed and built first is no difference that the lab's own tests shall find.
-built_lab() { lab build && mocha test/lab lab; }
-
-# Each suite gets a lab without a past: an earlier run may have been cut off.
-in_lab() { lab clean && lab up --vms 3 && mocha "test/$1" "$1" npx --no-install tsx lab/main.ts exec --; }
-
-for suite in "${suites[@]}"; do
-  case $suite in
-    lint) run lint make --no-print-directory lint ;;
-    unit) run unit mocha . unit ;;
-    lab) run lab built_lab ;;
-    host | cli | e2e) run "$suite" in_lab "$suite" ;;
-    *) echo "unknown suite $suite" >&2 && exit 2 ;;
-  esac
+# lab builds with all cores, and compares this whole machine before and after: nothing runs beside it.
+for together in "lint unit" lab "e2e host cli"; do
+  # shellcheck disable=SC2046,SC2086
+  side_by_side $(wanted $together)
 done
-case " ${suites[*]} " in *" host "* | *" cli "* | *" e2e "*) run stop lab clean ;; esac
 
 printf '\n%-6s %7s %7s %8s\n' suite passed failed seconds
 total_passed=0 total_failed=0
-for line in "${summary[@]}"; do
-  # shellcheck disable=SC2086
-  printf '%-6s %7d %7d %8d\n' $line
-  read -r _ p f _ <<<"$line"
-  total_passed=$((total_passed + p)) total_failed=$((total_failed + f))
+for suite in "${suites[@]}"; do
+  read -r _ passed failed seconds <"$results/$suite"
+  printf '%-6s %7d %7d %8d\n' "$suite" "$passed" "$failed" "$seconds"
+  total_passed=$((total_passed + passed)) total_failed=$((total_failed + failed))
 done
 rm -rf "$results"
 printf '\n%d passed, %d failed\n' "$total_passed" "$total_failed"
