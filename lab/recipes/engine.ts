@@ -48,6 +48,19 @@ function completeProvider(source: string): void {
   const schema = { ...read("schema.json"), version: kubernetesProviderVersion };
   writeFileSync(join(main, "schema-embed.json"), JSON.stringify(schema));
   writeFileSync(join(main, "terraform-mapping-embed.json"), JSON.stringify(read("terraform-mapping.json")));
+  // The CLI's version of pkg/v3 has a pointer here.
+  edit(
+    join(source, "pkg", "gen", "schema.go"),
+    "\t\tProvider: pschema.ResourceSpec{",
+    "\t\tProvider: &pschema.ResourceSpec{",
+  );
   const construct = "provider_construct.go";
   copyFileSync(join(moduleFolder("pulumi"), "kubernetes", construct), join(source, "pkg", "provider", construct));
+}
+
+/** @throws unless the file has this text */
+function edit(file: string, from: string, to: string): void {
+  const text = readFileSync(file, "utf8");
+  if (!text.includes(from)) throw new Error(`${file} is not what this recipe was made for: it lacks ${from.trim()}`);
+  writeFileSync(file, text.replace(from, to));
 }
