@@ -82,11 +82,11 @@ function makeBelowOwn({ own, controllers }: Hierarchy, name: string): string {
 }
 
 /**
- * cgroup v2: a group with processes can't pass controllers on, and this process's own has some: a session, for
- * instance. So the machine's group is at the root, as Docker's and kubelet's are where systemd doesn't manage theirs;
- * systemd leaves groups alone that it didn't make. It may turn off a controller at the root that no unit needs, but the
- * kernel keeps those that a group passes on. (A scope of systemd's own would need systemd on the machine, and be gone
- * only some time after the lab is.) They are left on afterwards: systemd turns off what nothing needs.
+ * cgroup v2: a group with processes can't pass controllers on, and the one of this process has some (in a session, the
+ * user's shell). So the machine's group is at the root, where Docker and kubelet put theirs by their "cgroupfs" drivers:
+ * systemd leaves groups alone that it didn't make. A controller that it turns off at the root, as no unit needs it, the
+ * kernel keeps as long as a group passes it on; and one that was turned on here stays until systemd does that. (A scope
+ * with Delegate=yes would need systemd, which not every machine has, and its end comes some time after the lab's.)
  */
 function makeAtRoot(root: string, group: string): string {
   const leaf = join(group, "init");

@@ -50,7 +50,8 @@ export async function lookAtKernel(): Promise<Kernel> {
 export function kernelProblems(kernel: Kernel): string[] {
   const problems: string[] = [];
   const only = unified(kernel.hierarchies);
-  const mounted = (only ? [only] : kernel.hierarchies).flatMap(({ controllers }) => controllers);
+  const usable = only ? [only] : kernel.hierarchies.filter(({ version }) => version === 1);
+  const mounted = usable.flatMap(({ controllers }) => controllers);
   const missing = controllersNeeded[only ? 2 : 1].filter((name) => !mounted.includes(name));
   if (missing.length > 0) {
     const what = `no cgroup controllers ${missing.join(", ")} under /sys/fs/cgroup`;
@@ -109,7 +110,8 @@ export async function checkFirewalls(): Promise<void> {
  * @returns what to do about it; nothing if all is well
  */
 export function inotifyProblem(limit: number, used: number, start: { node: boolean; vms: number }): string | undefined {
-  const needed = (start.node ? 30 : 0) + 10 * start.vms;
+  // Counted in running labs: 21 of the node, 7 of each VM.
+  const needed = (start.node ? 24 : 0) + 8 * start.vms;
   if (used + needed <= limit) return undefined;
   return (
     `fs.inotify.max_user_instances is ${limit}, ${used} are in use, and the lab takes ${needed} more: ` +
