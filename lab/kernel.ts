@@ -103,13 +103,28 @@ export async function checkFirewalls(): Promise<void> {
   }
 }
 
+/** What is to be started. */
+interface Start {
+  node: boolean;
+  vms: number;
+}
+
 /**
- * Says so if the machines that are to be started would exceed a user's number of inotify instances, which nothing
- * reports well: "Too many open files", or a machine that does not come up.
- * @param used how many root has now
- * @returns what to do about it; nothing if all is well
+ * Checks that what is to be started does not exceed a user's number of inotify instances, which nothing reports well:
+ * "Too many open files", or a machine that does not come up.
+ * @throws with what to do about it
  */
-export function inotifyProblem(limit: number, used: number, start: { node: boolean; vms: number }): string | undefined {
+export function checkInotify(start: Start): void {
+  const limit = Number(readFileSync("/proc/sys/fs/inotify/max_user_instances", "utf8"));
+  const problem = inotifyProblem(limit, inotifyUsed(), start);
+  if (problem) throw new Error(problem);
+}
+
+/**
+ * @param used how many root has now
+ * @returns why that won't do, and what to do about it; nothing if it will
+ */
+export function inotifyProblem(limit: number, used: number, start: Start): string | undefined {
   // Counted in running labs: 21 of the node, 7 of each VM.
   const needed = (start.node ? 24 : 0) + 8 * start.vms;
   if (used + needed <= limit) return undefined;
@@ -119,10 +134,8 @@ export function inotifyProblem(limit: number, used: number, start: { node: boole
   );
 }
 
-export const inotifyLimit = () => Number(readFileSync("/proc/sys/fs/inotify/max_user_instances", "utf8"));
-
 /** How many inotify instances root has, as far as they can be seen. */
-export function inotifyUsed(): number {
+function inotifyUsed(): number {
   const processes = listFolder("/proc").filter((name) => /^\d+$/.test(name));
   return processes
     .filter((pid) => unlessHidden(() => statSync(`/proc/${pid}`).uid === 0, false))

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { artifactPath, build, isBuilt, use, type Recipe } from "./artifacts";
 import { endMachine, leaderOf, machinesWithCgroups } from "./cgroups";
 import { prepareTools } from "./exec";
-import { checkFirewalls, inotifyLimit, inotifyProblem, inotifyUsed } from "./kernel";
+import { checkFirewalls, checkInotify } from "./kernel";
 import { isRunning, logOf } from "./launch";
 import { withLock } from "./lock";
 import { startNetwork, stopNetwork } from "./network";
@@ -48,7 +48,8 @@ export async function buildArtifacts(lab?: Lab): Promise<void> {
 /** Brings the lab up: builds what is missing, starts what does not run, and waits until all of it answers. */
 export async function up(lab: Lab, vms: number): Promise<void> {
   const names = Array.from({ length: vms }, (_, index) => `vm${index + 1}`);
-  checkInotify(lab, names);
+  const stopped = names.filter((name) => !leaderOf(lab, name));
+  checkInotify({ node: !leaderOf(lab, "node"), vms: stopped.length });
   await buildArtifacts(lab);
   await withLab(lab, async () => {
     use(lab.state, "istio", istio);
@@ -114,13 +115,6 @@ export function status(lab: Lab): string {
     missing.length > 0 ? `to be built: ${missing.join("; ")}` : "artifacts: all built",
     isBuilt(pulumi) ? readFileSync(join(artifactPath(pulumi), "origin"), "utf8").trim() : "",
   ].join("\n");
-}
-
-/** @throws if the machines that don't run yet would take more inotify instances than this computer gives */
-function checkInotify(lab: Lab, vms: string[]): void {
-  const start = { node: !leaderOf(lab, "node"), vms: vms.filter((name) => !leaderOf(lab, name)).length };
-  const problem = inotifyProblem(inotifyLimit(), inotifyUsed(), start);
-  if (problem) throw new Error(problem);
 }
 
 async function stop(lab: Lab): Promise<void> {
