@@ -4,13 +4,14 @@ import { join } from "node:path";
 import { artifactPath, build, isBuilt, use, type Recipe } from "./artifacts";
 import { endMachine, leaderOf, machinesWithCgroups } from "./cgroups";
 import { prepareTools } from "./exec";
+import { checkFirewalls, checkInotify } from "./kernel";
 import { isRunning, logOf } from "./launch";
 import { withLock } from "./lock";
 import { startNetwork, stopNetwork } from "./network";
 import { startNode } from "./node";
 import { startPackages } from "./packages";
 import { bridge, cacheFolder, checkout, knownVms, listFolder, node, packageUrl, vmByName, type Lab } from "./paths";
-import { checkBuildTools, checkMachine, installPackages, warnOfLimits } from "./preflight";
+import { checkBuildTools, checkMachine, installPackages } from "./preflight";
 import { runSteps, type Step } from "./progress";
 import { recipes } from "./recipes";
 import { istio } from "./recipes/istio";
@@ -22,10 +23,11 @@ import { prepareVms, startVm } from "./vm";
 export async function buildArtifacts(lab?: Lab): Promise<void> {
   const missing = recipes.filter((recipe) => !isBuilt(recipe));
   // A cold build takes about 15 GB, compilers' caches included.
-  checkMachine(3 + missing.length);
+  await checkMachine(3 + missing.length);
   // Noted before they are built: another lab's build must not prune them meanwhile.
   if (lab) for (const recipe of recipes) use(lab.state, `latest-${recipe.name}`, recipe);
   await installPackages(new Log(join(cacheFolder, "log", "packages.log")));
+  await checkFirewalls();
   if (missing.length === 0) return;
   await checkBuildTools();
   const builds = new Map<Recipe, Promise<void>>();
@@ -45,9 +47,11 @@ export async function buildArtifacts(lab?: Lab): Promise<void> {
 
 /** Brings the lab up: builds what is missing, starts what does not run, and waits until all of it answers. */
 export async function up(lab: Lab, vms: number): Promise<void> {
+  const names = Array.from({ length: vms }, (_, index) => `vm${index + 1}`);
+  const stopped = names.filter((name) => !leaderOf(lab, name));
+  checkInotify({ node: !leaderOf(lab, "node"), vms: stopped.length });
   await buildArtifacts(lab);
   await withLab(lab, async () => {
-    const names = Array.from({ length: vms }, (_, index) => `vm${index + 1}`);
     use(lab.state, "istio", istio);
     use(lab.state, "pulumi", pulumi);
     await prepareVms(lab, names);
@@ -56,7 +60,6 @@ export async function up(lab: Lab, vms: number): Promise<void> {
       return { title, log: new Log(logOf(lab, name)), run: start };
     };
     if (lab.name === "demo") linkState(lab);
-    warnOfLimits(vms);
     await startNetwork(lab);
     await runSteps(
       [

@@ -10,15 +10,17 @@ const script = 'while [ "$1" != -- ]; do echo $$ >"$1/cgroup.procs" || exit; shi
 
 /**
  * Starts a process that stays when this one ends, in the lab's network and in cgroups under the name of `machine`.
- * Its output goes to `log/<machine>.log` in the lab's state.
+ * Its output goes to `log/<machine>.log` in the lab's state. On cgroup v2 alone it finds in CGROUP the cgroup that it may
+ * divide; it starts in a leaf of that, `init`.
  */
 export function launch(lab: Lab, machine: string, argv: string[], env: Record<string, string> = {}): void {
   const output = openSync(logOf(lab, machine), "a");
+  const { folders, divisible = "" } = makeCgroups(lab, machine);
   const inside = ["nsenter", `--net=${lab.netnsFile}`, ...argv];
-  const child = spawn("bash", ["-c", script, machine, ...makeCgroups(lab, machine), "--", ...inside], {
+  const child = spawn("bash", ["-c", script, machine, ...folders, "--", ...inside], {
     cwd: "/",
     // What runs in the lab does not depend on who started it.
-    env: { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", ...env },
+    env: { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", CGROUP: divisible, ...env },
     stdio: ["ignore", output, output],
     detached: true,
   });

@@ -42,7 +42,7 @@ async function boot(lab: Lab): Promise<void> {
   rmSync(join(home, "config"), { recursive: true, force: true });
   cpSync(join(labFolder, "node"), join(home, "config"), { recursive: true });
   copyFileSync(join(home, "pki", "admin.kubeconfig"), join(lab.state, "kubeconfig"));
-  const unshare = "unshare --net --mount --uts --ipc --pid --cgroup --fork --kill-child";
+  const unshare = "unshare --net --mount --uts --ipc --pid --fork --kill-child";
   use(lab.state, "node-root", nodeRoot);
   use(lab.state, "kubernetes", kubernetes);
   use(lab.state, "images", images);

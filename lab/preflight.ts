@@ -1,7 +1,7 @@
 /** What this machine must have, checked before anything is done. */
-import { readFileSync, statfsSync } from "node:fs";
+import { statfsSync } from "node:fs";
 import { totalmem } from "node:os";
-import { hierarchies } from "./cgroups";
+import { kernelProblems, lookAtKernel } from "./kernel";
 import { cacheFolder, folder } from "./paths";
 import { run, succeeds, type Log } from "./run";
 
@@ -31,11 +31,11 @@ const used: Record<string, string> = {
 };
 
 /**
- * Checks that cost nothing.
+ * Checks that cost nothing; loads the kernel's modules that are needed.
  * @param gigabytes how much disk must be free for the cache
  * @throws with everything that is missing and what to do about it
  */
-export function checkMachine(gigabytes: number): void {
+export async function checkMachine(gigabytes: number): Promise<void> {
   const problems: string[] = [];
   const check = (good: boolean, problem: string) => void (good || problems.push(problem));
   check(
@@ -50,18 +50,8 @@ export function checkMachine(gigabytes: number): void {
   );
   const memory = totalmem() / 2 ** 30;
   check(memory >= 6, `${memory.toFixed(1)} GiB of memory: the lab needs 6`);
-  const mounted = new Set(hierarchies().flatMap((hierarchy) => hierarchy.controllers));
-  for (const controller of ["cpu", "cpuacct", "cpuset", "memory", "pids", "devices", "freezer", "name=systemd"]) {
-    check(
-      mounted.has(controller),
-      `no cgroup v1 hierarchy "${controller}" under /sys/fs/cgroup: the lab was made for cgroup v1 or hybrid ` +
-        "(boot with systemd.unified_cgroup_hierarchy=0)",
-    );
-  }
-  check(
-    /\toverlay$/m.test(readFileSync("/proc/filesystems", "utf8")),
-    "no overlay file system: run `modprobe overlay`",
-  );
+  // Looked at as root on Linux: this loads modules.
+  if (problems.length === 0) problems.push(...kernelProblems(await lookAtKernel()));
   // Looked at last, as root: this makes the folder.
   if (problems.length === 0) {
     const disk = statfsSync(folder(cacheFolder));
@@ -72,21 +62,6 @@ export function checkMachine(gigabytes: number): void {
     );
   }
   if (problems.length > 0) throw new Error(`this machine can't run the lab:\n- ${problems.join("\n- ")}`);
-}
-
-/**
- * Warns if starting a whole lab may exceed the number of inotify instances of a user, which nothing reports well:
- * "Too many open files", or a machine that does not come up.
- */
-export function warnOfLimits(vms: number): void {
-  const limit = Number(readFileSync("/proc/sys/fs/inotify/max_user_instances", "utf8"));
-  const needed = 25 + 10 * vms;
-  if (limit < needed + 60) {
-    console.error(
-      `fs.inotify.max_user_instances is ${limit}, and this lab alone takes about ${needed}: ` +
-        "if machines do not come up, run `sysctl -w fs.inotify.max_user_instances=1024`",
-    );
-  }
 }
 
 /** Installs the Debian packages of what is missing. */

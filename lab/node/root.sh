@@ -1,7 +1,19 @@
 #!/bin/bash
 # The first process of the node, in fresh namespaces: makes the node's own root and moves into it.
-# From node.ts: NODE, the node's folder in the lab's state; ROOT, the Debian root; BIN, Kubernetes' binaries; IMAGES.
+# From node.ts: NODE, the node's folder in the lab's state; ROOT, the Debian root; BIN, Kubernetes' binaries; IMAGES;
+# from launch.ts: CGROUP, on cgroup v2 alone, the cgroup that is the node's to divide.
 set -euo pipefail
+
+# The cgroup that this is in when it makes a cgroup namespace is the root there. On cgroup v2 that can't be the one of
+# `unshare`, which stays in it outside: the node's root must have no processes of its own, to divide what it has.
+if [ "${1:-}" != inside ]; then
+  if [ -n "$CGROUP" ]; then
+    mkdir -p "$CGROUP/node/init"
+    echo 0 >"$CGROUP/node/cgroup.procs"
+  fi
+  exec unshare --cgroup "$0" inside
+fi
+[ -z "$CGROUP" ] || echo 0 >"$CGROUP/node/init/cgroup.procs"
 
 root=$NODE/root
 mount --make-rprivate /
@@ -20,20 +32,25 @@ mount --bind "$IMAGES" "$root/opt/images"
 mount -t proc proc "$root/proc"
 mount -t sysfs sysfs "$root/sys"
 mount -t tmpfs -o mode=755 tmpfs "$root/run"
-mount -t tmpfs -o mode=755 tmpfs "$root/sys/fs/cgroup"
-# Every cgroup v1 hierarchy, from the node's own cgroup down.
-while IFS=: read -r _ names _; do
-  [ -n "$names" ] || continue
-  short=${names#name=}
-  mkdir "$root/sys/fs/cgroup/$short"
-  options=$names
-  [ "$short" = "$names" ] || options=none,$names
-  mount -t cgroup -o "$options" cgroup "$root/sys/fs/cgroup/$short"
-  # cpu,cpuacct in one hierarchy: each by its own name as well
-  for name in ${short//,/ }; do
-    [ "$name" = "$short" ] || ln -s "$short" "$root/sys/fs/cgroup/$name"
-  done
-done </proc/self/cgroup
+if [ -n "$CGROUP" ]; then
+  mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
+  sed 's/[^ ]\+/+&/g' "$root/sys/fs/cgroup/cgroup.controllers" >"$root/sys/fs/cgroup/cgroup.subtree_control"
+else
+  mount -t tmpfs -o mode=755 tmpfs "$root/sys/fs/cgroup"
+  # Every cgroup v1 hierarchy, from the node's own cgroup down.
+  while IFS=: read -r _ names _; do
+    [ -n "$names" ] || continue
+    short=${names#name=}
+    mkdir "$root/sys/fs/cgroup/$short"
+    options=$names
+    [ "$short" = "$names" ] || options=none,$names
+    mount -t cgroup -o "$options" cgroup "$root/sys/fs/cgroup/$short"
+    # cpu,cpuacct in one hierarchy: each by its own name as well
+    for name in ${short//,/ }; do
+      [ "$name" = "$short" ] || ln -s "$short" "$root/sys/fs/cgroup/$name"
+    done
+  done </proc/self/cgroup
+fi
 
 mount -t tmpfs -o mode=755 tmpfs "$root/dev"
 mkdir "$root/dev/pts" "$root/dev/shm" "$root/dev/mqueue"

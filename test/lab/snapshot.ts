@@ -10,6 +10,9 @@ const volatileSettings =
 /** Other labs and programs come and go on this computer meanwhile: their things are left out. */
 const ofOthers = /istio-vm-(?!selftest)|\/run\/(lock|user|postgresql|mount)|process_api/;
 
+/** Cgroups of v1 and v2 alike. Where systemd runs, its units come and go with users and timers. */
+const unitsOfSystemd = String.raw`\.(service|slice|scope|socket|mount|swap)$`;
+
 const commands: Record<string, string> = {
   mounts: "cut -d' ' -f1-4 /proc/self/mounts",
   namespaces: "ip netns list",
@@ -17,7 +20,7 @@ const commands: Record<string, string> = {
   routes: "ip route show table all; ip -6 route show table all; ip rule",
   nft: "nft list ruleset",
   iptables: "iptables-legacy-save | grep -v '^[#:]'",
-  cgroups: "find /sys/fs/cgroup -type d",
+  cgroups: `find /sys/fs/cgroup -type d | grep -vE '${unitsOfSystemd}'`,
   settings: "sysctl --all 2>&1",
   etc: "find /etc -printf '%p %m %u %s %T@\\n'",
   run: "find /run -xdev -printf '%p %y %m %u\\n'",
