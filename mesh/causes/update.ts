@@ -106,4 +106,33 @@ export const update: Cause[] = [
     ],
     fix: `${DOCTOR_SSH} (IVM601) names it; add the public key to ~/.ssh/authorized_keys of ssh.user on the host`,
   },
+  {
+    code: "IVM957",
+    title: "a join was not confirmed",
+    severity: "error",
+    signs: [
+      {
+        from: ["pulumi"],
+        pattern: /(?<host>\S+): pulumi up was interrupted, or lost this host/,
+        sentence:
+          "pulumi up was interrupted while {host} joined, or lost the way to it; the change there was taken back.",
+        fix: "pulumi up",
+      },
+      {
+        from: ["pulumi"],
+        pattern: /(?<host>\S+): no fresh SSH session could be had .*cut the host off, or was pulumi up interrupted/,
+        sentence:
+          "Nobody confirmed the change on {host}, which was taken back: pulumi up was interrupted, or with the sidecar no SSH session can be had there.",
+        fix: "pulumi up; if it says so again, look at environment and inboundPorts of {host} and at its iptables rules",
+      },
+      {
+        from: ["pulumi"],
+        pattern: /(?<host>\S+): no fresh SSH session could be had within/,
+        sentence:
+          "With the sidecar as it is configured no new SSH session can be had on {host}; the change was taken back.",
+        fix: "look at environment and inboundPorts of {host} and at its iptables rules, then pulumi up",
+      },
+    ],
+    fix: "pulumi up",
+  },
 ];
