@@ -84,14 +84,14 @@ in_company() { ! deserted; }
 
 # Nobody's sidecar is disturbed for a change that can only be taken back.
 require_company() { await "$ABSENT_SECONDS" in_company || fail "$DESERTED"; }
-DESERTED="pulumi up was interrupted, or lost this host, before a fresh SSH session could confirm the change: run it again"
+DESERTED="whoever would confirm the change is gone: pulumi up was interrupted, failed elsewhere, or lost this host; run it again"
 
 await_confirmation() {
   state_digest >"$HOME_DIR/awaiting"
   waited=0
   until await "$ABSENT_SECONDS" confirmed; do
     waited=$((waited + ABSENT_SECONDS))
-    in_company || fail "$DESERTED"
+    in_company || confirmed || fail "$DESERTED" # in this order: who has confirmed it leaves
     [ "$waited" -ge "$CONFIRM_SECONDS" ] || continue
     unless=''
     [ -e "$HOME_DIR/attended" ] || unless=', or was pulumi up interrupted'

@@ -113,10 +113,10 @@ export const update: Cause[] = [
     signs: [
       {
         from: ["pulumi"],
-        pattern: /(?<host>\S+): pulumi up was interrupted, or lost this host/,
+        pattern: /(?<host>\S+): whoever would confirm the change is gone/,
         sentence:
-          "pulumi up was interrupted while {host} joined, or lost the way to it; the change there was taken back.",
-        fix: "pulumi up",
+          "pulumi up was interrupted while {host} joined, failed elsewhere, or lost the way to it; the change there was taken back.",
+        fix: "pulumi up; with many hosts --continue-on-error, so that one that fails does not end the others' joins",
       },
       {
         from: ["pulumi"],

@@ -51,7 +51,7 @@ describe("host/commit.sh: a join that waits to be confirmed", () => {
       await leave();
       const { stdout, exitCode } = await joining;
       assert.equal(exitCode, 3);
-      assert.match(stdout, /: pulumi up was interrupted, or lost this host, before .*: run it again$/m);
+      assert.match(stdout, /: whoever would confirm the change is gone: pulumi up was interrupted, .*; run it again$/m);
       assert.doesNotMatch(stdout, /cut the host off/);
     }));
 
@@ -61,7 +61,7 @@ describe("host/commit.sh: a join that waits to be confirmed", () => {
       await leave();
       goOn();
       const { stdout } = await joining;
-      assert.match(stdout, /: pulumi up was interrupted/);
+      assert.match(stdout, /is gone: pulumi up was interrupted/);
       assert.doesNotMatch(stdout, /: start /);
     }));
 
