@@ -15,7 +15,7 @@ import { MeshHost } from "./components/meshHost";
 import { ownerLabels } from "./components/owner";
 import { SampleClient } from "./components/sampleClient";
 import { detectServiceCidr } from "./components/serviceCidr";
-import { sshConnection } from "./components/sshConnection";
+import { requireAnsweringAgent, sshConnection } from "./components/sshConnection";
 import { loadConfig } from "./components/stackConfig";
 import { WorkloadIdentity } from "./components/workloadIdentity";
 import { fingerprint } from "./mesh/certificates";
@@ -24,6 +24,7 @@ import type { JsonObject } from "./mesh/istioOperator";
 
 const config = loadConfig();
 const { cluster, sampleClient } = config;
+if (config.hosts.length > 0) requireAnsweringAgent();
 const connections = new Map(
   config.hosts.map((host) => [host.name, sshConnection(host.address, { ...config.ssh, ...host.ssh })]),
 );

@@ -34,7 +34,8 @@ export class ExternalService extends pulumi.ComponentResource {
 
   constructor(name: string, args: ExternalServiceArgs, opts: pulumi.ComponentResourceOptions = {}) {
     // Its children wait, not the component: with --continue-on-error, a component behind a host that failed would end
-    // the program ("registration isn't pending"), and with it the other hosts' joins.
+    // the program ("registration isn't pending"), and with it the other hosts' joins. The Service waits as well: with
+    // other ports than the ServiceEntry, which would stay as it was, it would break for the hosts that do serve it.
     const { dependsOn, ...rest } = opts;
     super("istio-vm:index:ExternalService", name, {}, rest);
     const child = { parent: this, dependsOn };

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { types } from "@pulumi/command";
 import type { SshConfig, SshKey } from "../config";
+import { agentProblem } from "../ssh/agent";
 import { type Endpoint, readKey, sshEndpoint } from "../ssh/endpoint";
 
 /** A dial that fails is tried again twice: a host that is down is reported in seconds, not minutes. */
@@ -32,4 +33,18 @@ function connect({ host, port, user, key, hostKey }: Endpoint) {
 export function sshConnection(address: string, ssh: SshConfig): types.input.remote.ConnectionArgs {
   const { bastion, ...host } = knownEndpoint(address, ssh);
   return { ...connect(host), ...(bastion === undefined ? {} : { proxy: connect(bastion) }) };
+}
+
+/**
+ * To be called before anything is made: the command provider dials the agent that SSH_AUTH_SOCK names even where a key
+ * is given, and one that is gone fails every host. What the provider sees is not ours to change.
+ *
+ * @throws if no agent answers there
+ */
+export function requireAnsweringAgent(): void {
+  const problem = agentProblem();
+  if (problem === undefined) return;
+  throw new Error(
+    `IVM208 ${problem}: the command provider would fail on every host, even with a key of its own. Nothing was changed; unset SSH_AUTH_SOCK, or start an agent`,
+  );
 }

@@ -3,6 +3,8 @@
 # shellcheck shell=sh
 
 CONFIRM_SECONDS=45
+# In which somebody whose session was lost is back, if he is still there. CONFIRM_SECONDS is a multiple of it.
+ABSENT_SECONDS=9
 MAX_SKEW=60 # seconds between the clocks of a host and of the computer where pulumi runs
 # Longer than join itself can take from here on.
 UNDO_SECONDS=$((READY_SECONDS + CONFIRM_SECONDS + 30))
@@ -66,10 +68,35 @@ utc() { date -u -d "@$1" +%FT%TZ; }
 
 confirmed() { [ "$(cut -d ' ' -f 1 "$CONFIRMED" 2>/dev/null)" = "$(state_digest)" ]; }
 
+# As long as this session lasts, its lock on the state that is tried says that somebody is there to confirm it. It proves
+# nothing more: it was there before the change.
+attend() {
+  [ -e "$HOME_DIR/joining" ] || exit 4
+  exec 8<"$HOME_DIR/joining"
+  flock 8
+  : >"$HOME_DIR/attended"
+  cat >/dev/null
+}
+
+# Whether whoever would confirm the change was here, and is gone.
+deserted() { [ -e "$HOME_DIR/attended" ] && flock -n "$HOME_DIR/joining" true; }
+in_company() { ! deserted; }
+
+# Nobody's sidecar is disturbed for a change that can only be taken back.
+require_company() { await "$ABSENT_SECONDS" in_company || fail "$DESERTED"; }
+DESERTED="whoever would confirm the change is gone: pulumi up was interrupted, failed elsewhere, or lost this host; run it again"
+
 await_confirmation() {
   state_digest >"$HOME_DIR/awaiting"
-  await "$CONFIRM_SECONDS" confirmed ||
-    fail "no fresh SSH session could be had within $CONFIRM_SECONDS s after the change: would the sidecar's configuration cut the host off?"
+  waited=0
+  until await "$ABSENT_SECONDS" confirmed; do
+    waited=$((waited + ABSENT_SECONDS))
+    in_company || confirmed || fail "$DESERTED" # in this order: who has confirmed it leaves
+    [ "$waited" -ge "$CONFIRM_SECONDS" ] || continue
+    unless=''
+    [ -e "$HOME_DIR/attended" ] || unless=', or was pulumi up interrupted'
+    fail "no fresh SSH session could be had within $CONFIRM_SECONDS s after the change: would the sidecar's configuration cut the host off$unless?"
+  done
   read -r _ theirs ours <"$CONFIRMED"
   skew=$((ours - theirs))
   [ "${skew#-}" -le "$MAX_SKEW" ] ||
@@ -82,7 +109,7 @@ commit() {
   systemctl enable --quiet istio.service 2>/dev/null || fail "istio.service can't be enabled: systemctl status istio"
   mv -f "$HOME_DIR/joining" "$HOME_DIR/state"
   disarm
-  rm -rf "$HOME_DIR/awaiting" "$PREVIOUS" "$CONFIRMED"
+  rm -rf "$HOME_DIR/awaiting" "$HOME_DIR/attended" "$PREVIOUS" "$CONFIRMED"
 }
 
 # By the timer, or at boot: unless join has come to its end meanwhile.
@@ -116,6 +143,6 @@ undo() {
   await "$READY_SECONDS" ready || say undo "the sidecar is not ready with the earlier configuration either: see /var/log/istio"
   release
   systemctl enable --quiet istio.service 2>/dev/null
-  rm -rf "$HOME_DIR/joining" "$HOME_DIR/awaiting" "$PREVIOUS" "$CONFIRMED" "$RESTARTING"
+  rm -rf "$HOME_DIR/joining" "$HOME_DIR/awaiting" "$HOME_DIR/attended" "$PREVIOUS" "$CONFIRMED" "$RESTARTING"
   disarm
 }

@@ -6,6 +6,7 @@ join() {
   trap 'join_failed' EXIT
   record
   keep_previous
+  rm -f "$HOME_DIR/attended"
   printf '%s\n' "$STATE" >"$HOME_DIR/joining"
   echo "$SSH_PORT" >"$HOME_DIR/ssh-port"
   install_scripts
@@ -13,6 +14,7 @@ join() {
   [ ! -e "$UNDO_UNIT" ] || RESTART=' unfinished' # a change that was cut off: what runs need not be what lies there
   install_package
   plan
+  [ -z "$RESTART" ] || require_company
   [ -z "$RESTART" ] || arm
   write_files
   start

@@ -7,6 +7,7 @@
 #   state      the STATE that was joined and confirmed last
 #   previous/  the files of that state, while another is tried
 #   awaiting   the digest of the STATE that waits for a fresh SSH session to confirm it
+#   attended   there once somebody was here who would confirm it
 #   ssh-port   the port of the SSH server, as the last join's session saw it
 #   sent       which certificates were sent last;  package  the digest of the package that was installed
 HOME_DIR=/var/lib/istio-vm

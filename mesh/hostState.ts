@@ -89,6 +89,9 @@ export function confirmCommand(digest: string, now: Date): string {
   return `sudo -n /var/lib/istio-vm/bin/istio-vm confirm ${digest} ${Math.floor(now.getTime() / 1000)}`;
 }
 
+/** What a session runs that stays, so that the host knows whether somebody is still there who will confirm. */
+export const ATTEND_COMMAND = "sudo -n /var/lib/istio-vm/bin/istio-vm attend";
+
 /**
  * A shell script that unpacks `files` (name -> content) into a fresh directory in memory that only root can read, runs
  * `<directory>/istio-vm <arguments>` there and removes it. It travels on stdin: nothing of it is in a command line.

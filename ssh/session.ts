@@ -1,3 +1,4 @@
+import { connect } from "node:net";
 import { Client, type ClientChannel, type ConnectConfig } from "ssh2";
 
 /** Where and how to log in, with the key at hand. */
@@ -54,11 +55,18 @@ async function withDirectSession<T>(login: Login, sock: ConnectConfig["sock"], u
  * Logs in, through the proxy if there is one, sees to it that the host key is the expected one, and gives the session
  * to `use`.
  *
+ * @param background whether the session may end with the program, which then does not wait for it
  * @throws when it can't log in within 10 s
  */
-export async function withSession<T>({ proxy, ...login }: Login, use: (client: Client) => Promise<T>): Promise<T> {
-  if (proxy === undefined) return withDirectSession(login, undefined, use);
-  return withDirectSession(proxy, undefined, async (bastion) => {
+export async function withSession<T>(
+  { proxy, ...login }: Login,
+  use: (client: Client) => Promise<T>,
+  { background = false } = {},
+): Promise<T> {
+  const { host, port = 22 } = proxy ?? login;
+  const socket = background ? connect({ host, port }).unref() : undefined;
+  if (proxy === undefined) return withDirectSession(login, socket, use);
+  return withDirectSession(proxy, socket, async (bastion) => {
     const transport = await new Promise<ClientChannel>((resolve, reject) => {
       bastion.forwardOut("127.0.0.1", 0, login.host, login.port ?? 22, (error, channel) =>
         error ? reject(error) : resolve(channel),
@@ -91,6 +99,19 @@ export function run(client: Client, command: string, stdin = "", sinks: Sinks = 
         );
       channel.stderr.on("data", stderr);
       channel.end(stdin);
+    });
+  });
+}
+
+/** Runs a command that stays until the session ends, or until the signal: then its input ends. */
+export function stay(client: Client, command: string, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    client.exec(command, (error, channel) => {
+      if (error) return reject(error);
+      channel.on("close", resolve).resume();
+      channel.stderr.resume();
+      if (signal.aborted) channel.end();
+      else signal.addEventListener("abort", () => channel.end(), { once: true });
     });
   });
 }

@@ -7,6 +7,7 @@ import { utils } from "ssh2";
 import type { Config, SshKey } from "../../config";
 import type { LocalFacts } from "../../mesh/checks/facts";
 import { expandHome } from "../../mesh/homePath";
+import { agentProblem } from "../../ssh/agent";
 import { sshEndpoint } from "../../ssh/endpoint";
 import { privateKey } from "../hostSession";
 import type { Stack } from "../stack";
@@ -82,6 +83,7 @@ export async function lookAround({ config, secret }: Stack): Promise<LocalFacts>
   return {
     unknownHostKeys,
     unusableKeys: await unusableKeys(config, secret),
+    agentProblem: agentProblem(),
     sidecarFile: "file" in config.sidecar ? await sha256OfFile(config.sidecar.file) : undefined,
     providedKeyFits: keyFits(config, secret),
   };

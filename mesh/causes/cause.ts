@@ -1,5 +1,11 @@
-/** Who writes a line: istiod, the agent or Envoy on a host, or what starts them there (istio-start.sh, by the journal). */
-export type Speaker = "istiod" | "agent" | "Envoy" | "start";
+/**
+ * Who writes a line: istiod, the agent or Envoy on a host, or what starts them there (istio-start.sh, by the journal);
+ * or `pulumi up`, in the words of the command provider or of our scripts on a host.
+ */
+export type Speaker = "istiod" | "agent" | "Envoy" | "start" | "pulumi";
+
+/** Those that speak on a host. */
+export const ON_HOST: Speaker[] = ["agent", "Envoy", "start"];
 
 /** How a cause shows in a log. */
 export interface Sign {

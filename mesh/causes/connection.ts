@@ -26,7 +26,7 @@ export const connection: Cause[] = [
       {
         from: ["agent", "Envoy"],
         pattern:
-          /dial tcp (?<address>\S+): (?:connect: )?(?<reason>no route to host|network is unreachable|i\/o timeout)/,
+          /while dialing: dial tcp (?<address>\S+): (?:connect: )?(?<reason>no route to host|network is unreachable|i\/o timeout)/,
         sentence: "{where} gets no answer from {address} ({reason}): a wrong address, a missing route or a firewall.",
       },
     ],

@@ -1,4 +1,4 @@
-import type { Cause, Sign } from "./cause";
+import { type Cause, ON_HOST, type Sign } from "./cause";
 import { certificates } from "./certificates";
 import { connection } from "./connection";
 import { host } from "./host";
@@ -6,9 +6,10 @@ import { identity } from "./identity";
 import { type LogLine, linesOf } from "./logLine";
 import { combine, type Recovery, recoveryOf } from "./recovery";
 import { traffic } from "./traffic";
+import { update } from "./update";
 
 /** Every known cause, by group. docs/causes.md is made of this table; a line belongs to the first that it matches. */
-export const CAUSES = { certificates, identity, connection, host, traffic } satisfies Record<string, Cause[]>;
+export const CAUSES = { certificates, identity, connection, host, traffic, update } satisfies Record<string, Cause[]>;
 
 const ALL: Cause[] = Object.values(CAUSES).flat();
 
@@ -55,7 +56,7 @@ interface Match {
 
 function heardFrom({ from }: Sign, writer: Log["writer"]): boolean {
   if (writer === undefined) return true;
-  return writer === "istiod" ? from.includes("istiod") : from.some((speaker) => speaker !== "istiod");
+  return from.some((speaker) => (writer === "istiod" ? speaker === "istiod" : ON_HOST.includes(speaker)));
 }
 
 /** The first sign of the table that a line has. */

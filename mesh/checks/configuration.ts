@@ -94,4 +94,13 @@ export const configuration: Check[] = [
         : ok();
     }),
   },
+  {
+    code: "IVM208",
+    title: "SSH_AUTH_SOCK names an ssh-agent that answers, or is not set",
+    why: "The command provider dials that agent even where a key is given; one that is gone fails every host.",
+    fix: "unset SSH_AUTH_SOCK, or start an agent: eval $(ssh-agent) && ssh-add",
+    evaluate: ofConfig(({ config: { hosts }, local: { agentProblem } }) =>
+      agentProblem === undefined || hosts.length === 0 ? ok() : error(agentProblem),
+    ),
+  },
 ];

@@ -46,6 +46,8 @@ export interface LocalFacts {
   unknownHostKeys: { host: string; problem: string }[];
   /** Places in the configuration whose SSH key can't be used, and why. */
   unusableKeys: { place: string; problem: string }[];
+  /** Why no ssh-agent answers at SSH_AUTH_SOCK; undefined if one does, or if that is not set. */
+  agentProblem?: string;
   /** The package in sidecar.file; undefined where sidecar is a URL. */
   sidecarFile?: { sha256: string } | Unavailable;
   /** Whether ca.provided.caKey is the key of ca.provided.caCert; undefined without them. */

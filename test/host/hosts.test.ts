@@ -1,6 +1,7 @@
 import { Mesh } from "./mesh";
 import { drifting } from "./steps/drifting";
 import { finishing } from "./steps/finishing";
+import { interrupting } from "./steps/interrupting";
 import { lockingOut } from "./steps/lockingOut";
 import { privileges } from "./steps/privileges";
 import { recovering } from "./steps/recovering";
@@ -21,6 +22,7 @@ describe("hosts that operators trust", () => {
   privileges(mesh);
   drifting(mesh);
   tellingTime(mesh);
+  interrupting(mesh);
   surviving(mesh);
   // Minutes of waiting for timers, reboots and time-outs: make test-faults.
   if (process.env.ISTIO_VM_FAULTS) {

@@ -11,6 +11,7 @@ import {
   tlsOutputs,
   UNKNOWN,
   valueOf,
+  withAgentAt,
   withCommands,
 } from "./support";
 
@@ -72,7 +73,7 @@ function program(): typeof import("../../index") {
   return load(path) as typeof import("../../index");
 }
 
-function run(changes: object = {}, preview = false) {
+function run(changes: object = {}, preview = false, agent?: string) {
   const values = { ...config, sshKey: SSH_KEY, ...changes };
   const present = Object.entries(values).filter(([, value]) => value !== undefined);
   const raw = present.map(([key, value]): [string, string] => [
@@ -82,7 +83,7 @@ function run(changes: object = {}, preview = false) {
   const secrets = JSON.stringify(raw.map(([key]) => key).filter((key) => /Key$/.test(key)));
   pulumi.runtime.setAllConfig(Object.fromEntries(raw));
   process.env.PULUMI_CONFIG_SECRET_KEYS = secrets;
-  return withCommands(commands, () =>
+  const execute = () =>
     runProgram(program, {
       preview,
       outputs: async (resource) => {
@@ -93,8 +94,8 @@ function run(changes: object = {}, preview = false) {
         if (type === "command:remote:Command") return { stdout: `checked\n${name}: in sync\n` };
         return tlsOutputs(resource);
       },
-    }),
-  );
+    });
+  return withAgentAt(agent, () => withCommands(commands, execute));
 }
 
 describe("the program", () => {
@@ -351,5 +352,11 @@ kubernetes cluster`,
   it("refuses a host whose key nobody knows", async () => {
     const ssh = { ...config.ssh, hostKey: undefined, knownHosts: join(__dirname, "none") };
     await assert.rejects(run({ ssh }), /^Error: IVM202 127\.0\.0\.1: .*none has no ed25519 or ecdsa host key for it/);
+  });
+
+  it("refuses an SSH_AUTH_SOCK that leads nowhere before it makes anything, if there is a host to dial", async () => {
+    const socket = join(__dirname, "none");
+    await assert.rejects(run({}, true, socket), /^Error: IVM208 SSH_AUTH_SOCK is .*none, where no ssh-agent answers/);
+    await run({ hosts: [], services: [] }, true, socket);
   });
 });

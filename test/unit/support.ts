@@ -174,6 +174,21 @@ export async function withDirectory<T>(body: (directory: string) => T | Promise<
   }
 }
 
+/** Runs `body` with SSH_AUTH_SOCK as it is wanted. */
+export async function withAgentAt<T>(socket: string | undefined, body: () => T | Promise<T>): Promise<T> {
+  const saved = process.env.SSH_AUTH_SOCK;
+  const set = (value: string | undefined) => {
+    if (value === undefined) delete process.env.SSH_AUTH_SOCK;
+    else process.env.SSH_AUTH_SOCK = value;
+  };
+  set(socket);
+  try {
+    return await body();
+  } finally {
+    set(saved);
+  }
+}
+
 const EC = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 const keys = crypto.subtle.generateKey(EC, false, ["sign", "verify"]);
 

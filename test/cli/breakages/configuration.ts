@@ -59,6 +59,13 @@ export const configuration: Breakage[] = [
     }),
   },
   {
+    code: "IVM208",
+    what: "an ssh-agent that is gone, although a key is given",
+    says: /SSH_AUTH_SOCK is \/tmp\/no-agent, where no ssh-agent answers \(ENOENT\)/,
+    make: () => Promise.resolve((process.env.SSH_AUTH_SOCK = "/tmp/no-agent")),
+    mend: () => Promise.resolve(delete process.env.SSH_AUTH_SOCK),
+  },
+  {
     code: "IVM301",
     what: "a cluster that does not answer",
     says: /127\.0\.0\.1:1|refused/,

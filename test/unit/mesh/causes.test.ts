@@ -14,8 +14,9 @@ const causes: Cause[] = Object.values(CAUSES).flat();
 /** What was logged when something was broken: who wrote it in the first line, how it came about in those after it. */
 function fixture(file: string): { file: string; code: string; log: Log } {
   const lines = readFileSync(join(folder, file), "utf8").split("\n");
-  const writer = lines[0]!.replace("# ", "") as "istiod" | "host";
-  assert.ok(writer === "istiod" || writer === "host", `${file} begins with "# istiod" or "# host"`);
+  const by = lines[0]!.replace("# ", "");
+  assert.match(by, /^(istiod|host|pulumi)$/, `${file} begins with "# istiod", "# host" or "# pulumi"`);
+  const writer = by === "pulumi" ? undefined : (by as Log["writer"]);
   const text = lines.filter((line) => !line.startsWith("# ")).join("\n");
   return { file, code: file.split(".")[0]!, log: { where: "vm1", writer, text } };
 }

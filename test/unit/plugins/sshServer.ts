@@ -22,8 +22,8 @@ export interface TestServer {
   hostKey: string;
   /** Every command that was run. */
   commands: string[];
-  /** How many clients connected, and how many logged in. */
-  connections: { opened: number; loggedIn: number };
+  /** How many clients connected, and how many logged in; how many there are now. */
+  connections: { opened: number; loggedIn: number; readonly open: number };
   close(): Promise<void>;
 }
 
@@ -35,8 +35,14 @@ export const sshKey = (encryption: { passphrase?: string; cipher?: string; round
 export async function startSshServer(options: ServerOptions = {}): Promise<TestServer> {
   const key = sshKey();
   const commands: string[] = [];
-  const connections = { opened: 0, loggedIn: 0 };
   const open = new Set<Connection>();
+  const connections = {
+    opened: 0,
+    loggedIn: 0,
+    get open() {
+      return open.size;
+    },
+  };
   const server = new Server({ hostKeys: [key.private] }, (client) => {
     connections.opened++;
     open.add(client);

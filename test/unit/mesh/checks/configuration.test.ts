@@ -135,4 +135,20 @@ testChecks("configuration", {
       finds: warning("the intermediate (201 hours) outlives the root (200 hours)"),
     },
   ],
+  IVM208: [
+    {
+      when: "SSH_AUTH_SOCK leads nowhere",
+      break: (facts) => (facts.local.agentProblem = "SSH_AUTH_SOCK is /tmp/a, where no ssh-agent answers (ENOENT)"),
+      finds: error("SSH_AUTH_SOCK is /tmp/a, where no ssh-agent answers (ENOENT)"),
+    },
+    {
+      when: "SSH_AUTH_SOCK leads nowhere, and there are no hosts",
+      break: (facts) => {
+        facts.local.agentProblem = "SSH_AUTH_SOCK is /tmp/a, where no ssh-agent answers (ENOENT)";
+        Object.assign(facts.config!, { hosts: [], services: [] });
+        facts.hosts = [];
+      },
+      finds: [],
+    },
+  ],
 });
