@@ -3,7 +3,7 @@ import { chmodSync, existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { confirmWhileJoining } from "../../../components/confirmation";
 import { stateDigest } from "../../../mesh/hostState";
-import { sshKey, startSshServer, type TestServer } from "../plugins/sshServer";
+import { sshKey, startSshServer, type TestServer } from "../../support/sshServer";
 import { withDirectory } from "../support";
 
 const STATE = "host vm1\nowner me";
