@@ -1,6 +1,8 @@
 /** What this machine must have, checked before anything is done. */
 import { statfsSync } from "node:fs";
 import { totalmem } from "node:os";
+import { isAtLeast } from "../mesh/checks/tools";
+import { engines } from "../package.json";
 import { kernelProblems, lookAtKernel } from "./kernel";
 import { cacheFolder, folder } from "./paths";
 import { run, succeeds, type Log } from "./run";
@@ -43,10 +45,10 @@ export async function checkMachine(gigabytes: number): Promise<void> {
     `this is ${process.platform} on ${process.arch}: the lab needs Linux on x86-64`,
   );
   check(process.getuid?.() === 0, "not root: the lab makes namespaces, mounts and machines. Run it as root");
-  const [major, minor] = process.versions.node.split(".").map(Number) as [number, number];
+  const wanted = engines.node.replace(/^\D*/, "");
   check(
-    major > 20 || (major === 20 && minor >= 19),
-    `Node ${process.versions.node} is too old: install Node 20.19 or newer`,
+    isAtLeast(process.versions.node, wanted),
+    `Node ${process.versions.node} is too old: install Node ${wanted} or newer`,
   );
   const memory = totalmem() / 2 ** 30;
   check(memory >= 6, `${memory.toFixed(1)} GiB of memory: the lab needs 6`);

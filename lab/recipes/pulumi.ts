@@ -1,4 +1,4 @@
-/** The Pulumi CLI, its language host and its provider plugins. */
+/** What the Pulumi CLI needs to run the program: the CLI, its language host and its provider plugins. */
 import { chmodSync, copyFileSync, cpSync, existsSync, linkSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Recipe } from "../artifacts";
@@ -6,7 +6,7 @@ import { checkout, folder } from "../paths";
 import { run } from "../run";
 import { engine } from "./engine";
 
-const providers = ["kubernetes", "command", "tls", "random"];
+const standIns = ["command", "tls", "random"] as const;
 
 /** plugins/, as the CLI downloads them; or, if one of them can't be had, only a file that says why. */
 const downloadedPlugins: Recipe = {
@@ -18,7 +18,7 @@ const downloadedPlugins: Recipe = {
     const pulumi = join(artifact(engine), "bin", "pulumi");
     const env = { PULUMI_HOME: out, PULUMI_SKIP_UPDATE_CHECK: "true" };
     try {
-      for (const name of providers) {
+      for (const name of ["kubernetes", ...standIns]) {
         const argv = [pulumi, "plugin", "install", "resource", name, `v${sdkVersion(name)}`];
         await run(argv, { log, env, timeout: 15, contained: true });
       }
@@ -36,44 +36,51 @@ const downloadedPlugins: Recipe = {
 export const pulumi: Recipe = {
   name: "pulumi",
   title: "Pulumi's plugins and language host",
-  files: ["lab/recipes/pulumi.ts", "lab/plugins", "package-lock.json"],
+  files: ["lab/recipes/pulumi.ts", "standins", "package-lock.json"],
   needs: [engine, downloadedPlugins],
   async build({ out, log, artifact }) {
+    const bin = (name: string) => join(folder(out, "bin"), name);
+    linkSync(join(artifact(engine), "bin", "pulumi"), bin("pulumi"));
     // Loaded only here: most runs of the lab need no bundler.
-    const { bundlePlugins } = await import("../plugins/bundle.js");
-    await bundlePlugins(out);
+    const { bundle } = await import("../../standins/bundle.js");
+
     const downloads = join(artifact(downloadedPlugins), "plugins");
     const downloaded = existsSync(downloads);
     if (downloaded) {
-      rmSync(join(out, "plugins"), { recursive: true });
       cpSync(downloads, join(out, "plugins"), { recursive: true });
     } else {
-      const own = join(
-        out,
-        "plugins",
-        `resource-kubernetes-v${sdkVersion("kubernetes")}`,
-        "pulumi-resource-kubernetes",
-      );
-      rmSync(own);
-      linkSync(join(artifact(engine), "bin", "pulumi-resource-kubernetes"), own);
+      linkSync(join(artifact(engine), "bin", "pulumi-resource-kubernetes"), pluginFile(out, "kubernetes"));
+      for (const name of standIns) await bundle(name, pluginFile(out, name));
     }
-    const host = join(folder(out, "bin"), "pulumi-language-nodejs");
-    const installed = await run(["sh", "-c", "command -v pulumi-language-nodejs || true"], { log });
+
+    const languageHost = bin("pulumi-language-nodejs");
+    const installed = (await run(["sh", "-c", "command -v pulumi-language-nodejs || true"], { log })).trim();
     if (installed) {
-      rmSync(host);
-      copyFileSync(installed.trim(), host);
-      chmodSync(host, 0o755);
+      copyFileSync(installed, languageHost);
+      chmodSync(languageHost, 0o755);
+    } else {
+      await bundle("languageHost", languageHost);
     }
-    linkSync(join(artifact(engine), "bin", "pulumi"), join(out, "bin", "pulumi"));
+
     const origin = [
-      `provider plugins: ${downloaded ? "Pulumi's own, downloaded" : "stand-ins of lab/plugins, as Pulumi's own can't be downloaded here"}`,
-      `language host: ${installed ? `Pulumi's own, from ${installed.trim()}` : "stand-in of lab/plugins"}`,
+      ...(downloaded
+        ? ["provider plugins: Pulumi's own, downloaded"]
+        : [
+            "provider plugin kubernetes: Pulumi's own, compiled from its Go module",
+            `provider plugins ${standIns.join(", ")}: stand-ins of standins/, as Pulumi's own can't be had here`,
+          ]),
+      `language host: ${installed ? `Pulumi's own, from ${installed}` : "stand-in of standins/"}`,
     ];
     writeFileSync(join(out, "origin"), `${origin.join("\n")}\n`);
   },
 };
 
 export const pulumiRecipes = [engine, downloadedPlugins, pulumi];
+
+/** Where the CLI with `PULUMI_HOME=<home>` looks for a provider's plugin. */
+function pluginFile(home: string, name: string): string {
+  return join(folder(home, "plugins", `resource-${name}-v${sdkVersion(name)}`), `pulumi-resource-${name}`);
+}
 
 function sdkVersion(name: string): string {
   const manifest = join(checkout, "node_modules", "@pulumi", name, "package.json");

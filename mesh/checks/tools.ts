@@ -7,7 +7,7 @@ const numbers = (version: string) =>
     .map((part) => Number(part ?? 0));
 
 /** Whether a version is at least another; both as their tools print them. */
-function isAtLeast(version: string, least: string): boolean {
+export function isAtLeast(version: string, least: string): boolean {
   const [a = [], b = []] = [numbers(version), numbers(least)];
   const differing = b.findIndex((number, index) => a[index] !== number);
   return differing === -1 || (a[differing] ?? 0) > b[differing]!;

@@ -8,7 +8,7 @@ import { FOLLOW_SCRIPT, followHost, hostByName, mergeLogs, READ_SCRIPT, readIsti
 import type { Config } from "../../../config";
 import { withSession } from "../../../ssh/session";
 import { fakeTools } from "./fakeTools";
-import { sshKey, startSshServer } from "../plugins/sshServer";
+import { sshKey, startSshServer } from "../../support/sshServer";
 
 const line = (second: number, text: string) => `2026-11-23T17:00:0${second}.000000Z\tinfo\t${text}`;
 

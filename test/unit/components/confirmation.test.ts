@@ -5,7 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { execa } from "execa";
 import { confirmWhileJoining } from "../../../components/confirmation";
 import { ATTEND_COMMAND, stateDigest } from "../../../mesh/hostState";
-import { sshKey, startSshServer, type TestServer } from "../plugins/sshServer";
+import { sshKey, startSshServer, type TestServer } from "../../support/sshServer";
 import { withDirectory } from "../support";
 
 const STATE = "host vm1\nowner me";

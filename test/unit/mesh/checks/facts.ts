@@ -61,7 +61,7 @@ async function make(): Promise<Facts> {
   });
   return {
     now: NOW,
-    tools: { node: "v20.20.2", nodeWanted: "20.19", pulumi: "v3.256.0", istioctl: "1.31.0", kubectl: "v1.34.4" },
+    tools: { node: "v24.19.0", nodeWanted: "22.13", pulumi: "v3.256.0", istioctl: "1.31.0", kubectl: "v1.34.4" },
     configProblems: [],
     config,
     local: { unknownHostKeys: [], unusableKeys: [] },

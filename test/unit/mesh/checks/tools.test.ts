@@ -62,17 +62,17 @@ testChecks("tools", {
     },
   ],
   IVM106: [
-    { when: "Node.js is just recent enough", break: (facts) => (facts.tools.node = "v20.19.0"), finds: [] },
-    { when: "Node.js is of a later major version", break: (facts) => (facts.tools.node = "v22.1.0"), finds: [] },
+    { when: "Node.js is just recent enough", break: (facts) => (facts.tools.node = "v22.13.0"), finds: [] },
+    { when: "Node.js is of a later major version", break: (facts) => (facts.tools.node = "v24.1.0"), finds: [] },
     {
       when: "Node.js is a minor version too old",
-      break: (facts) => (facts.tools.node = "v20.18.9"),
-      finds: error("Node.js is of version v20.18.9, but 20.19 is needed"),
+      break: (facts) => (facts.tools.node = "v22.12.9"),
+      finds: error("Node.js is of version v22.12.9, but 22.13 is needed"),
     },
     {
       when: "Node.js is a major version too old, with a greater minor one",
       break: (facts) => (facts.tools.node = "v18.20.4"),
-      finds: error("Node.js is of version v18.20.4, but 20.19 is needed"),
+      finds: error("Node.js is of version v18.20.4, but 22.13 is needed"),
     },
   ],
   IVM107: [
