@@ -10,7 +10,7 @@ import { startNetwork, stopNetwork } from "./network";
 import { startNode } from "./node";
 import { startPackages } from "./packages";
 import { bridge, cacheFolder, checkout, knownVms, listFolder, node, packageUrl, vmByName, type Lab } from "./paths";
-import { checkBuildTools, checkMachine, installPackages, warnOfLimits } from "./preflight";
+import { checkMachine, installPackages, provideGo, warnOfLimits } from "./preflight";
 import { runSteps, type Step } from "./progress";
 import { recipes } from "./recipes";
 import { istio } from "./recipes/istio";
@@ -27,7 +27,7 @@ export async function buildArtifacts(lab?: Lab): Promise<void> {
   if (lab) for (const recipe of recipes) use(lab.state, `latest-${recipe.name}`, recipe);
   await installPackages(new Log(join(cacheFolder, "log", "packages.log")));
   if (missing.length === 0) return;
-  await checkBuildTools();
+  provideGo();
   const builds = new Map<Recipe, Promise<void>>();
   const steps = missing.map((recipe): Step => ({
     title: recipe.title,
