@@ -2,6 +2,15 @@
 
 lab = npx tsx lab/main.ts
 
+# Everything but the list of targets runs on the Node that is pinned there, or a newer one of the machine.
+ifneq ($(or $(MAKECMDGOALS),help),help)
+node := $(shell sh lab/toolchain.sh node)
+ifneq ($(.SHELLSTATUS),0)
+$(error no Node to go on with)
+endif
+export PATH := $(if $(node),$(node):)$(PATH)
+endif
+
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-down shell doctor status lab-up lab-down clean-lab test test-unit test-host test-faults test-e2e lint
 
@@ -49,7 +58,7 @@ test-e2e: node_modules ## tests of the whole, on the lab
 	bash test/run.sh e2e
 
 lint: node_modules ## style, types, format, shell scripts
-	@command -v shellcheck >/dev/null || apt-get install -qq -y shellcheck
+	@command -v shellcheck >/dev/null || { apt-get update -qq && apt-get install -qq -y shellcheck; }
 	npm run --silent lint
 
 # `npm ci` writes this file last.

