@@ -175,7 +175,6 @@ async function withRetry<T>(
   attempt: () => Promise<T>,
 ): Promise<T> {
   for (let failures = 1; ; failures++) {
-    signal.throwIfAborted();
     try {
       return await attempt();
     } catch (error) {

@@ -52,10 +52,10 @@ export function filesOf(bundle: string): Record<string, string> {
   return Object.fromEntries([...files].map((file) => [file[1]!, file[3]!]));
 }
 
-/** Pulumi writes a secret as an object with its plain text as JSON. */
+/** Pulumi writes a secret as an object with its plain text as JSON; one secret may be inside of another. */
 function revealed(value: unknown): unknown {
   if (Array.isArray(value)) return (value as unknown[]).map(revealed);
   if (typeof value !== "object" || value === null) return value;
-  if ("plaintext" in value) return JSON.parse(value.plaintext as string) as unknown;
+  if ("plaintext" in value) return revealed(JSON.parse(value.plaintext as string));
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, revealed(inner)]));
 }

@@ -1,7 +1,7 @@
-/** An SSH server on the loopback address, for tests of the command stand-in. */
+/** An SSH server on the loopback address. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, mkdirSync, openSync, statSync, writeSync } from "node:fs";
+import { closeSync, openSync, writeSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { connect } from "node:net";
 import { AuthContext, Client, Connection, Server, ServerChannel, Session, SFTPWrapper, utils } from "ssh2";
@@ -9,11 +9,8 @@ import { AuthContext, Client, Connection, Server, ServerChannel, Session, SFTPWr
 const { STATUS_CODE } = utils.sftp;
 
 export interface ServerOptions {
-  password?: string;
   /** A public key that may log in, as in authorized_keys. */
   authorizedKey?: string;
-  /** Environment variables that the server takes. */
-  acceptEnv?: string[];
 }
 
 export interface TestServer {
@@ -31,7 +28,7 @@ export interface TestServer {
 export const sshKey = (encryption: { passphrase?: string; cipher?: string; rounds?: number } = {}) =>
   utils.generateKeyPairSync("ecdsa", { bits: 256, ...encryption });
 
-/** Runs commands with /bin/sh on this machine, in the environment that the client sends; `at once: exit N` by itself. */
+/** Runs commands with /bin/sh on this machine; `at once: exit N` by itself. */
 export async function startSshServer(options: ServerOptions = {}): Promise<TestServer> {
   const key = sshKey();
   const commands: string[] = [];
@@ -51,7 +48,7 @@ export async function startSshServer(options: ServerOptions = {}): Promise<TestS
     client.on("error", () => undefined); // Clients that refuse our host key hang up.
     client.on("authentication", (context) => (isAllowed(context, options) ? context.accept() : context.reject()));
     client.on("ready", () => connections.loggedIn++);
-    client.on("session", (accept) => serveSession(accept(), options, commands));
+    client.on("session", (accept) => serveSession(accept(), commands));
     client.on("tcpip", (accept, _reject, { destIP, destPort }) => {
       const channel = accept();
       const socket = connect(destPort, destIP);
@@ -74,27 +71,19 @@ export async function startSshServer(options: ServerOptions = {}): Promise<TestS
   };
 }
 
-function isAllowed(context: AuthContext, { password, authorizedKey }: ServerOptions): boolean {
-  if (context.method === "password") return context.password === password;
+function isAllowed(context: AuthContext, { authorizedKey }: ServerOptions): boolean {
   if (context.method === "publickey" && authorizedKey) {
     const allowed = utils.parseKey(authorizedKey);
     return !(allowed instanceof Error) && allowed.getPublicSSH().equals(context.key.data);
   }
-  return context.method === "none" && password === undefined && authorizedKey === undefined;
+  return context.method === "none" && authorizedKey === undefined;
 }
 
-function serveSession(session: Session, { acceptEnv = [] }: ServerOptions, commands: string[]): void {
-  const env: Record<string, string> = {};
-  session.on("env", (accept, reject, { key, val }) => {
-    // For a request that wants no answer, ssh2 gives no function.
-    if (!acceptEnv.includes(key)) return void (reject as (() => void) | undefined)?.();
-    env[key] = val;
-    (accept as (() => void) | undefined)?.();
-  });
+function serveSession(session: Session, commands: string[]): void {
   session.on("exec", (accept, _reject, { command }) => {
     commands.push(command);
     const [, status] = /^at once: exit (\d+)$/.exec(command) ?? [];
-    if (status === undefined) return execute(accept(), command, env);
+    if (status === undefined) return execute(accept(), command);
     // The answer to the request, the exit status and the end reach the client in one piece.
     const channel = accept();
     channel.exit(Number(status));
@@ -103,8 +92,8 @@ function serveSession(session: Session, { acceptEnv = [] }: ServerOptions, comma
   session.on("sftp", (accept) => serveFiles(accept()));
 }
 
-function execute(channel: ServerChannel, command: string, env: Record<string, string>): void {
-  const child = spawn("/bin/sh", ["-c", command], { env: { PATH: process.env.PATH, ...env } });
+function execute(channel: ServerChannel, command: string): void {
+  const child = spawn("/bin/sh", ["-c", command], { env: { PATH: process.env.PATH } });
   child.stdin.on("error", () => undefined); // A command that does not read its input.
   channel.pipe(child.stdin);
   child.stdout.pipe(channel, { end: false });
@@ -122,9 +111,8 @@ function serveFiles(sftp: SFTPWrapper): void {
     try {
       action();
       sftp.status(id, STATUS_CODE.OK);
-    } catch (error) {
-      const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
-      sftp.status(id, missing ? STATUS_CODE.NO_SUCH_FILE : STATUS_CODE.FAILURE);
+    } catch {
+      sftp.status(id, STATUS_CODE.FAILURE);
     }
   };
   const descriptor = (handle: Buffer) => handle.readUInt32BE();
@@ -138,13 +126,4 @@ function serveFiles(sftp: SFTPWrapper): void {
   );
   sftp.on("FSETSTAT", (id) => status(id, () => undefined));
   sftp.on("CLOSE", (id, handle) => status(id, () => closeSync(descriptor(handle))));
-  sftp.on("MKDIR", (id, path) => status(id, () => void mkdirSync(path)));
-  sftp.on("STAT", (id, path) => {
-    try {
-      const { mode, uid, gid, size, atimeMs, mtimeMs } = statSync(path);
-      sftp.attrs(id, { mode, uid, gid, size, atime: atimeMs / 1000, mtime: mtimeMs / 1000 });
-    } catch {
-      sftp.status(id, STATUS_CODE.NO_SUCH_FILE);
-    }
-  });
 }
