@@ -6,7 +6,7 @@ join() {
   trap 'join_failed' EXIT
   record
   keep_previous
-  rm -f "$HOME_DIR/attended"
+  rm -f "$HOME_DIR/attended" "$HOME_DIR/awaiting" # of a join that was cut off
   printf '%s\n' "$STATE" >"$HOME_DIR/joining"
   echo "$SSH_PORT" >"$HOME_DIR/ssh-port"
   install_scripts

@@ -32,7 +32,8 @@ async function begin(scripts: Scripts) {
   };
 }
 
-describe("host/commit.sh: a join that waits to be confirmed", () => {
+describe("host/commit.sh: a join that waits to be confirmed", function () {
+  this.timeout(30_000);
   it("ends well when a fresh session confirms it", () =>
     withScripts("", PATIENT, async (scripts) => {
       const joining = scripts.start("join", STATE);
