@@ -1,7 +1,7 @@
 /** The lab as a whole: build, up, down, status, clean. */
 import { existsSync, readFileSync, rmSync, symlinkSync, lstatSync } from "node:fs";
 import { join } from "node:path";
-import { artifactPath, build, isBuilt, use, type Recipe } from "./artifacts";
+import { artifactPath, build, isBuilt, use } from "./artifacts";
 import { endMachine, leaderOf, machinesWithCgroups } from "./cgroups";
 import { prepareTools } from "./exec";
 import { checkFirewalls, checkInotify } from "./kernel";
@@ -30,17 +30,16 @@ export async function buildArtifacts(lab?: Lab): Promise<void> {
   await checkFirewalls();
   if (missing.length === 0) return;
   provideGo();
-  const builds = new Map<Recipe, Promise<void>>();
-  const steps = missing.map((recipe): Step => ({
-    title: recipe.title,
-    log: new Log(join(cacheFolder, "log", `${recipe.name}.log`)),
-    run: (log) => {
-      const needed = (recipe.needs ?? []).flatMap((need) => builds.get(need) ?? []);
-      const built = Promise.all(needed).then(() => build(recipe, log));
-      builds.set(recipe, built);
-      return built;
-    },
-  }));
+  const steps: Step[] = [];
+  for (const recipe of missing) {
+    steps.push({
+      title: recipe.title,
+      log: new Log(join(cacheFolder, "log", `${recipe.name}.log`)),
+      name: recipe.name,
+      needs: steps.filter((step) => recipe.needs?.some((need) => need.name === step.name)),
+      run: (log) => build(recipe, log),
+    });
+  }
   // Compilers use both cores, downloads none: two at once. Each comes after those it needs, so none waits for ever.
   await runSteps(steps, 2);
 }

@@ -42,8 +42,11 @@ need_pip() {
     exit 1
   fi
   say "installing python3-pip (apt)"
-  apt-get update -qq >&2
-  DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends python3-pip ca-certificates >&2
+  said=$(apt-get update 2>&1 &&
+    DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends python3-pip ca-certificates 2>&1) || {
+    say "$said"
+    exit 1
+  }
 }
 
 # provide NAME VERSION PACKAGE PLATFORM SHA256: complete, or not there.
