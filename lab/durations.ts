@@ -20,16 +20,17 @@ const usual: Record<string, number> = {
 
 const file = join(cacheFolder, "durations.json");
 
-/** Seconds by the step's name. */
-export function knownDurations(): Record<string, number> {
-  const own = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Record<string, number>) : {};
-  return { ...usual, ...own };
+function own(): Record<string, number> {
+  return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Record<string, number>) : {};
 }
+
+/** Seconds by the step's name. */
+export const knownDurations = () => ({ ...usual, ...own() });
 
 /** Notes how long a step took. Of two processes that do so at once, one may be forgotten, which does no harm. */
 export function rememberDuration(name: string, seconds: number): void {
   const unfinished = join(folder(cacheFolder), `durations.json.${process.pid}`);
-  writeFileSync(unfinished, JSON.stringify({ ...knownDurations(), [name]: seconds }, undefined, 2));
+  writeFileSync(unfinished, JSON.stringify({ ...own(), [name]: seconds }));
   renameSync(unfinished, file);
 }
 

@@ -86,7 +86,7 @@ async function debootstrap(root: string, log: Log, packages: string[]): Promise<
       `--include=${packages.join(",")}`,
       suite,
       root,
-      await mirror(),
+      ...(await mirror()),
     ],
     {
       log,
@@ -100,11 +100,12 @@ async function debootstrap(root: string, log: Log, packages: string[]): Promise<
   mkdirSync(join(root, "var/lib/apt/lists/partial"), { recursive: true });
 }
 
-/** Where this machine's apt gets the suite from. */
-async function mirror(): Promise<string> {
-  const format = ["--format", "$(CODENAME) $(COMPONENT) $(REPO_URI)"];
+/**
+ * The Debian mirror of this machine's apt: it has all suites, so any of them will do. None on Ubuntu, and debootstrap
+ * then takes Debian's own.
+ */
+async function mirror(): Promise<string[]> {
+  const format = ["--format", "$(ORIGIN) $(LABEL) $(COMPONENT) $(REPO_URI)"];
   const targets = await run(["apt-get", "indextargets", ...format, "Created-By: Packages"]);
-  const [, uri] = new RegExp(`^${suite} main (\\S+)$`, "m").exec(targets) ?? [];
-  if (!uri) throw new Error(`apt on this machine has no source for Debian ${suite} main: add one, then try again`);
-  return uri;
+  return /^Debian Debian main (\S+)$/m.exec(targets)?.slice(1) ?? [];
 }
