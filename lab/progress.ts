@@ -32,7 +32,8 @@ export async function runSteps(steps: Step[], concurrent = 1): Promise<void> {
     task: async (_: unknown, task: Task) => {
       let start = Date.now();
       const elapsed = () => `[${Math.round((Date.now() - start) / 1000)} s]`;
-      const show = () => (task.output = `${elapsed()} ${step.log.last}`);
+      // The display ends with the first failure, and must not be touched after that.
+      const show = () => failure ?? (task.output = `${elapsed()} ${step.log.last}`);
       const ticker = terminal ? setInterval(show, 1000) : undefined;
       const work = Promise.all((step.needs ?? []).flatMap((need) => runs.get(need) ?? [])).then(async () => {
         start = Date.now();
@@ -49,51 +50,52 @@ export async function runSteps(steps: Step[], concurrent = 1): Promise<void> {
       } finally {
         clearInterval(ticker);
       }
-      task.title = [`${step.title} ${elapsed()}`, terminal ? "" : left.text()].filter(Boolean).join(", ");
+      if (!failure) task.title = [`${step.title} ${elapsed()}`, terminal ? "" : left.text()].filter(Boolean).join(", ");
     },
   }));
-  const whole = new Listr(terminal && left.text() ? [underClock(list, concurrent, () => left.text())] : list, {
+  let ticker: NodeJS.Timeout | undefined;
+  /** The steps under a line that says how much is left. */
+  const underClock = {
+    title: left.text(),
+    task: (_: unknown, task: Task) => {
+      ticker = setInterval(() => failure ?? (task.title = left.text()), 1000);
+      left.done = () => void (task.title = left.text());
+      return task.newListr(list, { concurrent, rendererOptions: { collapseSubtasks: false } });
+    },
+  };
+  const whole = new Listr(terminal && left.text() ? [underClock] : list, {
     concurrent,
     renderer: terminal ? "default" : "simple",
   });
   if (!terminal && left.text()) console.log(`${steps.length} to build, ${left.text()}`);
-  await whole.run().catch((error: Error) => {
+  try {
+    await whole.run();
+  } catch (error) {
     throw failure ?? error;
-  });
-}
-
-/** The steps under a line that says how much is left. */
-function underClock(list: object[], concurrent: number, text: () => string) {
-  return {
-    title: text(),
-    task: async (_: unknown, task: Task) => {
-      const start = Date.now();
-      const ticker = setInterval(() => (task.title = text()), 1000);
-      const inner = task.newListr(list as never, { concurrent, rendererOptions: { collapseSubtasks: false } });
-      try {
-        await inner.run(undefined);
-      } finally {
-        clearInterval(ticker);
-      }
-      task.title = `built in ${Math.round((Date.now() - start) / 1000)} s`;
-    },
-  };
+  } finally {
+    clearInterval(ticker);
+  }
 }
 
 /** Follows the steps' times; `text` is empty if some step has no name. */
 function remaining(steps: Step[], concurrent: number) {
   const known = knownDurations();
+  const start = Date.now();
   const begun = new Map<Step, number>();
   const ended = new Set<Step>();
   const sinceBegun = (step: Step) => begun.has(step) && (Date.now() - begun.get(step)!) / 1000;
   return {
+    /** Called when all have ended. */
+    done: () => {},
     begin: (step: Step) => void begun.set(step, Date.now()),
     end(step: Step) {
       ended.add(step);
+      if (ended.size === steps.length) this.done();
       if (step.name) rememberDuration(step.name, Math.round(sinceBegun(step) || 0));
     },
     text() {
       if (!steps.every((step) => step.name)) return "";
+      if (ended.size === steps.length) return `all built in ${Math.round((Date.now() - start) / 1000)} s`;
       const timed = steps.map((step) => ({
         name: step.name!,
         needs: (step.needs ?? []).map((need) => need.name!),
