@@ -3,6 +3,8 @@
 #   bash test/run.sh [SUITE...]    suites: lint unit lab host cli e2e (default: all)
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
+node=$(sh lab/toolchain.sh node) || exit
+PATH=${node:+$node:}$PATH
 suites=("$@")
 [ ${#suites[@]} -gt 0 ] || suites=(lint unit lab e2e host cli)
 for suite in "${suites[@]}"; do
