@@ -16,6 +16,9 @@ export const goEnvironment = {
   GOFLAGS: "-trimpath -buildvcs=false -mod=readonly",
   GOTOOLCHAIN: goVersion,
   GOWORK: "off",
+  // Compilers end before they would need the memory that they take time to free.
+  GOGC: "400",
+  GOMEMLIMIT: "2GiB",
 };
 
 /** The folder of one of the lab's Go modules. */
@@ -53,6 +56,8 @@ export async function goBuild({
   tags = [],
 }: GoBuild): Promise<void> {
   const flags = [
+    // What the linker strips need not be made: a sixth of the compilers' time.
+    "-gcflags=all=-dwarf=false",
     `-tags=${tags.join(",")}`,
     `-ldflags=-s -w${Object.entries(variables)
       .map(([name, value]) => ` -X ${name}=${value}`)
