@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { parse } from "yaml";
+import { load as parse } from "js-yaml";
 import { NotImplemented } from "../errors";
 import { isObj, Obj } from "../values";
 
