@@ -278,7 +278,7 @@ function structured(raw: string): unknown {
 
 /** The IstioOperator in a YAML file. Throws when it can't be read or is no map. */
 function readOperator(path: string): Record<string, unknown> {
-  const operator = load(readFileSync(expandHome(path), "utf8")) as unknown;
+  const operator = load(readFileSync(expandHome(path), "utf8"));
   if (typeof operator !== "object" || operator === null || Array.isArray(operator)) throw new Error("it is no map");
   return operator as Record<string, unknown>;
 }
