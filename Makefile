@@ -1,6 +1,7 @@
 # What a person does with this project. `make` lists the targets.
 
-lab = npx tsx lab/main.ts
+tsx = node --import tsx
+lab = $(tsx) lab/main.ts
 
 # Everything but the list of targets runs on the Node that is pinned there, or a newer one of the machine.
 ifneq ($(or $(MAKECMDGOALS),help),help)
@@ -18,10 +19,10 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: lab-up ## join a VM to a real mesh on this machine, and call it from a pod (root; the first time builds for half an hour)
-	$(lab) exec -- npx tsx lab/demo.ts
+	$(lab) exec -- $(tsx) lab/demo.ts
 
 demo-down: node_modules ## take the demonstration back, and stop the lab
-	$(lab) exec -- npx tsx lab/demo.ts down
+	$(lab) exec -- $(tsx) lab/demo.ts down
 	$(lab) down
 
 shell: lab-up ## a shell inside the lab: kubectl, istioctl, pulumi, ssh vm1

@@ -5,7 +5,7 @@
  */
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
-import { parse as parseYaml } from "yaml";
+import { load } from "js-yaml";
 import { z } from "zod";
 import { checkReferences, describeIssue, show } from "./mesh/configProblems";
 import { RESERVED_VARIABLES } from "./mesh/environment";
@@ -278,7 +278,7 @@ function structured(raw: string): unknown {
 
 /** The IstioOperator in a YAML file. Throws when it can't be read or is no map. */
 function readOperator(path: string): Record<string, unknown> {
-  const operator = parseYaml(readFileSync(expandHome(path), "utf8")) as unknown;
+  const operator = load(readFileSync(expandHome(path), "utf8"));
   if (typeof operator !== "object" || operator === null || Array.isArray(operator)) throw new Error("it is no map");
   return operator as Record<string, unknown>;
 }

@@ -2,7 +2,8 @@
  * The program, in the order of execution: certificate authority, control plane, how hosts reach it, each host's
  * identity, the hosts themselves, and the services that they offer to the mesh.
  */
-import * as k8s from "@pulumi/kubernetes";
+import { Namespace } from "@pulumi/kubernetes/core/v1";
+import { Provider } from "@pulumi/kubernetes/provider";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import { CaCertsSecret } from "./components/caCertsSecret";
@@ -29,7 +30,7 @@ const connections = new Map(
   config.hosts.map((host) => [host.name, sshConnection(host.address, { ...config.ssh, ...host.ssh })]),
 );
 
-const provider = new k8s.Provider("cluster", {
+const provider = new Provider("cluster", {
   kubeconfig: cluster.kubeconfig && expandHome(cluster.kubeconfig),
   context: cluster.context,
   // A changed ConfigMap or Secret (an Istio setting, a rotated CA) is updated, not deleted and made anew.
@@ -65,10 +66,7 @@ const exposure = new ControlPlaneExposure("exposure", config.exposure, {
 const wanted = [...config.hosts, ...config.services, ...(sampleClient ? [sampleClient] : [])];
 const namespaces = [...new Set(wanted.map(({ namespace }) => namespace))]
   .filter((name) => !cluster.existingNamespaces.includes(name))
-  .map(
-    (name) =>
-      new k8s.core.v1.Namespace(`namespace-${name}`, { metadata: { name, labels: ownerLabels(owner) } }, { provider }),
-  );
+  .map((name) => new Namespace(`namespace-${name}`, { metadata: { name, labels: ownerLabels(owner) } }, { provider }));
 
 const serviceCidr = pulumi.output(config.serviceCidr === "auto" ? detectServiceCidr(cluster) : config.serviceCidr);
 

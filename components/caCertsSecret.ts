@@ -1,5 +1,5 @@
 import { local } from "@pulumi/command";
-import * as k8s from "@pulumi/kubernetes";
+import { Namespace, Secret } from "@pulumi/kubernetes/core/v1";
 import * as pulumi from "@pulumi/pulumi";
 import { type ClusterAccess, kubectlCommand } from "./kubectl";
 import { ownerLabels } from "./owner";
@@ -40,12 +40,12 @@ export class CaCertsSecret extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    const namespace = new k8s.core.v1.Namespace(
+    const namespace = new Namespace(
       `${name}-namespace`,
       { metadata: { name: "istio-system", labels } },
       { parent: this, dependsOn: leftovers },
     );
-    const secret = new k8s.core.v1.Secret(
+    const secret = new Secret(
       `${name}-secret`,
       {
         metadata: { name: "cacerts", namespace: namespace.metadata.name, labels },

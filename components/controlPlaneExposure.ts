@@ -1,4 +1,4 @@
-import * as k8s from "@pulumi/kubernetes";
+import { ServicePatch } from "@pulumi/kubernetes/core/v1";
 import * as pulumi from "@pulumi/pulumi";
 import { unknown } from "@pulumi/pulumi/output";
 import { ISTIOD_PORT } from "../mesh/environment";
@@ -27,7 +27,7 @@ export class ControlPlaneExposure extends pulumi.ComponentResource {
       throw new Error(`${name}: a NodePort exposure needs nodeAddress, the address of a node as seen from the hosts`);
     }
     const patch = (service: string, serviceType: string) =>
-      new k8s.core.v1.ServicePatch(
+      new ServicePatch(
         `${name}-${service}`,
         {
           metadata: {

@@ -1,4 +1,5 @@
-import * as k8s from "@pulumi/kubernetes";
+import { CustomResource } from "@pulumi/kubernetes/apiextensions";
+import { Service } from "@pulumi/kubernetes/core/v1";
 import * as pulumi from "@pulumi/pulumi";
 import {
   type Endpoint,
@@ -43,8 +44,8 @@ export class ExternalService extends pulumi.ComponentResource {
     const host = pulumi.all([serviceName, namespace, clusterDomain]).apply((parts) => serviceHost(...parts));
     const metadata = { name: serviceName, namespace, labels: ownerLabels(args.owner) };
     const endpoints = pulumi.output(args.endpoints).apply((list) => sha256(JSON.stringify(list)).slice(0, 16));
-    new k8s.core.v1.Service(`${name}-service`, { metadata, spec: pulumi.output(args.ports).apply(serviceSpec) }, child);
-    new k8s.apiextensions.CustomResource(
+    new Service(`${name}-service`, { metadata, spec: pulumi.output(args.ports).apply(serviceSpec) }, child);
+    new CustomResource(
       `${name}-entry`,
       {
         apiVersion: "networking.istio.io/v1",

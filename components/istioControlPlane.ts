@@ -1,4 +1,5 @@
-import * as k8s from "@pulumi/kubernetes";
+import { CustomResource } from "@pulumi/kubernetes/apiextensions";
+import * as core from "@pulumi/kubernetes/core/v1";
 import * as pulumi from "@pulumi/pulumi";
 import { type JsonObject, renderIstioOperator } from "../mesh/istioOperator";
 import type { KubernetesObject } from "../mesh/kubernetesObject";
@@ -55,9 +56,9 @@ function trackedObject(
   opts: pulumi.CustomResourceOptions,
 ): pulumi.CustomResource {
   const args = { ...object, metadata: { ...object.metadata, labels: ownerLabels(owner, object.metadata.labels) } };
-  if (object.apiVersion !== "v1") return new k8s.apiextensions.CustomResource(name, args, opts);
+  if (object.apiVersion !== "v1") return new CustomResource(name, args, opts);
   type AnyKind = new (name: string, args: object, opts: pulumi.CustomResourceOptions) => pulumi.CustomResource;
-  const CoreKind = (k8s.core.v1 as unknown as Record<string, AnyKind | undefined>)[object.kind];
+  const CoreKind = (core as unknown as Record<string, AnyKind | undefined>)[object.kind];
   if (CoreKind === undefined) throw new Error(`@pulumi/kubernetes has no kind v1/${object.kind}`);
   return new CoreKind(name, args, opts);
 }

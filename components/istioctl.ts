@@ -26,7 +26,7 @@ export function requireIstioctl(version: string): void {
   if (problem !== undefined) throw new Error(`IVM103 ${problem}`);
 }
 
-/** The manifest, a multi-document YAML text, that istioctl makes of an IstioOperator's YAML text. */
+/** The manifest, a multi-document YAML text, that istioctl makes of an IstioOperator's text. */
 export function generateManifest(istioOperator: string): string {
   return run(["manifest", "generate", "--filename=-"], istioOperator);
 }

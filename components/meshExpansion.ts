@@ -1,4 +1,4 @@
-import * as k8s from "@pulumi/kubernetes";
+import { CustomResource } from "@pulumi/kubernetes/apiextensions";
 import * as pulumi from "@pulumi/pulumi";
 import { ownerLabels } from "./owner";
 
@@ -23,7 +23,7 @@ export class MeshExpansion extends pulumi.ComponentResource {
   constructor(name: string, args: MeshExpansionArgs, opts?: pulumi.ComponentResourceOptions) {
     super("istio-vm:index:MeshExpansion", name, {}, opts);
     const object = (kind: string, objectName: string, spec: object) =>
-      new k8s.apiextensions.CustomResource(
+      new CustomResource(
         `${name}-${objectName}`,
         {
           apiVersion: "networking.istio.io/v1",

@@ -1,4 +1,5 @@
-import * as k8s from "@pulumi/kubernetes";
+import { Deployment } from "@pulumi/kubernetes/apps/v1";
+import { ServiceAccount } from "@pulumi/kubernetes/core/v1";
 import * as pulumi from "@pulumi/pulumi";
 import { ownerLabels } from "./owner";
 
@@ -16,8 +17,8 @@ export class SampleClient extends pulumi.ComponentResource {
     super("istio-vm:index:SampleClient", name, {}, opts);
     const metadata = { name: "sleep", namespace: args.namespace, labels: ownerLabels(args.owner) };
     const app = { app: "sleep" };
-    const account = new k8s.core.v1.ServiceAccount(`${name}-account`, { metadata }, { parent: this });
-    new k8s.apps.v1.Deployment(
+    const account = new ServiceAccount(`${name}-account`, { metadata }, { parent: this });
+    new Deployment(
       `${name}-deployment`,
       {
         metadata,

@@ -38,6 +38,8 @@ export function labEnvironment(lab: Lab): Record<string, string> {
     PULUMI_SKIP_UPDATE_CHECK: "true",
     PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
     PULUMI_NODEJS_TRANSPILE_ONLY: "true",
+    // Node compiles the SDK and the plugins once, not at each start.
+    NODE_COMPILE_CACHE: join(lab.state, "node-cache"),
   };
 }
 

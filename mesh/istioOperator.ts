@@ -1,5 +1,3 @@
-import { stringify } from "yaml";
-
 /** A JSON-like object, such as the spec of an IstioOperator. */
 export type JsonObject = { [key: string]: unknown };
 
@@ -68,8 +66,9 @@ function defaults({ trustDomain, clusterName }: IstioOperatorFacts): JsonObject 
 }
 
 /**
- * The YAML text for `istioctl manifest generate -f -`: the user's IstioOperator laid upon our defaults. `user` is a
- * whole IstioOperator or just its spec's fields under `spec`.
+ * The text for `istioctl manifest generate -f -`: the user's IstioOperator laid upon our defaults. `user` is a whole
+ * IstioOperator or just its spec's fields under `spec`. As JSON, which every reader of YAML takes alike: what is plain
+ * text to one version of YAML (yes, 012) is not to another.
  *
  * @throws if it is of another kind, or would install Istio elsewhere than in istio-system, or contradicts `facts`.
  */
@@ -89,5 +88,5 @@ export function renderIstioOperator(user: JsonObject, facts: IstioOperatorFacts)
       throw new Error(`istioOperator: ${path} is ${JSON.stringify(actual)}, not "${expected}": ${why}`);
     }
   }
-  return stringify(merged);
+  return JSON.stringify(merged);
 }

@@ -1,4 +1,4 @@
-import { parseAllDocuments } from "yaml";
+import { loadAll } from "js-yaml";
 import type { KubernetesObject } from "./kubernetesObject";
 
 interface Webhook {
@@ -14,12 +14,18 @@ function withoutNulls(value: unknown): unknown {
   return Object.fromEntries(present.map(([key, field]) => [key, withoutNulls(field)]));
 }
 
+function documents(text: string): unknown[] {
+  try {
+    return loadAll(text);
+  } catch (error) {
+    throw new Error(`istioctl's manifest is not valid YAML: ${(error as Error).message}`);
+  }
+}
+
 /** The objects of a multi-document manifest, in the order in which they stand. Throws on what is no Kubernetes object. */
 export function parseManifests(text: string): KubernetesObject[] {
-  return parseAllDocuments(text).flatMap((document) => {
-    const [error] = document.errors;
-    if (error !== undefined) throw new Error(`istioctl's manifest is not valid YAML: ${error.message}`);
-    const object = withoutNulls(document.toJS()) as KubernetesObject | null;
+  return documents(text).flatMap((document) => {
+    const object = withoutNulls(document) as KubernetesObject | null;
     if (object === null) return [];
     if (!object.apiVersion || !object.kind || !object.metadata?.name) {
       throw new Error("istioctl's manifest has a document without apiVersion, kind or metadata.name");

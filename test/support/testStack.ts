@@ -3,7 +3,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symli
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { execa } from "execa";
-import { parse, stringify } from "yaml";
+import { dump, load } from "js-yaml";
 import { checkout } from "../../lab/paths";
 
 /** What makes up the program. */
@@ -32,7 +32,7 @@ export function labConfig(): StackConfig {
   const folder = process.env.ISTIO_VM_LAB;
   if (!folder) throw new Error("ISTIO_VM_LAB is not set: run this by `npx tsx lab/main.ts exec --`");
   const text = readFileSync(join(checkout, "Pulumi.dev.yaml"), "utf8").replaceAll(".lab/", `${folder}/`);
-  const { config } = parse(text) as { config: StackConfig };
+  const { config } = load(text) as { config: StackConfig };
   return Object.fromEntries(Object.entries(config).map(([key, value]) => [key.slice(PREFIX.length), value as unknown]));
 }
 
@@ -82,9 +82,9 @@ export class TestStack {
   /** Writes the stack's configuration. */
   configure(config: StackConfig): void {
     const file = join(this.folder, `Pulumi.${NAME}.yaml`);
-    const { encryptionsalt } = parse(readFileSync(file, "utf8")) as { encryptionsalt?: string };
+    const { encryptionsalt } = load(readFileSync(file, "utf8")) as { encryptionsalt?: string };
     const prefixed = Object.fromEntries(Object.entries(config).map(([key, value]) => [PREFIX + key, value as unknown]));
-    writeFileSync(file, stringify({ encryptionsalt, config: prefixed }));
+    writeFileSync(file, dump({ encryptionsalt, config: prefixed }));
   }
 
   /** The variables by which the Pulumi CLI finds this stack. */

@@ -451,9 +451,9 @@ describe("parseConfig", () => {
 
     for (const [what, text, reason] of [
       ["a list", "- a\n", "it is no map"],
-      ["empty", "", "it is no map"],
-      ["no YAML", "a: [\nb: c\n", "Flow sequence in block collection must be sufficiently indented"],
-      ["several documents", "a: 1\n---\nb: 2\n", "Source contains multiple documents"],
+      ["empty", "", "expected a document, but the input is empty"],
+      ["no YAML", "a: [\nb: c\n", "deficient indentation (2:1)"],
+      ["several documents", "a: 1\n---\nb: 2\n", "expected a single document in the stream, but found more"],
     ] as const) {
       it(`is refused where the file is ${what}`, () =>
         file(text, (path) => {

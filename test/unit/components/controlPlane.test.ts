@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parse } from "yaml";
 import { ControlPlaneExposure, type ControlPlaneExposureArgs } from "../../../components/controlPlaneExposure";
 import { IstioControlPlane, type IstioControlPlaneArgs } from "../../../components/istioControlPlane";
 import { MeshExpansion } from "../../../components/meshExpansion";
@@ -69,7 +68,7 @@ spec: {group: networking.istio.io}`;
       const given = join(directory, "given.yaml");
       const script = istioctl("1.31.0", manifest).replace("/dev/null", given);
       await withCommands({ istioctl: script }, () => make({ istioOperator: { spec: { hub: "lab" } } }));
-      const { spec } = parse(readFileSync(given, "utf8")) as { spec: Record<string, unknown> };
+      const { spec } = JSON.parse(readFileSync(given, "utf8")) as { spec: Record<string, unknown> };
       assert.deepEqual([spec.hub, spec.profile, spec.meshConfig], ["lab", "default", { trustDomain: "cluster.local" }]);
     }));
 

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
-import { parse } from "yaml";
 import { type JsonObject, merge, renderIstioOperator } from "../../../mesh/istioOperator";
 
 /** JSON values with few names, so that two of them meet in many places; lists of named objects among them. */
@@ -82,7 +81,8 @@ describe("merge", () => {
 
 describe("renderIstioOperator", () => {
   const facts = { trustDomain: "example.org", clusterName: "east" };
-  const render = (user: JsonObject) => parse(renderIstioOperator(user, facts)) as { spec: Record<string, unknown> };
+  const render = (user: JsonObject) =>
+    JSON.parse(renderIstioOperator(user, facts)) as { spec: Record<string, unknown> };
 
   it("has a gateway with istiod's ports, and the facts", () => {
     const { spec, ...rest } = render({});
