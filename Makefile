@@ -18,7 +18,7 @@ endif
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: lab-up ## join a VM to a real mesh on this machine, and call it from a pod (root; the first time builds for half an hour)
+demo: lab-up ## join a VM to a real mesh on this machine, and call it from a pod (root; the first time it builds for a quarter of an hour)
 	$(lab) exec -- $(tsx) lab/demo.ts
 
 demo-down: node_modules ## take the demonstration back, and stop the lab
