@@ -14,7 +14,7 @@ for suite in "${suites[@]}"; do
   esac
 done
 results=$(mktemp -d)
-lab() { npx --no-install tsx lab/main.ts "$@"; }
+lab() { node --import tsx lab/main.ts "$@"; }
 
 # Each job is a process group of its own, so that it can be ended as a whole: Ctrl-C does not reach it.
 set -m
@@ -35,7 +35,7 @@ mocha() { # mocha FOLDER REPORT [WRAPPER...]: the reporter prints for people, an
 in_lab() {
   export LAB_NAME=$1
   local status=0
-  lab clean && lab up --vms 3 && mocha "test/$1" "$1" npx --no-install tsx lab/main.ts exec -- || status=$?
+  lab clean && lab up --vms 3 && mocha "test/$1" "$1" node --import tsx lab/main.ts exec -- || status=$?
   lab clean && return "$status"
 }
 
