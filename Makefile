@@ -13,7 +13,7 @@ export PATH := $(if $(node),$(node):)$(PATH)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down shell doctor status lab-up lab-down clean-lab test test-unit test-host test-faults test-e2e lint
+.PHONY: help demo demo-down shell doctor status lab-up lab-down clean-lab test test-unit test-host test-faults test-e2e test-fresh lint
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ test-faults: node_modules ## lock-out, reboots, upgrades and the whole fault mat
 
 test-e2e: node_modules ## tests of the whole, on the lab
 	bash test/run.sh e2e
+
+test-fresh: node_modules ## what the README says, typed into a stock Debian with nothing of ours on it (root; half an hour)
+	npx tsx test/fresh/main.ts
 
 lint: node_modules ## style, types, format, shell scripts
 	@command -v shellcheck >/dev/null || { apt-get update -qq && apt-get install -qq -y shellcheck; }

@@ -17,7 +17,8 @@ const usage = `Usage: npx tsx lab/main.ts COMMAND
   build              build what is missing, start nothing
   clean [--cache]    down, and remove the state; with --cache the artifacts of all labs too
 
-Environment: LAB_NAME (demo), LAB_VMS (1), ISTIO_VM_CACHE (~/.cache/pulumi-istio-vm)`;
+Environment: LAB_NAME (demo), LAB_VMS (1), ISTIO_VM_CACHE (~/.cache/pulumi-istio-vm),
+  ISTIO_VM_PATIENCE (1): what all time-outs are multiplied with, on a machine that is much slower than others`;
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({

@@ -114,5 +114,5 @@ function describe(step: Step, error: Error): Error {
     tail && `The end of its log:\n${tail}`,
     `The log: ${step.log.path}`,
   ];
-  return new Error(parts.filter(Boolean).join("\n"));
+  return new Error(parts.filter(Boolean).join("\n"), { cause: error });
 }

@@ -5,6 +5,9 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
+/** What every time-out is multiplied with, on a machine that is much slower than others. */
+const patience = Number(process.env.ISTIO_VM_PATIENCE ?? 1);
+
 /** The log of one step: a file, and its last line for the progress display. */
 export class Log {
   /** The last line written, without terminal codes. */
@@ -37,6 +40,8 @@ export interface RunOptions {
   /** Added to this process's environment. */
   env?: Record<string, string | undefined>;
   input?: string;
+  /** Kills the command when it fires. */
+  signal?: AbortSignal;
   /** Seconds after which the command is killed. */
   timeout?: number;
   /**
@@ -59,7 +64,8 @@ export async function run(argv: string[], options: RunOptions = {}): Promise<str
   const child = spawn(command!, args, {
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
-    timeout: options.timeout && options.timeout * 1000,
+    timeout: options.timeout && options.timeout * 1000 * patience,
+    signal: options.signal,
     killSignal: "SIGKILL",
   });
   let stdout = "";
@@ -98,11 +104,11 @@ export async function until<T>(
   check: () => T | Promise<T>,
   why: () => string = () => "",
 ): Promise<NonNullable<T>> {
-  const end = Date.now() + seconds * 1000;
+  const end = Date.now() + seconds * 1000 * patience;
   for (;;) {
     const found = await check();
     if (found) return found;
-    if (Date.now() > end) throw new Error(`waited ${seconds} s for ${what}, in vain\n${why()}`.trimEnd());
+    if (Date.now() > end) throw new Error(`waited ${seconds * patience} s for ${what}, in vain\n${why()}`.trimEnd());
     await delay(100);
   }
 }

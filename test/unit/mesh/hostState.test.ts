@@ -67,8 +67,10 @@ describe("remoteCommand", () => {
 });
 
 describe("accessCommand", () => {
+  // Whoever runs the tests may have logged in by SSH.
+  const options = () => ({ encoding: "utf8", env: { ...process.env, SSH_CONNECTION: "" } }) as const;
   const run = (sudo: string) =>
-    withCommands({ sudo }, () => spawnSync("sh", ["-c", accessCommand("vm1", "o'neil")], { encoding: "utf8" }));
+    withCommands({ sudo }, () => spawnSync("sh", ["-c", accessCommand("vm1", "o'neil")], options()));
 
   it("succeeds when sudo does", async () => {
     const { status, stdout } = await run(`printf '<%s>' "$@"`);
