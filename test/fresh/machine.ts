@@ -35,6 +35,9 @@ export async function start(kind: Kind, suite: string, home: string, data: strin
   const stock = artifactPath(disk(suite, kind));
   const root = join(home, "root.img");
   await run(["cp", "--sparse=always", join(stock, "root.img"), root]);
+  // The artifact may be replaced while the machine runs.
+  const key = join(home, "key");
+  await run(["cp", join(stock, "key"), key]);
   const port = await freePort();
   const command = kind === "uml" ? uml(home, root, data) : qemu(kind, stock, port, root, data);
   const stop = new AbortController();
@@ -43,7 +46,7 @@ export async function start(kind: Kind, suite: string, home: string, data: strin
     () => (end = new Error("the machine has powered off")),
     (error: Error) => (end = error),
   );
-  const argv = ssh(join(stock, "key"), port);
+  const argv = ssh(key, port);
   const machine: Machine = {
     ssh: argv,
     type: (commands, options) => run([...argv, commands], options),
