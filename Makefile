@@ -59,7 +59,7 @@ test-e2e: node_modules ## tests of the whole, on the lab
 	bash test/run.sh e2e
 
 test-fresh: node_modules ## what the README says, typed into a stock Debian with nothing of ours on it (root; half an hour)
-	npx tsx test/fresh/main.ts
+	$(tsx) test/fresh/main.ts
 
 lint: node_modules ## style, types, format, shell scripts
 	@command -v shellcheck >/dev/null || { apt-get update -qq && apt-get install -qq -y shellcheck; }
