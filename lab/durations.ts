@@ -5,15 +5,15 @@ import { cacheFolder, folder } from "./paths";
 
 /** Seconds on two idle cores, roughly, for the first time on a machine. */
 const usual: Record<string, number> = {
-  kubernetes: 420,
-  "node-root": 50,
-  "vm-root": 75,
-  "image-base": 50,
-  envoy: 15,
-  istio: 180,
-  images: 30,
-  sidecar: 20,
-  "pulumi-engine": 240,
+  kubernetes: 400,
+  "node-root": 90,
+  "vm-root": 70,
+  "image-base": 45,
+  envoy: 5,
+  istio: 300,
+  images: 5,
+  sidecar: 5,
+  "pulumi-engine": 400,
   "downloaded-plugins": 5,
   pulumi: 5,
 };
