@@ -18,6 +18,7 @@ export function interrupting(mesh: Mesh): void {
     await untilPaused(host);
     await until("the program to attend", 20, async () => !(await unattended()));
     session.stopConfirming();
+    await until("the program to be gone", 20, unattended);
     resume(host);
     const { exitCode, output, seconds } = await session.done;
     console.log(`        over after ${seconds.toFixed(1)} s`);
