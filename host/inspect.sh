@@ -33,11 +33,15 @@ inspect() {
   (VERIFY=quick && status) | sed 's/^/status /'
 }
 
-# Whoever holds the package manager's lock; join waits for it.
+# Whoever holds the package manager's lock; join waits for it. By the open file, not by the lock's inode: on an overlay,
+# as in a container, the kernel may name another one than the file has.
 package_manager_holder() {
-  inode=$(stat -c %i /var/lib/dpkg/lock-frontend 2>/dev/null) || return 0
-  awk -v inode="$inode" '$6 ~ (":" inode "$") { print "locked", $5 }' /proc/locks | while read -r _ pid; do
-    echo "locked $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null)"
+  awk '$2 != "->" { print $5 }' /proc/locks | sort -u | while read -r pid; do
+    for open in "/proc/$pid/fd"/*; do
+      [ "$(readlink "$open")" = /var/lib/dpkg/lock-frontend ] || continue
+      echo "locked $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null)"
+      break
+    done
   done
 }
 
