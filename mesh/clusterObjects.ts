@@ -29,8 +29,12 @@ interface Webhook {
   clientConfig: { service?: { namespace: string; name: string } };
 }
 
-/** The nodes, with the leases of the namespace kube-node-lease that their kubelets renew. */
-export function readNodes(objects: ClusterObject[], leases: ClusterObject[]): NodeFacts[] {
+/**
+ * The nodes, with the leases of the namespace kube-node-lease that their kubelets renew.
+ *
+ * @param readAt when the leases were read
+ */
+export function readNodes(objects: ClusterObject[], leases: ClusterObject[], readAt: Date): NodeFacts[] {
   return objects
     .filter(({ kind }) => kind === "Node")
     .map(({ metadata: { name }, spec, status }) => {
@@ -40,7 +44,7 @@ export function readNodes(objects: ClusterObject[], leases: ClusterObject[]): No
         ready: status?.conditions?.some(({ type, status: is }) => type === "Ready" && is === "True") ?? false,
         addresses: status?.addresses?.map(({ address }) => address) ?? [],
         podCidrs: spec?.podCIDRs ?? [],
-        renewed: renewed === undefined ? undefined : new Date(renewed),
+        leaseAge: renewed === undefined ? undefined : (readAt.getTime() - Date.parse(renewed)) / 1000,
       };
     });
 }

@@ -47,13 +47,12 @@ export const clock: Check[] = [
     title: "the nodes' clocks agree with the API server's",
     why: "istiod signs by the clock of its node. Seen by the leases that kubelets renew every ten seconds.",
     fix: `on the node: ${SYNCHRONIZE}`,
-    evaluate: ofCluster(({ nodes, clockOffset = 0 }, { now }) => {
-      const server = now.getTime() / 1000 + clockOffset;
+    evaluate: ofCluster(({ nodes, clockOffset = 0 }) => {
       const ready = nodes.filter((node) => node.ready);
       if (ready.length === 0) return skipped("no node is ready (IVM308)");
-      return ready.flatMap(({ name, renewed }) => {
-        if (renewed === undefined) return skipped(`${name} has no lease`);
-        const ahead = renewed.getTime() / 1000 - server;
+      return ready.flatMap(({ name, leaseAge }) => {
+        if (leaseAge === undefined) return skipped(`${name} has no lease`);
+        const ahead = -leaseAge - clockOffset;
         if (ahead > NOTABLE) {
           const words = `the clock of ${name} is ${offsetText(ahead)} of the API server's`;
           return ahead > LARGE ? error(words) : warning(words);

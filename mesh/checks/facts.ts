@@ -103,8 +103,11 @@ export interface NodeFacts {
   ready: boolean;
   addresses: string[];
   podCidrs: string[];
-  /** When its kubelet last renewed its lease, by its own clock. */
-  renewed?: Date;
+  /**
+   * Seconds since its kubelet renewed its lease, as the one clock said then, to when the lease was read, as this machine's
+   * said: what was read in the beginning is old by the time that everything is.
+   */
+  leaseAge?: number;
 }
 
 export interface RequestResult {

@@ -26,9 +26,9 @@ describe("objects of the cluster", () => {
       object("Node", "b", { status: { conditions: [{ type: "Ready", status: "Unknown" }] } }),
     ];
     const leases = [object("Lease", "a", { spec: { renewTime: "2026-01-01T00:00:00Z" } })];
-    assert.deepEqual(readNodes([...nodes, object("Namespace", "a")], leases), [
-      { name: "a", ready: true, addresses: ["192.0.2.1"], podCidrs: ["10.0.0.0/24"], renewed: new Date("2026-01-01") },
-      { name: "b", ready: false, addresses: [], podCidrs: [], renewed: undefined },
+    assert.deepEqual(readNodes([...nodes, object("Namespace", "a")], leases, new Date("2026-01-01T00:00:07Z")), [
+      { name: "a", ready: true, addresses: ["192.0.2.1"], podCidrs: ["10.0.0.0/24"], leaseAge: 7 },
+      { name: "b", ready: false, addresses: [], podCidrs: [], leaseAge: undefined },
     ]);
   });
 

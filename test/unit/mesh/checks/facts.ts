@@ -81,7 +81,7 @@ async function make(): Promise<Facts> {
           ready: true,
           addresses: ["192.0.2.10", "node1"],
           podCidrs: ["10.244.0.0/24"],
-          renewed: new Date("2026-06-01T11:59:55Z"),
+          leaseAge: 5,
         },
       ],
       namespaces: [
