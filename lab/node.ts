@@ -27,9 +27,6 @@ export async function startNode(lab: Lab): Promise<void> {
   await waitUntilReady(lab);
 }
 
-/** Ends the node and everything in it; the cluster's state stays. */
-export const stopNode = (lab: Lab) => endMachine(lab, machine);
-
 async function boot(lab: Lab): Promise<void> {
   // A node whose first process was killed may have left cgroups, and processes that are about to end.
   await endMachine(lab, machine);

@@ -1,6 +1,5 @@
 /** The server from which VMs fetch the sidecar package. */
 import { artifactPath, use } from "./artifacts";
-import { endMachine } from "./cgroups";
 import { isRunning, launch, logOf } from "./launch";
 import { bridge, packageUrl, type Lab } from "./paths";
 import { sidecar } from "./recipes/sidecar";
@@ -23,5 +22,3 @@ export async function startPackages(lab: Lab): Promise<void> {
     () => new Log(logOf(lab, machine)).tail(),
   );
 }
-
-export const stopPackages = (lab: Lab) => endMachine(lab, machine);

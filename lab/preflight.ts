@@ -75,17 +75,22 @@ export async function checkMachine(gigabytes: number): Promise<void> {
 export async function installPackages(log: Log): Promise<void> {
   const look = 'for name; do command -v "$name" >/dev/null || [ -e "$name" ] || echo "$name"; done';
   const absent = (await run(["sh", "-c", look, "sh", ...Object.keys(used)])).split("\n").filter(Boolean);
-  const missing = absent.map((name) => used[name]!);
+  const missing = [...new Set(absent.map((name) => used[name]!))];
   if (missing.length === 0) return;
   if (!(await succeeds(["sh", "-c", "command -v apt-get"]))) {
     throw new Error(
       `missing: ${missing.join(", ")}; and no apt-get to install them with: the lab needs Debian or Ubuntu`,
     );
   }
-  console.log(`installing with apt: ${[...new Set(missing)].join(", ")}`);
+  console.log(`installing with apt: ${missing.join(", ")}`);
+  await aptInstall(missing, log);
+}
+
+/** Installs Debian packages, and nothing that they only recommend. */
+export async function aptInstall(packages: string[], log: Log): Promise<void> {
   const env = { DEBIAN_FRONTEND: "noninteractive" };
   await run(["apt-get", "update"], { log, env });
-  await run(["apt-get", "install", "--yes", "--no-install-recommends", ...new Set(missing)], { log, env });
+  await run(["apt-get", "install", "--yes", "--no-install-recommends", ...packages], { log, env });
 }
 
 /** Puts a Go that can build the lab first in PATH, unless the machine's own can. */

@@ -12,8 +12,9 @@ import { parseArgs } from "node:util";
 import { table } from "../../cli/table";
 import { build, isBuilt } from "../../lab/artifacts";
 import { cacheFolder, folder } from "../../lab/paths";
+import { aptInstall } from "../../lab/preflight";
 import { runSteps, type Step } from "../../lab/progress";
-import { Log, run, succeeds } from "../../lab/run";
+import { Log, succeeds } from "../../lab/run";
 import { guarded } from "./guard";
 import { memory, NoKernel, start, type Machine } from "./machine";
 import { artifactsImage, clone, cloneCheckout, copyTrust, mountArtifacts, setEnvironment } from "./prepare";
@@ -46,7 +47,7 @@ async function fresh(kind: Kind, suite: string, cold: boolean, rows: Row[]): Pro
     return new Log(path);
   };
   const needed = [...(kind === "uml" ? [kernel] : []), disk(suite, kind)].filter((recipe) => !isBuilt(recipe));
-  await install(packages[kind], log("packages"));
+  if (!(await succeeds(["dpkg", "--status", ...packages[kind]]))) await aptInstall(packages[kind], log("packages"));
   for (const recipe of needed) {
     await runSteps([{ title: recipe.title, log: log(recipe.name), run: (to) => build(recipe, to) }]);
   }
@@ -102,13 +103,6 @@ async function describe(machine: Machine): Promise<string> {
   const [system, release, type, controllers] = (await machine.type(look)).trim().split("\n");
   if (type !== "cgroup2fs") throw new Error(`/sys/fs/cgroup is ${type}: this is no pure cgroup v2`);
   return `${system}, Linux ${release}, cgroup v2: ${controllers}`;
-}
-
-async function install(names: string[], log: Log): Promise<void> {
-  if (await succeeds(["dpkg", "--status", ...names])) return;
-  const env = { DEBIAN_FRONTEND: "noninteractive" };
-  await run(["apt-get", "update"], { log, env });
-  await run(["apt-get", "install", "--yes", "--no-install-recommends", ...names], { log, env });
 }
 
 /** @throws with what this machine lacks */
