@@ -12,12 +12,25 @@ export class CommandError extends Error {
   }
 }
 
-/** Runs a command and returns its stdout. @throws CommandError */
-export async function capture(command: string, args: string[], input?: string): Promise<string> {
+interface Failure {
+  code?: string;
+  stderr?: string;
+  shortMessage?: string;
+  timedOut?: boolean;
+}
+
+/**
+ * Runs a command and returns its stdout.
+ *
+ * @param seconds after which it is ended: whatever hangs must not keep the others' answers back
+ * @throws CommandError
+ */
+export async function capture(command: string, args: string[], input?: string, seconds = 60): Promise<string> {
   try {
-    return (await execa(command, args, { input, maxBuffer: 256 << 20 })).stdout;
+    return (await execa(command, args, { input, maxBuffer: 256 << 20, timeout: seconds * 1000 })).stdout;
   } catch (error) {
-    const { code, stderr = "", shortMessage = "" } = error as { code?: string; stderr?: string; shortMessage?: string };
-    throw new CommandError(command, stderr.trim() || shortMessage, code === "ENOENT");
+    const { code, stderr = "", shortMessage = "", timedOut } = error as Failure;
+    const said = timedOut ? `${args[0]}: no answer in ${seconds} s` : stderr.trim() || shortMessage;
+    throw new CommandError(command, said, code === "ENOENT");
   }
 }
