@@ -67,12 +67,25 @@ export async function withSession<T>(
   const socket = background ? connect({ host, port }).unref() : undefined;
   if (proxy === undefined) return withDirectSession(login, socket, use);
   return withDirectSession(proxy, socket, async (bastion) => {
-    const transport = await new Promise<ClientChannel>((resolve, reject) => {
-      bastion.forwardOut("127.0.0.1", 0, login.host, login.port ?? 22, (error, channel) =>
-        error ? reject(error) : resolve(channel),
-      );
+    return withDirectSession(login, await forward(bastion, login.host, login.port ?? 22), use);
+  });
+}
+
+/**
+ * A connection from the far end of a session to a server that is reached from there.
+ *
+ * @param limit milliseconds. Where a firewall swallows what is sent, the far end itself would give up after two minutes
+ * @throws when it is refused, or is not there in time
+ */
+export function forward(client: Client, host: string, port: number, limit = READY_TIMEOUT): Promise<ClientChannel> {
+  return new Promise((resolve, reject) => {
+    const late = () => reject(new Error(`no connection to ${host}:${port} within ${limit / 1000} s`));
+    const timer = setTimeout(late, limit).unref();
+    client.forwardOut("127.0.0.1", 0, host, port, (error, channel) => {
+      clearTimeout(timer);
+      if (error) reject(error);
+      else resolve(channel);
     });
-    return withDirectSession(login, transport, use);
   });
 }
 

@@ -11,6 +11,8 @@ const { STATUS_CODE } = utils.sftp;
 export interface ServerOptions {
   /** A public key that may log in, as in authorized_keys. */
   authorizedKey?: string;
+  /** Connections to elsewhere are neither made nor refused, as where a firewall swallows what is sent. Default: false. */
+  swallows?: boolean;
 }
 
 export interface TestServer {
@@ -50,6 +52,7 @@ export async function startSshServer(options: ServerOptions = {}): Promise<TestS
     client.on("ready", () => connections.loggedIn++);
     client.on("session", (accept) => serveSession(accept(), commands));
     client.on("tcpip", (accept, _reject, { destIP, destPort }) => {
+      if (options.swallows) return;
       const channel = accept();
       const socket = connect(destPort, destIP);
       channel.pipe(socket).pipe(channel);

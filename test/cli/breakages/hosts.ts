@@ -28,10 +28,12 @@ const HOME = "/var/lib/istio-vm";
 const LOCK = `import fcntl,time; f=open("/var/lib/dpkg/lock-frontend","w"); fcntl.lockf(f,fcntl.LOCK_EX); open("/tmp/locked","w"); time.sleep(600)`;
 
 /** A rule that leads what is meant for istiod to the API server, which has a certificate of another CA. */
-async function toApiServer(site: Site): Promise<string> {
+const toApiServer = async (site: Site) => `${await meantForIstiod(site)} -j DNAT --to-destination 172.30.0.10:6443`;
+
+async function meantForIstiod(site: Site): Promise<string> {
   const path = "jsonpath={.spec.ports[?(@.port==15012)].nodePort}";
   const port = await site.kubectl("get", "service", "--namespace=istio-system", "istiod", `--output=${path}`);
-  return `-p tcp -d 172.30.0.10 --dport ${port.trim()} -j DNAT --to-destination 172.30.0.10:6443`;
+  return `-p tcp -d 172.30.0.10 --dport ${port.trim()}`;
 }
 
 /** What is wrong with a host: vm2 is to be joined, vm1 is. */
@@ -82,6 +84,13 @@ export const hosts: Breakage[] = [
       "cp -p /etc/hosts /tmp/hosts; sed -i 's/^.* istiod.istio-system.svc/192.0.2.1 istiod.istio-system.svc/' /etc/hosts",
       "cat /tmp/hosts >/etc/hosts; rm /tmp/hosts",
     ),
+  },
+  {
+    code: "IVM604",
+    what: "a firewall that swallows what is meant for istiod",
+    says: /vm2: it can't reach istiod at 172\.30\.0\.10:\d+ over TCP/,
+    make: async (site) => site.sh("vm2", `iptables -A OUTPUT ${await meantForIstiod(site)} -j DROP`),
+    mend: async (site) => site.sh("vm2", `iptables -D OUTPUT ${await meantForIstiod(site)} -j DROP`),
   },
   {
     code: "IVM605",
