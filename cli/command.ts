@@ -16,7 +16,6 @@ interface Failure {
   code?: string;
   stderr?: string;
   shortMessage?: string;
-  timedOut?: boolean;
 }
 
 /**
@@ -26,11 +25,13 @@ interface Failure {
  * @throws CommandError
  */
 export async function capture(command: string, args: string[], input?: string, seconds = 60): Promise<string> {
+  // Not by `timeout`: of a command that there is not, Node would wait for its end before it ends itself.
+  const signal = AbortSignal.timeout(seconds * 1000);
   try {
-    return (await execa(command, args, { input, maxBuffer: 256 << 20, timeout: seconds * 1000 })).stdout;
+    return (await execa(command, args, { input, maxBuffer: 256 << 20, signal })).stdout;
   } catch (error) {
-    const { code, stderr = "", shortMessage = "", timedOut } = error as Failure;
-    const said = timedOut ? `${args[0]}: no answer in ${seconds} s` : stderr.trim() || shortMessage;
+    const { code, stderr = "", shortMessage = "" } = error as Failure;
+    const said = signal.aborted ? `${args[0]}: no answer in ${seconds} s` : stderr.trim() || shortMessage;
     throw new CommandError(command, said, code === "ENOENT");
   }
 }
