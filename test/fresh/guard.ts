@@ -1,7 +1,6 @@
 /** What this machine lends, and gets back. */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { dirname } from "node:path";
+import { withHolder } from "../../lab/lock";
 import { folder } from "../../lab/paths";
 
 // The process that does it outlives this one, however that ends, and only by the moment that it takes.
@@ -19,21 +18,11 @@ const script = `
  * Runs `work` with an empty folder, and with as many memory mappings allowed as user-mode Linux needs for busy
  * processes: each of their pages may be one. Both are taken back afterwards. Only one process at a time can do this.
  */
-export async function guarded<T>(home: string, work: () => Promise<T>): Promise<T> {
+export function guarded<T>(home: string, work: () => Promise<T>): Promise<T> {
   const lock = `${folder(dirname(home))}/fresh.lock`;
-  const argv = ["--nonblock", "--conflict-exit-code", "75", lock, "sh", "-euc", script, "guard", home];
-  // Ctrl-C is not for it.
-  const guard = spawn("flock", argv, { stdio: ["pipe", "pipe", "inherit"], detached: true });
-  const exit = once(guard, "exit") as Promise<[number | null]>;
-  const refused = exit.then(([status]) => {
-    throw new Error(status === 75 ? "another test-fresh runs on this machine" : `can't prepare ${home}`);
-  });
-  refused.catch(() => undefined);
-  await Promise.race([once(guard.stdout, "data"), refused]);
-  try {
-    return await work();
-  } finally {
-    guard.stdin.end();
-    await exit;
-  }
+  return withHolder(
+    ["flock", "--nonblock", "--conflict-exit-code", "75", lock, "sh", "-euc", script, "guard", home],
+    (status) => new Error(status === 75 ? "another test-fresh runs on this machine" : `can't prepare ${home}`),
+    work,
+  );
 }
