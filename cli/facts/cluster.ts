@@ -79,7 +79,7 @@ export async function lookAtCluster(
     );
     return (await Promise.all(slices)).flat();
   });
-  const leases = list("leases", "--namespace=kube-node-lease").then((items) => ({ items, readAt: new Date() }));
+  const leases = list("leases", "--namespace=kube-node-lease").then((items) => [items, new Date()] as const);
   const istiods = list("deployments", "--all-namespaces", "--selector=app=istiod");
   const services = list("services", "--namespace=istio-system");
   const roots = list("configmaps", "--all-namespaces", "--field-selector=metadata.name=istio-ca-root-cert");
@@ -95,7 +95,7 @@ export async function lookAtCluster(
   return {
     version: (JSON.parse(version) as { serverVersion: { gitVersion: string } }).serverVersion.gitVersion,
     clockOffset,
-    nodes: readNodes(await objects, (await leases).items, (await leases).readAt),
+    nodes: readNodes(await objects, ...(await leases)),
     namespaces: readNamespaces(await objects),
     ...rights,
     precheck: prechecked,
