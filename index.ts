@@ -15,12 +15,12 @@ import { MeshExpansion } from "./components/meshExpansion";
 import { MeshHost } from "./components/meshHost";
 import { ownerLabels } from "./components/owner";
 import { SampleClient } from "./components/sampleClient";
-import { detectServiceCidr } from "./components/serviceCidr";
-import { requireAnsweringAgent, sshConnection } from "./components/sshConnection";
-import { loadConfig } from "./components/stackConfig";
+import { detectServiceCidr } from "./tools/serviceCidr";
+import { requireAnsweringAgent, sshConnection } from "./ssh/connection";
+import { loadConfig } from "./config/stackConfig";
 import { WorkloadIdentity } from "./components/workloadIdentity";
 import { fingerprint } from "./mesh/certificates";
-import { expandHome } from "./mesh/homePath";
+import { expandHome } from "./config/homePath";
 import type { JsonObject } from "./mesh/istioOperator";
 
 const config = loadConfig();

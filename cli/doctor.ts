@@ -1,5 +1,5 @@
-import { evaluate } from "../mesh/checks";
-import { GROUPS, type Finding, type Result } from "../mesh/checks/check";
+import { evaluate } from "../diagnosis/checks";
+import { GROUPS, type Finding, type Result } from "../diagnosis/checks/check";
 import { gather } from "./facts";
 import { startProgress } from "./progress";
 import { colours, exitCode, plural, print } from "./output";

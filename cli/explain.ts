@@ -1,6 +1,6 @@
 import { fstatSync } from "node:fs";
 import { text } from "node:stream/consumers";
-import { explain as explainLogs, type Explanation, type Log } from "../mesh/causes";
+import { explain as explainLogs, type Explanation, type Log } from "../diagnosis/causes";
 import { kubectlFor } from "./kubectl";
 import { HostError } from "./hostSession";
 import { readHostLogs, readIstiodLogs } from "./logs";

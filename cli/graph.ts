@@ -1,5 +1,5 @@
-import type { AuthorizationPolicy } from "../mesh/access";
-import { renderGraph } from "../mesh/graph";
+import type { AuthorizationPolicy } from "../diagnosis/access";
+import { renderGraph } from "../diagnosis/graph";
 import { kubectlFor } from "./kubectl";
 import { print } from "./output";
 import { startProgress } from "./progress";

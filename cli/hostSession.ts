@@ -1,6 +1,6 @@
 import type { Client } from "ssh2";
 import type { Config, HostConfig, SshKey } from "../config";
-import type { HostFailure } from "../mesh/checks/facts";
+import type { HostFailure } from "../diagnosis/facts";
 import { type Endpoint, readKey, sshEndpoint } from "../ssh/endpoint";
 import { type Login, withSession } from "../ssh/session";
 import type { Stack } from "./stack";

@@ -1,6 +1,6 @@
-import { accessFlags } from "../components/kubectl";
+import { accessFlags } from "../tools/kubectl";
 import type { Config } from "../config";
-import { capture } from "./command";
+import { capture } from "../tools/command";
 
 /** Runs kubectl on the stack's cluster and returns its stdout. @throws CommandError */
 export type Kubectl = (args: string[], input?: string) => Promise<string>;

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { type Config, ConfigError, parseConfig } from "../config";
-import type { Outputs } from "../mesh/checks/facts";
-import { capture, CommandError } from "./command";
+import type { Outputs } from "../diagnosis/facts";
+import { capture, CommandError } from "../tools/command";
 
 /** The folder of the Pulumi program; paths in its configuration begin there. */
 export const project = join(__dirname, "..");

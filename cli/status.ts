@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { HOST_HEADINGS, type MeshStatus, meshStatus, SERVICE_HEADINGS, statusRows } from "../mesh/meshStatus";
+import { HOST_HEADINGS, type MeshStatus, meshStatus, SERVICE_HEADINGS, statusRows } from "../diagnosis/status";
 import { kubectlFor } from "./kubectl";
 import { inspectHosts } from "./facts/hosts";
 import { requestServices } from "./facts/requests";

@@ -4,7 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { type JsonObject, renderIstioOperator } from "../mesh/istioOperator";
 import type { KubernetesObject } from "../mesh/kubernetesObject";
 import { objectName, parseManifests, inStages, withoutLateFields } from "../mesh/manifests";
-import { generateManifest, requireIstioctl } from "./istioctl";
+import { generateManifest, requireIstioctl } from "../tools/istioctl";
 import { ownerLabels } from "./owner";
 
 /** Plain values, not Inputs: they decide which resources there are. */

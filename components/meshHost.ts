@@ -2,9 +2,9 @@ import { remote, type types } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { inspectCertificate } from "../mesh/certificates";
 import { clusterEnv, hostsEntry, sidecarEnv } from "../mesh/environment";
-import { confirmWhileJoining } from "./confirmation";
-import { hostScripts } from "./hostScripts";
-import { expandHome } from "../mesh/homePath";
+import { confirmWhileJoining } from "../ssh/confirmation";
+import { hostScripts } from "../ssh/bundle";
+import { expandHome } from "../config/homePath";
 import { accessCommand, remoteCommand, renderBundle, renderState, sha256 } from "../mesh/hostState";
 
 /** The istio-sidecar package: from a URL that the host can reach, or a file here that is copied to the host. */

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { SshConfig, SshKey } from "../config";
-import { expandHome } from "../mesh/homePath";
-import { findHostKey } from "../mesh/knownHosts";
+import { expandHome } from "../config/homePath";
+import { findHostKey } from "./knownHosts";
 
 /** Where and how to log in, with every default filled in. */
 export interface Endpoint {

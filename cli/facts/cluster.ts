@@ -1,7 +1,7 @@
-import { accessFlags } from "../../components/kubectl";
-import { detectServiceCidr } from "../../components/serviceCidr";
+import { accessFlags } from "../../tools/kubectl";
+import { detectServiceCidr } from "../../tools/serviceCidr";
 import type { Config } from "../../config";
-import type { ClusterFacts } from "../../mesh/checks/facts";
+import type { ClusterFacts } from "../../diagnosis/facts";
 import {
   type ClusterObject,
   hasReadyEndpoint,
@@ -10,9 +10,9 @@ import {
   readNamespaces,
   readNodes,
   strictWebhooks,
-} from "../../mesh/clusterObjects";
+} from "../../diagnosis/clusterObjects";
 import { OWNER_LABEL } from "../../mesh/kubernetesObject";
-import { capture } from "../command";
+import { capture } from "../../tools/command";
 import type { Kubectl } from "../kubectl";
 import type { ConfiguredStack } from "../stack";
 import { requestServices } from "./requests";

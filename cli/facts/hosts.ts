@@ -1,9 +1,9 @@
-import { hostScripts } from "../../components/hostScripts";
+import { hostScripts } from "../../ssh/bundle";
 import type { HostConfig } from "../../config";
 import { hostAndPort } from "../../mesh/addresses";
-import type { HostFacts } from "../../mesh/checks/facts";
+import type { HostFacts } from "../../diagnosis/facts";
 import { remoteCommand, renderBundle } from "../../mesh/hostState";
-import { parseInspection } from "../../mesh/inspection";
+import { parseInspection } from "../../diagnosis/inspection";
 import { run } from "../../ssh/session";
 import { HostError, withHost } from "../hostSession";
 import type { ConfiguredStack } from "../stack";

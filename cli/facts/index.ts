@@ -1,4 +1,4 @@
-import type { Facts, HostFacts, Unavailable } from "../../mesh/checks/facts";
+import type { Facts, HostFacts, Unavailable } from "../../diagnosis/facts";
 import { kubectlFor } from "../kubectl";
 import type { Progress } from "../progress";
 import { requireConfig, type Stack } from "../stack";

@@ -1,7 +1,7 @@
 import { connect } from "node:tls";
 import type { Client, ClientChannel } from "ssh2";
 import { hostAndPort } from "../../mesh/addresses";
-import type { IstiodProof } from "../../mesh/checks/facts";
+import type { IstiodProof } from "../../diagnosis/facts";
 import { ISTIOD_NAME } from "../../mesh/environment";
 import { forward } from "../../ssh/session";
 

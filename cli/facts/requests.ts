@@ -1,6 +1,6 @@
 import type { Config } from "../../config";
-import type { ClusterFacts, Outputs, RequestResult } from "../../mesh/checks/facts";
-import type { CommandError } from "../command";
+import type { ClusterFacts, Outputs, RequestResult } from "../../diagnosis/facts";
+import type { CommandError } from "../../tools/command";
 import type { Kubectl } from "../kubectl";
 
 const CURL = ["curl", "-sS", "-o", "/dev/null", "--max-time", "5", "-w", "%{http_code} %{time_total}"];

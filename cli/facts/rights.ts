@@ -1,10 +1,10 @@
 import type { Config } from "../../config";
-import type { ClusterFacts } from "../../mesh/checks/facts";
+import type { ClusterFacts } from "../../diagnosis/facts";
 import { type JsonObject, renderIstioOperator } from "../../mesh/istioOperator";
 import type { KubernetesObject } from "../../mesh/kubernetesObject";
 import { parseManifests } from "../../mesh/manifests";
-import { accessReview, forbiddenBy, neededPermissions, type Permission, REVIEW_FORMAT } from "../../mesh/permissions";
-import { capture } from "../command";
+import { accessReview, forbiddenBy, neededPermissions, type Permission, REVIEW_FORMAT } from "../../diagnosis/permissions";
+import { capture } from "../../tools/command";
 import type { Kubectl } from "../kubectl";
 
 /** What istioctl makes of the stack's IstioOperator. */

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Tools } from "../../mesh/checks/facts";
-import { ISTIOCTL_VERSION, istioctlVersion } from "../../mesh/checks/tools";
-import { capture, CommandError } from "../command";
+import type { Tools } from "../../diagnosis/facts";
+import { ISTIOCTL_VERSION, istioctlVersion } from "../../diagnosis/checks/tools";
+import { capture, CommandError } from "../../tools/command";
 import { project } from "../stack";
 
 async function version(command: string, args: string[], read: (answer: string) => string): Promise<string | undefined> {

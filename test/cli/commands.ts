@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { checkout } from "../../lab/paths";
-import { GROUPS } from "../../mesh/checks/check";
+import { GROUPS } from "../../diagnosis/checks/check";
 import type { Site } from "./site";
 
 const REPORT = z.strictObject({

@@ -9,8 +9,8 @@ import { assertInsideLab } from "../../lab/exec";
 import { checkout, labByName, vmByName } from "../../lab/paths";
 import { run } from "../../lab/run";
 import { resetVm, vmExec } from "../../lab/vm";
-import { evaluate } from "../../mesh/checks";
-import type { Finding } from "../../mesh/checks/check";
+import { evaluate } from "../../diagnosis/checks";
+import type { Finding } from "../../diagnosis/checks/check";
 import { labConfig, type StackConfig, TestStack } from "../support/testStack";
 
 /** How the command ended. */

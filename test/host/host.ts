@@ -1,6 +1,6 @@
 /** A machine of the lab as the program sees it: by SSH, with the program's own commands. */
 import { execa, type ExecaChildProcess } from "execa";
-import { confirmWhileJoining } from "../../components/confirmation";
+import { confirmWhileJoining } from "../../ssh/confirmation";
 import { leaderOf } from "../../lab/cgroups";
 import { bridge, vmByName, type Lab } from "../../lab/paths";
 import { succeeds, until } from "../../lab/run";

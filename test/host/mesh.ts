@@ -1,7 +1,7 @@
 /** The mesh that the hosts join: brought up once, by the program itself. */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { hostScripts } from "../../components/hostScripts";
+import { hostScripts } from "../../ssh/bundle";
 import { assertInsideLab } from "../../lab/exec";
 import { labByName, vmByName } from "../../lab/paths";
 import { renderBundle } from "../../mesh/hostState";

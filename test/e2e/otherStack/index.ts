@@ -2,9 +2,9 @@
 import * as random from "@pulumi/random";
 import { CertificateAuthority } from "../../../components/certificateAuthority";
 import { MeshHost } from "../../../components/meshHost";
-import { sshConnection } from "../../../components/sshConnection";
+import { sshConnection } from "../../../ssh/connection";
 import { WorkloadIdentity } from "../../../components/workloadIdentity";
-import { loadConfig } from "../../../components/stackConfig";
+import { loadConfig } from "../../../config/stackConfig";
 
 const config = loadConfig();
 const { cluster, sidecar } = config;

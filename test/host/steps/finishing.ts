@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { hostScripts } from "../../../components/hostScripts";
+import { hostScripts } from "../../../ssh/bundle";
 import { confirmCommand, stateDigest } from "../../../mesh/hostState";
 import { FAULTS } from "../faults";
 import type { Host } from "../host";

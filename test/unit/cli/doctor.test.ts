@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import pc from "picocolors";
 import { render } from "../../../cli/doctor";
 import { exitCode } from "../../../cli/output";
-import type { Finding } from "../../../mesh/checks/check";
+import type { Finding } from "../../../diagnosis/checks/check";
 
 const finding = (code: string, result: Finding["result"], more: Partial<Finding> = {}): Finding => ({
   code,

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { before, render, report, type Readings } from "../../../cli/explain";
 import { colours } from "../../../cli/output";
-import { explain } from "../../../mesh/causes";
+import { explain } from "../../../diagnosis/causes";
 import { fakeTools } from "./fakeTools";
 
 const repository = join(__dirname, "..", "..", "..");

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ExternalService } from "../../../components/externalService";
 import { SampleClient } from "../../../components/sampleClient";
-import { detectServiceCidr } from "../../../components/serviceCidr";
+import { detectServiceCidr } from "../../../tools/serviceCidr";
 import { sha256 } from "../../../mesh/hostState";
 import { serviceEntrySpec, serviceSpec, type ServicePort } from "../../../mesh/externalService";
 import { runProgram, valueOf, withCommands, withDirectory } from "../support";

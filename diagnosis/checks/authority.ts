@@ -1,0 +1,49 @@
+import { type CertificateFacts, fingerprint, inspectCertificate, splitChain } from "../../mesh/certificates";
+import { type ClusterFacts, type Facts, isAvailable } from "../facts";
+
+type CaCerts = NonNullable<ClusterFacts["cacerts"]>;
+
+export type Certificate = CertificateFacts & { pem: string; fingerprint: string };
+
+const known = new Map<string, Certificate | undefined>();
+
+/**
+ * Reads the first certificate of a PEM text; undefined for a text that is none: what lies in a cluster or on a host need
+ * not be one. Each is read once, for that takes milliseconds, and every check asks for those of every host.
+ */
+export function readCertificate(pem: string): Certificate | undefined {
+  if (!known.has(pem)) known.set(pem, attempt(pem));
+  return known.get(pem);
+}
+
+function attempt(pem: string): Certificate | undefined {
+  try {
+    return { pem, fingerprint: fingerprint(pem), ...inspectCertificate(pem) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether the text is the certificate with that fingerprint. */
+export const hasFingerprint = (pem: string, wanted: string) => readCertificate(pem)?.fingerprint === wanted;
+
+/** The certificate authority at hand: in the cluster, else in the configuration. Undefined before the first update. */
+export function authority({ cluster, config }: Facts): CaCerts | undefined {
+  if (isAvailable(cluster) && cluster.cacerts !== undefined) return cluster.cacerts;
+  return config !== undefined && "provided" in config.ca ? config.ca.provided : undefined;
+}
+
+/** The first of the CA's texts that is no certificate, as Istio calls it. */
+export function unreadable({ caCert, certChain, rootCert }: CaCerts): string | undefined {
+  if (readCertificate(caCert) === undefined) return "ca-cert.pem";
+  if (readCertificate(rootCert) === undefined) return "root-cert.pem";
+  return splitChain(certChain).some((pem) => readCertificate(pem) === undefined) ? "cert-chain.pem" : undefined;
+}
+
+/** The CA's certificates from the one that signs to the root, each once; none, if there is no CA or it can't be read. */
+export function caPath(facts: Facts): Certificate[] {
+  const at = authority(facts);
+  if (at === undefined || unreadable(at) !== undefined) return [];
+  const all = [at.caCert, ...splitChain(at.certChain), at.rootCert].flatMap((pem) => readCertificate(pem) ?? []);
+  return all.filter((one, index) => all.findIndex((other) => other.fingerprint === one.fingerprint) === index);
+}

@@ -1,0 +1,204 @@
+import { X509Certificate } from "node:crypto";
+import { splitChain } from "../../mesh/certificates";
+import { authority, caPath, type Certificate, hasFingerprint, readCertificate, unreadable } from "./authority";
+import {
+  about,
+  type Check,
+  each,
+  error,
+  ofCluster,
+  ofConfig,
+  ofJoined,
+  ok,
+  skipped,
+  type Verdict,
+  warning,
+} from "./check";
+import { duration } from "./duration";
+import type { Facts } from "../facts";
+
+const DAY = 24 * 3600 * 1000;
+/** Days before the end of a CA at which one should think of the next. */
+const CA_WARNING_DAYS = 30;
+
+/** A check of the CA's certificates, from the one that signs to the root. */
+function ofAuthority(judge: (path: Certificate[], facts: Facts) => Verdict[]): Check["evaluate"] {
+  return ofConfig((facts) => {
+    const path = caPath(facts);
+    if (path.length > 0) return judge(path, facts);
+    return skipped(
+      authority(facts) === undefined
+        ? "there is no certificate authority yet: pulumi up makes it"
+        : "the certificate authority can't be read (IVM402)",
+    );
+  });
+}
+
+/** Time left, as a person says it. */
+export function timeLeft(until: Date, now: Date): string {
+  const left = (until.getTime() - now.getTime()) / 1000;
+  return left < 0 ? `ended ${duration(left)} ago` : `${duration(left)} left`;
+}
+
+export const certificates: Check[] = [
+  {
+    code: "IVM401",
+    title: "the cluster has this stack's CA",
+    why: "istiod signs with the secret cacerts. If that is another CA's, no host is believed, and no host believes istiod.",
+    fix: "pulumi refresh && pulumi up",
+    evaluate: ofCluster(({ cacerts }, { owner, outputs }) => {
+      if (outputs === undefined) {
+        if (cacerts === undefined) return ok("none yet");
+        // The first update was cut off after it.
+        return owner !== undefined && cacerts.owner === owner
+          ? ok()
+          : error(
+              "there is a secret istio-system/cacerts, and this stack did not make it",
+              "kubectl -n istio-system describe secret cacerts; if nobody needs it, delete it",
+            );
+      }
+      if (cacerts === undefined) return error("the secret istio-system/cacerts is gone");
+      return hasFingerprint(cacerts.rootCert, outputs.rootFingerprint)
+        ? ok()
+        : error("the root certificate in istio-system/cacerts is not this stack's");
+    }),
+  },
+  {
+    code: "IVM402",
+    title: "the CA's chain leads to its root",
+    why: "A chain with a gap, or in another order, is refused by every peer as signed by an unknown authority.",
+    fix: "give ca.provided.certChain from the intermediate up to the root",
+    evaluate: (facts) => {
+      const at = authority(facts);
+      const bad = at && unreadable(at);
+      return bad === undefined ? judgeChain(facts) : error(`${bad} of the certificate authority is no certificate`);
+    },
+  },
+  {
+    code: "IVM403",
+    title: "every CA may sign what stands below it",
+    why: "A path length that is too short makes peers refuse what the CA signs; a certificate that is no CA signs nothing.",
+    fix: "issue the CA certificates anew: the root with a path length of 1 or more, the intermediate as a CA",
+    evaluate: ofAuthority((path) =>
+      // The one that signs certificates of workloads has no CA below itself, its issuer has one, and so on.
+      each(
+        path.flatMap(({ subject, isCa, pathLength }, below) => {
+          if (!isCa) return [`"${subject}" is no CA`];
+          return pathLength !== undefined && pathLength < below
+            ? [`"${subject}" has a path length of ${pathLength}, but it takes ${below} for what stands below it`]
+            : [];
+        }),
+        (problem) => error(problem),
+      ),
+    ),
+  },
+  {
+    code: "IVM404",
+    title: "the CA is valid for long enough",
+    why: "When a CA ends, every certificate below it ends with it.",
+    fix: "raise ca.rootValidityHours or ca.intermediateValidityHours and pulumi up, or give a new ca.provided",
+    evaluate: ofAuthority((path, { now }) =>
+      path.flatMap(({ subject, notBefore, notAfter }) => {
+        if (notBefore > now) return error(`"${subject}" is not valid before ${notBefore.toISOString()}`);
+        const left = `"${subject}": ${timeLeft(notAfter, now)}`;
+        if (notAfter <= now) return error(left);
+        return notAfter.getTime() - now.getTime() < CA_WARNING_DAYS * DAY ? warning(left) : ok(left);
+      }),
+    ),
+  },
+  {
+    code: "IVM405",
+    title: "every namespace trusts this root",
+    why: "Sidecars of pods take their root from the ConfigMap istio-ca-root-cert; an earlier Istio may have left another there.",
+    fix: "kubectl -n NAMESPACE delete configmap istio-ca-root-cert; istiod writes it anew",
+    evaluate: ofCluster(({ rootCerts }, { outputs }) => {
+      if (outputs === undefined) return skipped("nothing is installed yet");
+      const others = Object.entries(rootCerts).filter(([, pem]) => !hasFingerprint(pem, outputs.rootFingerprint));
+      return each(others, ([namespace]) =>
+        about(
+          namespace,
+          error(
+            `istio-ca-root-cert of namespace ${namespace} holds another root`,
+            `kubectl -n ${namespace} delete configmap istio-ca-root-cert; istiod writes it anew`,
+          ),
+        ),
+      );
+    }),
+  },
+  {
+    code: "IVM406",
+    title: "your own CA's key belongs to its certificate",
+    why: "istiod does not start with a key that does not fit, or makes a CA of its own.",
+    fix: "pulumi config set --secret NAME < FILE, with the key of ca.provided.caCert",
+    evaluate: ofConfig(({ config: { ca }, local: { providedKeyFits } }) => {
+      if (!("provided" in ca)) return skipped("the program makes the CA itself");
+      const { secret } = ca.provided.caKey;
+      return providedKeyFits
+        ? ok()
+        : error(
+            `the secret ${secret} is not the key of ca.provided.caCert`,
+            `pulumi config set --secret ${secret} < FILE, with the key of ca.provided.caCert`,
+          );
+    }),
+  },
+  {
+    code: "IVM407",
+    title: "each host has its own identity",
+    why: "Peers expect the host's SPIFFE ID; istiod refuses to renew a certificate for another one.",
+    fix: "on the host: rm /etc/certs/cert-chain.pem; then pulumi config set healDrift true && pulumi up",
+    evaluate: ofJoined(({ certChain }, { name }, { outputs }) => {
+      const wanted = outputs?.meshHosts[name]?.identity;
+      if (wanted === undefined) return skipped(`the identity of ${name} is not known yet`);
+      if (certChain === undefined) return skipped(`${name} has no certificate (IVM723)`);
+      const certificate = readCertificate(certChain);
+      if (certificate === undefined) return error(`${name}: /etc/certs/cert-chain.pem is no certificate`);
+      const { uris } = certificate;
+      return uris.length === 1 && uris[0] === wanted
+        ? ok(wanted)
+        : error(`${name}: its certificate is for ${uris.join(", ") || "nobody"}, not ${wanted}`);
+    }),
+  },
+  {
+    code: "IVM408",
+    title: "each host's certificate is being renewed",
+    why: "The agent renews at half of the lifetime. One with less than a fifth left was not renewed; when it ends, every connection is refused.",
+    fix: "npx istio-vm explain",
+    evaluate: ofJoined(({ certChain }, { name }, { now }) => {
+      const certificate = certChain === undefined ? undefined : readCertificate(certChain);
+      if (certificate === undefined) return skipped(`${name} has no certificate (IVM407, IVM723)`);
+      const { notBefore, notAfter } = certificate;
+      const left = `${name}: its certificate: ${timeLeft(notAfter, now)}`;
+      if (notAfter <= now) return error(left);
+      const rest = (notAfter.getTime() - now.getTime()) / (notAfter.getTime() - notBefore.getTime());
+      return rest < 0.2 ? warning(left) : ok(left);
+    }),
+  },
+  {
+    code: "IVM409",
+    title: "each host trusts this root",
+    why: "A host with another root refuses istiod and every peer.",
+    fix: "on the host: rm /etc/certs/root-cert.pem; then pulumi config set healDrift true && pulumi up",
+    evaluate: ofJoined(({ rootCert }, { name }, { outputs }) => {
+      if (outputs === undefined) return skipped("this stack's root is not known yet");
+      if (rootCert === undefined) return skipped(`${name} has no root certificate (IVM723)`);
+      return splitChain(rootCert).some((pem) => hasFingerprint(pem, outputs.rootFingerprint))
+        ? ok()
+        : error(`${name}: /etc/certs/root-cert.pem is not this stack's root`);
+    }),
+  },
+];
+
+const judgeChain = ofAuthority((path) => {
+  const chain = path.map(({ pem }) => new X509Certificate(pem));
+  const broken = chain.findIndex((certificate, index) => {
+    const issuer = chain[index + 1] ?? certificate;
+    return !certificate.checkIssued(issuer) || !certificate.verify(issuer.publicKey);
+  });
+  if (broken === -1) return ok(`${chain.length} certificates`);
+  const { subject } = path[broken]!;
+  return error(
+    broken === path.length - 1
+      ? `"${subject}", the root, is not signed by itself`
+      : `"${subject}" is not signed by the certificate that follows it`,
+  );
+});

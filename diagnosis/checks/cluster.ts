@@ -1,0 +1,252 @@
+import { covers, hostAndPort, isWithin } from "../../mesh/addresses";
+import {
+  about,
+  type Check,
+  type Configured,
+  each,
+  error,
+  ofCluster,
+  ofConfig,
+  ok,
+  skipped,
+  type Verdict,
+  warning,
+} from "./check";
+import { type ClusterFacts, isAvailable, type Outputs } from "../facts";
+
+/** A check of what the last update made. */
+const installed = (judge: (cluster: ClusterFacts, outputs: Outputs, facts: Configured) => Verdict[]) =>
+  ofCluster((cluster, facts) =>
+    facts.outputs === undefined ? skipped("nothing is installed yet") : judge(cluster, facts.outputs, facts),
+  );
+
+/** The namespaces that the stack makes or uses, besides istio-system. */
+function wantedNamespaces({ config: { hosts, services, sampleClient } }: Configured): string[] {
+  return [
+    ...new Set([...hosts, ...services, ...(sampleClient ? [sampleClient] : [])].map(({ namespace }) => namespace)),
+  ];
+}
+
+export const cluster: Check[] = [
+  {
+    code: "IVM301",
+    title: "the cluster answers",
+    why: "Everything but the hosts is made through the Kubernetes API.",
+    fix: "kubectl cluster-info; set cluster.kubeconfig and cluster.context",
+    evaluate: ofConfig(({ cluster, tools: { kubectl } }) => {
+      if (kubectl === undefined) return skipped("there is no kubectl (IVM104)");
+      if (isAvailable(cluster)) return ok(`Kubernetes ${cluster.version}`);
+      return cluster.forbidden ? ok() : error(cluster.problem);
+    }),
+  },
+  {
+    code: "IVM302",
+    title: "Istio supports this cluster",
+    why: "What `istioctl experimental precheck` of this very istioctl reports: a Kubernetes that is too old, CRDs that clash.",
+    fix: "istioctl experimental precheck",
+    evaluate: ofCluster(({ precheck }, { tools: { istioctl } }) =>
+      istioctl === undefined
+        ? skipped("there is no istioctl")
+        : each(precheck, ({ code, level, message }) => (level === "Error" ? error : warning)(`${code}: ${message}`)),
+    ),
+  },
+  {
+    code: "IVM303",
+    title: "you may make every kind of object",
+    why: "An update that is refused half way leaves a control plane in pieces. Asked by SelfSubjectAccessReview for every kind and verb.",
+    fix: "kubectl auth can-i --list; use a kubeconfig with cluster-admin",
+    evaluate: ofConfig(({ cluster }) => {
+      if (!isAvailable(cluster)) {
+        return cluster.forbidden ? error(cluster.problem) : skipped("the cluster could not be asked");
+      }
+      return cluster.forbidden.length === 0 ? ok() : error(`you may not ${cluster.forbidden.join(", ")}`);
+    }),
+  },
+  {
+    code: "IVM304",
+    title: "no other Istio is there",
+    why: "Two control planes fight over webhooks, and each root ConfigMap has one owner only.",
+    fix: "istioctl uninstall --purge, or use another cluster",
+    evaluate: ofCluster(({ istiods }, { owner: mine }) => {
+      const others = istiods.filter(({ owner }) => owner === undefined || owner !== mine);
+      return each(others, ({ namespace, name, owner }) =>
+        error(
+          `${namespace}/${name} was installed by ${owner === undefined ? "something else" : `the stack with owner mark ${owner}`}`,
+        ),
+      );
+    }),
+  },
+  {
+    code: "IVM305",
+    title: "Istio's webhooks are served",
+    why: "A webhook that an earlier Istio left behind refuses every pod or Istio object, as nobody answers it.",
+    fix: "kubectl delete mutatingwebhookconfiguration,validatingwebhookconfiguration NAME",
+    evaluate: ofCluster(({ deadWebhooks }) => each(deadWebhooks, (webhook) => error(webhook))),
+  },
+  {
+    code: "IVM306",
+    title: "serviceCidr covers the cluster's services",
+    why: "Traffic to services outside of it bypasses the sidecars of the hosts.",
+    fix: "set serviceCidr to auto, or to the cluster's range",
+    evaluate: ofCluster(({ serviceCidr: actual }, { config }) => {
+      const { serviceCidr: wanted } = config;
+      if (wanted === "auto" || wanted === "*") return ok(wanted === "auto" ? actual : wanted);
+      if (actual === "*") return skipped("the cluster does not tell its service range");
+      const missed = actual.split(",").filter((range) => !wanted.split(",").some((outer) => covers(outer, range)));
+      return missed.length === 0
+        ? ok(wanted)
+        : error(`serviceCidr is ${wanted}, but the cluster's services are in ${actual}`);
+    }),
+  },
+  {
+    code: "IVM307",
+    title: "nodeAddress belongs to a node",
+    why: "Hosts look for istiod at this address.",
+    fix: "kubectl get nodes -o wide; a virtual or translated address in front of the nodes is fine",
+    evaluate: ofCluster(({ nodes }, { config }) => {
+      const { exposure } = config;
+      if (exposure.type !== "NodePort") return skipped(`exposure is ${exposure.type}`);
+      const node = nodes.find(({ addresses }) => addresses.includes(exposure.nodeAddress));
+      if (node === undefined) return warning(`no node has the address ${exposure.nodeAddress} of exposure.nodeAddress`);
+      return node.ready
+        ? ok(node.name)
+        : error(`${exposure.nodeAddress} is the address of ${node.name}, which is not ready`);
+    }),
+  },
+  {
+    code: "IVM308",
+    title: "a node is ready",
+    why: "Without one istiod is never scheduled, and the update waits for it in vain.",
+    fix: "kubectl describe nodes",
+    evaluate: ofCluster(({ nodes }) => {
+      const ready = nodes.filter((node) => node.ready).length;
+      return ready > 0
+        ? ok(`${ready} of ${nodes.length}`)
+        : error(nodes.length === 0 ? "the cluster has no nodes" : `no node is ready; there are ${nodes.length}`);
+    }),
+  },
+  {
+    code: "IVM309",
+    title: "namespaces to be made are not there yet",
+    why: "A namespace that somebody else made is not taken over, and would be removed by `pulumi destroy`.",
+    fix: "add it to cluster.existingNamespaces, or name another",
+    evaluate: ofCluster(({ namespaces }, facts) => {
+      const { config, owner: mine } = facts;
+      const ours = [
+        ...wantedNamespaces(facts).filter((name) => !config.cluster.existingNamespaces.includes(name)),
+        "istio-system",
+      ];
+      const foreign = namespaces.filter(
+        ({ name, owner }) => ours.includes(name) && (owner === undefined || owner !== mine),
+      );
+      return each(foreign, ({ name }) =>
+        about(
+          name,
+          error(
+            `the namespace ${name} is there already, and this stack did not make it`,
+            name === "istio-system" ? "if nobody needs it: kubectl delete namespace istio-system" : undefined,
+          ),
+        ),
+      );
+    }),
+  },
+  {
+    code: "IVM310",
+    title: "existing namespaces exist",
+    why: "What cluster.existingNamespaces names is not made.",
+    fix: "kubectl create namespace NAME, or take it off cluster.existingNamespaces",
+    evaluate: ofCluster(({ namespaces }, facts) => {
+      const wanted = wantedNamespaces(facts).filter((name) => facts.config.cluster.existingNamespaces.includes(name));
+      const missing = wanted.filter((name) => !namespaces.some((namespace) => namespace.name === name));
+      return each(missing, (name) =>
+        about(name, error(`the namespace ${name} does not exist`, `kubectl create namespace ${name}`)),
+      );
+    }),
+  },
+  {
+    code: "IVM311",
+    title: "the cluster's DNS answers",
+    why: "Pods find a host's service by its name, and istiod finds the API server.",
+    fix: "kubectl -n kube-system get pods -l k8s-app=kube-dns",
+    evaluate: ofCluster(({ dnsReady }) =>
+      dnsReady ? ok() : error("the Service kube-system/kube-dns has no ready endpoint"),
+    ),
+  },
+  {
+    code: "IVM312",
+    title: "addresses do not overlap",
+    why: "A host at an address of a pod, a service or a node never gets its traffic.",
+    fix: "give the host another address, or correct hosts[].address",
+    evaluate: ofCluster(({ nodes, serviceCidr }, { config }) => {
+      const ranges = [
+        ...nodes.flatMap(({ name, podCidrs }) => podCidrs.map((range) => ({ range, of: `the pods of ${name}` }))),
+        ...(serviceCidr === "*"
+          ? []
+          : serviceCidr.split(",").map((range) => ({ range, of: "the cluster's services" }))),
+      ];
+      const taken = config.hosts
+        .filter(({ gone }) => !gone)
+        .flatMap(({ name, address }) => {
+          const node = nodes.find(({ addresses }) => addresses.includes(address));
+          if (node !== undefined)
+            return about(name, error(`${name}: ${address} is the address of the node ${node.name}`));
+          const overlap = ranges.find(({ range }) => isWithin(address, range));
+          return overlap === undefined
+            ? []
+            : about(name, error(`${name}: ${address} lies in ${overlap.range}, the range of ${overlap.of}`));
+        });
+      return taken.length === 0 ? ok() : taken;
+    }),
+  },
+  {
+    code: "IVM313",
+    title: "explicit node ports are in the cluster's range",
+    why: "The API server refuses a Service with a node port outside of its range, or with one that is taken.",
+    fix: "change or remove nodePort in the IstioOperator",
+    evaluate: ofCluster(({ refusedNodePorts }, { outputs }) =>
+      outputs !== undefined
+        ? skipped("they are in use by this stack")
+        : each(refusedNodePorts, (words) => error(words)),
+    ),
+  },
+  {
+    code: "IVM314",
+    title: "istiod runs",
+    why: "Sidecars keep their last configuration without it, but no new one joins and certificates are not renewed.",
+    fix: "kubectl -n istio-system describe deployment istiod; npx istio-vm logs istiod",
+    evaluate: installed(({ istiods }, _outputs, { owner: mine }) => {
+      const ours = istiods.find(({ owner }) => owner === mine);
+      if (ours === undefined) return error("the deployment istiod is gone", "pulumi refresh && pulumi up");
+      const { available, wanted } = ours;
+      if (available === 0) return error(`no pod of istiod is available; there should be ${wanted}`);
+      return available < wanted
+        ? warning(`only ${available} of ${wanted} pods of istiod are available`)
+        : ok(`${available} of ${wanted}`);
+    }),
+  },
+  {
+    code: "IVM315",
+    title: "istiod is where the hosts were told",
+    why: "A Service that was made anew has another node port, and every host still knocks at the old one.",
+    fix: "pulumi refresh && pulumi up",
+    evaluate: installed(({ istiodService }, { istiod }, { config: { exposure } }) => {
+      if (exposure.type !== "NodePort") return skipped(`exposure is ${exposure.type}`);
+      if (istiodService === undefined) return error("the Service istiod is gone");
+      const { port: told } = hostAndPort(istiod);
+      const { nodePort } = istiodService;
+      if (nodePort === told) return ok(String(told));
+      const found = nodePort === undefined ? "has no node port" : `has the node port ${nodePort}`;
+      return error(`the Service istiod ${found}, but the hosts were told ${told}`);
+    }),
+  },
+  {
+    code: "IVM316",
+    title: "istioctl accepts the IstioOperator",
+    why: "An IstioOperator that istioctl refuses ends the update before the control plane is made.",
+    fix: "correct istioOperator; istioctl manifest generate --filename=FILE",
+    evaluate: ofCluster(({ manifestProblem }, { tools: { istioctl } }) => {
+      if (istioctl === undefined) return skipped("there is no istioctl");
+      return manifestProblem === undefined ? ok() : error(manifestProblem);
+    }),
+  },
+];

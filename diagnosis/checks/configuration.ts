@@ -1,0 +1,106 @@
+import { about, type Check, each, error, ofConfig, ok, skipped, warning } from "./check";
+import { isAvailable } from "../facts";
+
+export const configuration: Check[] = [
+  {
+    code: "IVM201",
+    title: "the configuration is valid",
+    why: "`pulumi up` refuses a configuration with a mistake, with these very words, before it contacts anything.",
+    fix: "edit Pulumi.STACK.yaml; README.md lists every key",
+    evaluate: ({ configProblems, stackProblem }) => {
+      if (stackProblem !== undefined) return skipped("the stack can't be read");
+      return each(configProblems, (problem) => error(problem));
+    },
+  },
+  {
+    code: "IVM202",
+    title: "every host's SSH host key is known",
+    why: "A host key is verified before anything is sent; a host without one is refused.",
+    fix: "ssh-keyscan -t ed25519 HOST, compare it with the host's own, and add it to known_hosts or set ssh.hostKey",
+    evaluate: ofConfig(({ local }) =>
+      each(local.unknownHostKeys, ({ host, problem }) => about(host, error(`${host}: ${problem}`))),
+    ),
+  },
+  {
+    code: "IVM203",
+    title: "host keys are verified",
+    why: "Whoever answers at the address of a host with `verifyHostKey: false` gets its private key.",
+    fix: "remove verifyHostKey: false",
+    evaluate: ofConfig(({ config: { ssh, hosts } }) => {
+      const trusting = hosts.filter(
+        (host) =>
+          (host.ssh.hostKey ?? ssh.hostKey) === undefined && (host.ssh.verifyHostKey ?? ssh.verifyHostKey) === false,
+      );
+      return each(trusting, ({ name }) => about(name, warning(`${name}: whoever answers at its address is believed`)));
+    }),
+  },
+  {
+    code: "IVM204",
+    title: "SSH keys can be used",
+    why: "A key that can't be read, has a passphrase or is not in the agent logs in nowhere.",
+    fix: "ssh-add KEY, or set ssh.key to a file without passphrase or a secret",
+    evaluate: ofConfig(({ local }) => each(local.unusableKeys, ({ place, problem }) => error(`${place}: ${problem}`))),
+  },
+  {
+    code: "IVM205",
+    title: "the sidecar package is what its digest says",
+    why: "A package with another digest is refused on every host, after it was copied there.",
+    fix: "sha256sum FILE, and set sidecar.sha256 to it if that is the package you mean",
+    evaluate: ofConfig(({ config: { sidecar }, local: { sidecarFile } }) => {
+      if (sidecarFile === undefined) return skipped("each host fetches it (IVM606)");
+      if (!isAvailable(sidecarFile)) return error(sidecarFile.problem, "correct sidecar.file");
+      return sidecarFile.sha256 === sidecar.sha256
+        ? ok(sidecar.sha256.slice(0, 12))
+        : error(`the file has SHA-256 ${sidecarFile.sha256}, but sidecar.sha256 is ${sidecar.sha256}`);
+    }),
+  },
+  {
+    code: "IVM206",
+    title: "the IstioOperator installs istioVersion",
+    why: "A `tag` of another version runs an istiod that istioctl's objects were not made for.",
+    fix: "set istioOperator.spec.tag to istioVersion, or leave it out",
+    evaluate: ofConfig(({ config: { istioOperator, istioVersion } }) => {
+      const { tag } = (typeof istioOperator === "string" ? {} : (istioOperator.spec ?? {})) as { tag?: unknown };
+      if (tag === undefined) return ok(istioVersion);
+      const text = typeof tag === "string" || typeof tag === "number" ? String(tag) : JSON.stringify(tag);
+      return text === istioVersion || text.startsWith(`${istioVersion}-`)
+        ? ok(text)
+        : warning(`istioOperator.spec.tag is ${text}, but istioVersion is ${istioVersion}`);
+    }),
+  },
+  {
+    code: "IVM207",
+    title: "certificates are renewed before they end",
+    why: "A certificate whose renewal begins before its own beginning is renewed by every update; one that outlives its issuer ends with it.",
+    fix: "set workloadCertificate.earlyRenewalHours below validityHours, and both below the CA's",
+    evaluate: ofConfig(({ config: { workloadCertificate, ca } }) => {
+      const { validityHours, earlyRenewalHours } = workloadCertificate;
+      if (earlyRenewalHours >= validityHours) {
+        return error(
+          `earlyRenewalHours is ${earlyRenewalHours}, but certificates are valid for ${validityHours} hours only`,
+        );
+      }
+      if ("provided" in ca) return ok();
+      const { rootValidityHours, intermediateValidityHours } = ca;
+      if (intermediateValidityHours > rootValidityHours) {
+        return warning(
+          `the intermediate (${intermediateValidityHours} hours) outlives the root (${rootValidityHours} hours)`,
+        );
+      }
+      return validityHours > intermediateValidityHours
+        ? warning(
+            `hosts' certificates (${validityHours} hours) outlive their issuer (${intermediateValidityHours} hours)`,
+          )
+        : ok();
+    }),
+  },
+  {
+    code: "IVM208",
+    title: "SSH_AUTH_SOCK names an ssh-agent that answers, or is not set",
+    why: "The command provider dials that agent even where a key is given; one that is gone fails every host.",
+    fix: "unset SSH_AUTH_SOCK, or start an agent: eval $(ssh-agent) && ssh-add",
+    evaluate: ofConfig(({ config: { hosts }, local: { agentProblem } }) =>
+      agentProblem === undefined || hosts.length === 0 ? ok() : error(agentProblem),
+    ),
+  },
+];

@@ -1,0 +1,139 @@
+import type { Config } from "../config";
+import type { Inspection } from "./inspection";
+
+/** Everything that the checks judge. It is gathered first (cli/facts), so that a check is a pure function of it. */
+export interface Facts {
+  /** The clock of this machine. */
+  now: Date;
+  tools: Tools;
+  /** Why the stack can't be read; then there is no configuration either. */
+  stackProblem?: string;
+  /** What is wrong with the configuration; then `config` is undefined. */
+  configProblems: string[];
+  config?: Config;
+  local: LocalFacts;
+  /** The mark that everything carries that the stack makes; undefined before its first update begins. */
+  owner?: string;
+  /** What the last `pulumi up` left as the stack's outputs; undefined before the first has ended well. */
+  outputs?: Outputs;
+  /** The cluster, or why it can't be asked. */
+  cluster: ClusterFacts | Unavailable;
+  hosts: HostFacts[];
+}
+
+/** Why something is not known. */
+export interface Unavailable {
+  problem: string;
+  /** Whether it answers, but does not let this user read what is needed. */
+  forbidden?: boolean;
+}
+
+export const isAvailable = <T extends object>(facts: T | Unavailable): facts is T => !("problem" in facts);
+
+/** Versions; undefined for what is not on the PATH. */
+export interface Tools {
+  node: string;
+  /** The least version that package.json asks for. */
+  nodeWanted: string;
+  pulumi?: string;
+  istioctl?: string;
+  kubectl?: string;
+}
+
+/** What the configuration refers to on this machine. */
+export interface LocalFacts {
+  /** Hosts whose host key nobody knows, and why. */
+  unknownHostKeys: { host: string; problem: string }[];
+  /** Places in the configuration whose SSH key can't be used, and why. */
+  unusableKeys: { place: string; problem: string }[];
+  /** Why no ssh-agent answers at SSH_AUTH_SOCK; undefined if one does, or if that is not set. */
+  agentProblem?: string;
+  /** The package in sidecar.file; undefined where sidecar is a URL. */
+  sidecarFile?: { sha256: string } | Unavailable;
+  /** Whether ca.provided.caKey is the key of ca.provided.caCert; undefined without them. */
+  providedKeyFits?: boolean;
+}
+
+/** The stack's outputs (index.ts). */
+export interface Outputs {
+  /** SHA-256 of the mesh's root certificate. */
+  rootFingerprint: string;
+  /** address:port */
+  istiod: string;
+  meshHosts: Record<string, { identity: string; state: string }>;
+  services: Record<string, string>;
+}
+
+export interface ClusterFacts {
+  /** Such as v1.34.4. */
+  version: string;
+  /** The API server's clock less this machine's, seconds. */
+  clockOffset?: number;
+  nodes: NodeFacts[];
+  /** Namespaces, with the owner mark of the stack that made them. */
+  namespaces: { name: string; owner?: string }[];
+  /** What this user may not do, such as `create deployments.apps`. */
+  forbidden: string[];
+  /** Why istioctl makes no manifest of the IstioOperator. */
+  manifestProblem?: string;
+  /** What `istioctl experimental precheck` reports. */
+  precheck: { code: string; level: string; message: string }[];
+  /** Deployments of istiod anywhere. */
+  istiods: { namespace: string; name: string; owner?: string; available: number; wanted: number }[];
+  /** Istio's webhooks that refuse objects (failurePolicy Fail) while nobody serves them. */
+  deadWebhooks: string[];
+  /** Its service ranges, comma-separated; "*" if it does not tell. */
+  serviceCidr: string;
+  /** Explicit node ports of the IstioOperator that the API server refuses, and its words. */
+  refusedNodePorts: string[];
+  /** The node port and type of the Service istiod; undefined if there is none. */
+  istiodService?: { type: string; nodePort?: number };
+  /** Whether the cluster's DNS has a ready endpoint. */
+  dnsReady: boolean;
+  /** The certificates in the secret istio-system/cacerts, and the stack that made it. */
+  cacerts?: { rootCert: string; caCert: string; certChain: string; owner?: string };
+  /** The root certificate that istiod gave to each namespace of the configuration. */
+  rootCerts: Record<string, string>;
+  /** Requests from a pod of the mesh: service name -> what came of it. Undefined without a sample client. */
+  requests?: Record<string, RequestResult>;
+}
+
+export interface NodeFacts {
+  name: string;
+  ready: boolean;
+  addresses: string[];
+  podCidrs: string[];
+  /**
+   * Seconds since its kubelet renewed its lease, as the one clock said then, to when the lease was read, as this machine's
+   * said: what was read in the beginning is old by the time that everything is.
+   */
+  leaseAge?: number;
+}
+
+export interface RequestResult {
+  ok: boolean;
+  /** The status line, or why there is none. */
+  answer: string;
+  milliseconds?: number;
+}
+
+/** What came of a TLS handshake with istiod from a host; `untried` if not even that could be begun, and why. */
+export type IstiodProof = "proven" | { problem: string } | { untried: string };
+
+export type HostFacts = { name: string } & (
+  | {
+      inspection: Inspection;
+      /** The host's clock less this machine's, seconds. */
+      clockOffset: number;
+      /** Whether istiod proves to be of this mesh there; undefined before there is one. */
+      istiodProof?: IstiodProof;
+    }
+  | { failure: HostFailure }
+);
+
+/** Why a host could not be asked. */
+export interface HostFailure {
+  kind: "gone" | "login" | "hostKey" | "sudo" | "script";
+  /** Without the name of the host. */
+  message: string;
+}

@@ -1,0 +1,149 @@
+import { readCertificate } from "./checks/authority";
+import { timeLeft } from "./checks/certificates";
+import { offsetResult, offsetText } from "./checks/clock";
+import type { HostFacts, Outputs, RequestResult } from "./facts";
+import type { Config } from "../config";
+
+export type Health = "ok" | "warning" | "error";
+
+/** A host as `istio-vm status` tells of it. What is not known is undefined. */
+export interface HostStatus {
+  name: string;
+  health: Health;
+  /** The version of the sidecar's package. */
+  sidecar?: string;
+  /** Whether it has istiod's configuration now; if not, since when it has the one that it has. */
+  inSync?: boolean;
+  since?: Date;
+  /** The SPIFFE ID in its certificate, and when that ends. */
+  identity?: string;
+  certificateEnds?: Date;
+  /** Its clock less this machine's, seconds. */
+  clockOffset?: number;
+  ready: boolean;
+  drift: string[];
+  /** When join changed it last. */
+  changed?: Date;
+  /** Why nothing more is known, or what is wrong. */
+  problem?: string;
+}
+
+export interface ServiceStatus {
+  /** name.namespace */
+  name: string;
+  /** Hosts that serve it, and how many of them are healthy. */
+  endpoints: string[];
+  healthy: number;
+  /** A request by the sample client, just now; undefined without one. */
+  request?: RequestResult;
+  health: Health;
+}
+
+export interface MeshStatus {
+  hosts: HostStatus[];
+  services: ServiceStatus[];
+}
+
+function hostStatus(host: HostFacts, owner: string | undefined, now: Date): HostStatus {
+  const { name } = host;
+  if ("failure" in host) {
+    const health = host.failure.kind === "gone" ? "warning" : "error";
+    return { name, health, ready: false, drift: [], problem: host.failure.message };
+  }
+  const { joined, sidecar } = host.inspection;
+  const { clockOffset } = host;
+  if (joined === undefined || joined.owner !== owner) {
+    const problem = joined === undefined ? "not joined" : "joined by another stack";
+    return { name, health: "error", sidecar, clockOffset, ready: false, drift: [], problem };
+  }
+  const { connected, configured, certChain, ready, drift, changed, unfinished } = joined;
+  const certificate = certChain === undefined ? undefined : readCertificate(certChain);
+  const ended = certificate !== undefined && certificate.notAfter < now;
+  const clock = offsetResult(clockOffset);
+  const unwell = !ready || !connected || ended || clock === "error";
+  return {
+    name,
+    health: unwell ? "error" : drift.length > 0 || unfinished || clock === "warning" ? "warning" : "ok",
+    sidecar,
+    inSync: connected,
+    since: connected ? undefined : configured,
+    identity: certificate?.uris[0],
+    certificateEnds: certificate?.notAfter,
+    clockOffset,
+    ready,
+    drift,
+    changed,
+    problem: unfinished ? "a join was cut off: pulumi up finishes it" : undefined,
+  };
+}
+
+/** What runs now, of everything that the stack has joined. */
+export function meshStatus(
+  { config, owner, outputs }: { config: Config; owner?: string; outputs?: Outputs },
+  facts: HostFacts[],
+  requests: Record<string, RequestResult> | undefined,
+  now: Date,
+): MeshStatus {
+  const hosts = facts.map((host) => hostStatus(host, owner, now));
+  const services = config.services.map(({ name, namespace, hosts: serving }): ServiceStatus => {
+    const key = `${name}.${namespace}`;
+    const endpoints = serving.filter((host) => !config.hosts.find((candidate) => candidate.name === host)?.gone);
+    const healthy = endpoints.filter((host) => hosts.find((status) => status.name === host)?.ready).length;
+    const request = outputs === undefined ? undefined : requests?.[key];
+    const health = healthy === 0 || request?.ok === false ? "error" : healthy < endpoints.length ? "warning" : "ok";
+    return { name: key, endpoints, healthy, request, health };
+  });
+  return { hosts, services };
+}
+
+const ago = (date: Date, now: Date) => {
+  const seconds = Math.max(0, Math.round((now.getTime() - date.getTime()) / 1000));
+  for (const [unit, size] of [
+    ["d", 86400],
+    ["h", 3600],
+    ["min", 60],
+  ] as const) {
+    if (seconds >= 2 * size) return `${Math.floor(seconds / size)} ${unit} ago`;
+  }
+  return `${seconds} s ago`;
+};
+
+/** A status as rows of text: one a host, one a service. */
+export function statusRows({ hosts, services }: MeshStatus, now: Date): { hosts: string[][]; services: string[][] } {
+  return {
+    hosts: hosts.map((host) => [
+      host.name,
+      host.sidecar ?? "-",
+      host.inSync === undefined ? "-" : host.inSync ? "yes" : host.since ? `no, since ${ago(host.since, now)}` : "no",
+      host.identity?.replace(/^spiffe:\/\//, "") ?? "-",
+      host.certificateEnds === undefined ? "-" : timeLeft(host.certificateEnds, now),
+      host.clockOffset === undefined ? "-" : offsetText(host.clockOffset),
+      host.ready ? "yes" : "no",
+      host.drift.length === 0 ? "none" : host.drift.join(", "),
+      host.changed === undefined ? "-" : ago(host.changed, now),
+      host.problem ?? "",
+    ]),
+    services: services.map(({ name, endpoints, healthy, request }) => [
+      name,
+      endpoints.join(", "),
+      `${healthy} of ${endpoints.length}`,
+      request === undefined
+        ? "-"
+        : `${request.answer}${request.milliseconds === undefined ? "" : ` in ${request.milliseconds} ms`}`,
+    ]),
+  };
+}
+
+export const HOST_HEADINGS = [
+  "HOST",
+  "SIDECAR",
+  "IN SYNC",
+  "IDENTITY",
+  "CERTIFICATE",
+  "CLOCK",
+  "READY",
+  "DRIFT",
+  "CHANGED",
+  "",
+];
+export const SERVICE_HEADINGS = ["SERVICE", "ENDPOINTS", "HEALTHY", "REQUEST"];

@@ -1,0 +1,269 @@
+import { fingerprint } from "../../../../mesh/certificates";
+import { about, error, warning } from "../../../../diagnosis/checks/check";
+import type { Facts } from "../../../../diagnosis/facts";
+import { privateKey } from "../../support";
+import { testChecks } from "./cases";
+import { clusterOf, freshFacts, inspectionOf, joinedOf, OTHER_OWNER } from "./facts";
+import { type Issued, issue, ofHost, pki, spiffe, type Wanted } from "./pki";
+
+const GARBAGE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
+
+/** A CA in the cluster that this stack has, with hosts that it certified. */
+function install(facts: Facts, root: Issued, signing: Issued, chain = [signing, root]): void {
+  const [rootCert, caCert, certChain] = [root.pem, signing.pem, chain.map(({ pem }) => pem).join("")];
+  Object.assign(clusterOf(facts), { cacerts: { rootCert, caCert, certChain }, rootCerts: { default: rootCert } });
+  facts.outputs!.rootFingerprint = fingerprint(rootCert);
+  for (const { name } of facts.hosts) joinedOf(facts, name).rootCert = rootCert;
+}
+
+/** A mesh whose CA certificates differ from the healthy ones so. */
+const withCa = (rootChanges: Wanted, intermediateChanges: Wanted = {}) => {
+  return async (facts: Facts) => {
+    const root = await issue({ subject: "CN=Root CA", ca: true, pathLength: 1, ...rootChanges });
+    const intermediate = await issue({ subject: "CN=Intermediate", issuer: root, ca: true, ...intermediateChanges });
+    install(facts, root, intermediate);
+  };
+};
+
+/** vm1 with another certificate. */
+const withCertificate = (changes: Wanted) => async (facts: Facts) => {
+  joinedOf(facts).certChain = (await ofHost((await pki).intermediate, changes)).pem;
+};
+
+testChecks("certificates", {
+  IVM401: [
+    {
+      when: "the CA's secret is gone",
+      break: (facts) => (clusterOf(facts).cacerts = undefined),
+      finds: error("the secret istio-system/cacerts is gone"),
+    },
+    {
+      when: "the CA's secret is another's",
+      break: async (facts) => {
+        const root = await issue({ subject: "CN=Other Root", ca: true, pathLength: 1 });
+        const intermediate = await issue({ subject: "CN=Other", issuer: root, ca: true });
+        const [rootCert, caCert] = [root.pem, intermediate.pem];
+        clusterOf(facts).cacerts = { rootCert, caCert, certChain: caCert + rootCert, owner: OTHER_OWNER };
+      },
+      finds: error("the root certificate in istio-system/cacerts is not this stack's"),
+    },
+    {
+      when: "somebody made the secret before the first update",
+      in: freshFacts,
+      break: async (facts) => {
+        const { root, intermediate } = await pki;
+        clusterOf(facts).cacerts = { rootCert: root.pem, caCert: intermediate.pem, certChain: intermediate.pem };
+      },
+      finds: error(
+        "there is a secret istio-system/cacerts, and this stack did not make it",
+        "kubectl -n istio-system describe secret cacerts; if nobody needs it, delete it",
+      ),
+    },
+  ],
+  IVM402: [
+    {
+      when: "an intermediate is missing from a longer chain",
+      break: async (facts) => {
+        const { root } = await pki;
+        const middle = await issue({ subject: "CN=Middle", issuer: root, ca: true, pathLength: 1 });
+        const signing = await issue({ subject: "CN=Signing", issuer: middle, ca: true });
+        install(facts, root, signing);
+      },
+      finds: error('"CN=Signing" is not signed by the certificate that follows it'),
+    },
+    {
+      when: "the issuer only bears the right name",
+      break: async (facts) => {
+        const { root, intermediate } = await pki;
+        const namesake = await issue({ subject: root.subject, ca: true, pathLength: 1 });
+        install(facts, namesake, intermediate, [intermediate]);
+      },
+      finds: error('"CN=Intermediate" is not signed by the certificate that follows it'),
+    },
+    {
+      when: "the root is no root",
+      break: async (facts) => {
+        const { intermediate } = await pki;
+        install(facts, intermediate, await issue({ subject: "CN=Signing", issuer: intermediate, ca: true }));
+      },
+      finds: error('"CN=Intermediate", the root, is not signed by itself'),
+    },
+    {
+      when: "a text is no certificate",
+      break: (facts) => (clusterOf(facts).cacerts!.caCert = GARBAGE),
+      finds: error("ca-cert.pem of the certificate authority is no certificate"),
+    },
+    {
+      when: "a certificate of the chain can't be read",
+      break: (facts) => (clusterOf(facts).cacerts!.certChain += GARBAGE),
+      finds: error("cert-chain.pem of the certificate authority is no certificate"),
+    },
+    {
+      when: "the chain is longer, and complete",
+      break: async (facts) => {
+        const root = await issue({ subject: "CN=Root CA", ca: true, pathLength: 2 });
+        const middle = await issue({ subject: "CN=Middle", issuer: root, ca: true, pathLength: 1 });
+        const signing = await issue({ subject: "CN=Signing", issuer: middle, ca: true, pathLength: 0 });
+        install(facts, root, signing, [signing, middle, root]);
+      },
+      finds: [],
+    },
+    {
+      when: "istiod signs with the root itself",
+      break: async (facts) => {
+        const root = await issue({ subject: "CN=Root CA", ca: true, pathLength: 0 });
+        install(facts, root, root, [root]);
+      },
+      finds: [],
+    },
+  ],
+  IVM403: [
+    {
+      when: "the root's path length is too short",
+      break: withCa({ pathLength: 0 }),
+      finds: error('"CN=Root CA" has a path length of 0, but it takes 1 for what stands below it'),
+    },
+    {
+      when: "the intermediate is no CA",
+      break: withCa({}, { ca: false }),
+      finds: error('"CN=Intermediate" is no CA'),
+    },
+  ],
+  IVM404: [
+    { when: "the CA ends in 30 days", break: withCa({}, { to: "2026-07-01T12:00:00Z" }), finds: [] },
+    {
+      when: "the CA ends in less than 30 days",
+      break: withCa({}, { to: "2026-07-01T11:59:59Z" }),
+      finds: warning('"CN=Intermediate": 30 days left'),
+    },
+    {
+      when: "the root has ended",
+      break: withCa({ to: "2026-05-29T12:00:00Z" }),
+      finds: error('"CN=Root CA": ended 3 days ago'),
+      also: { IVM505: "hosts see it as well" },
+    },
+    {
+      when: "the root is not valid yet",
+      break: withCa({ from: "2026-06-01T12:00:10Z" }),
+      finds: error('"CN=Root CA" is not valid before 2026-06-01T12:00:10.000Z'),
+      also: { IVM504: "hosts see it as well" },
+    },
+  ],
+  IVM405: [
+    {
+      when: "a namespace has another root",
+      break: async (facts) => (clusterOf(facts).rootCerts.vm = (await pki).intermediate.pem),
+      finds: about(
+        "vm",
+        error(
+          "istio-ca-root-cert of namespace vm holds another root",
+          "kubectl -n vm delete configmap istio-ca-root-cert; istiod writes it anew",
+        ),
+      ),
+    },
+    {
+      when: "a namespace has no certificate there",
+      break: (facts) => (clusterOf(facts).rootCerts.default = ""),
+      finds: about(
+        "default",
+        error(
+          "istio-ca-root-cert of namespace default holds another root",
+          "kubectl -n default delete configmap istio-ca-root-cert; istiod writes it anew",
+        ),
+      ),
+    },
+  ],
+  IVM406: [
+    {
+      when: "the key of the user's own CA does not fit",
+      break: async (facts) => {
+        const { root, intermediate } = await pki;
+        const [rootCert, caCert] = [root.pem, intermediate.pem];
+        facts.config!.ca = { provided: { rootCert, caCert, certChain: caCert, caKey: { secret: "caKey" } } };
+        facts.local.providedKeyFits = false;
+      },
+      finds: error(
+        "the secret caKey is not the key of ca.provided.caCert",
+        "pulumi config set --secret caKey < FILE, with the key of ca.provided.caCert",
+      ),
+    },
+    {
+      when: "the key of the user's own CA fits",
+      in: freshFacts,
+      break: async (facts) => {
+        const { root, intermediate } = await pki;
+        const [rootCert, caCert] = [root.pem, intermediate.pem];
+        facts.config!.ca = { provided: { rootCert, caCert, certChain: caCert, caKey: { secret: "caKey" } } };
+        facts.local.providedKeyFits = true;
+      },
+      finds: [],
+    },
+  ],
+  IVM407: [
+    {
+      when: "a host has another's identity",
+      break: withCertificate({ uris: [spiffe("shop")] }),
+      finds: about("vm1", error(`vm1: its certificate is for ${spiffe("shop")}, not ${spiffe("default")}`)),
+    },
+    {
+      when: "a host has two identities",
+      break: withCertificate({ uris: [spiffe("default"), spiffe("shop")] }),
+      finds: about(
+        "vm1",
+        error(`vm1: its certificate is for ${spiffe("default")}, ${spiffe("shop")}, not ${spiffe("default")}`),
+      ),
+    },
+    {
+      when: "a host's certificate has no identity",
+      break: withCertificate({ uris: [] }),
+      finds: about("vm1", error(`vm1: its certificate is for nobody, not ${spiffe("default")}`)),
+    },
+    {
+      when: "somebody wrote something else into the file",
+      break: (facts) => (joinedOf(facts).certChain = privateKey("vm1")),
+      finds: about("vm1", error("vm1: /etc/certs/cert-chain.pem is no certificate")),
+    },
+  ],
+  IVM408: [
+    {
+      when: "a fifth of the lifetime is left",
+      break: withCertificate({ from: "2026-06-01T04:00:00Z", to: "2026-06-01T14:00:00Z" }),
+      finds: [],
+    },
+    {
+      when: "less than a fifth of the lifetime is left",
+      break: withCertificate({ from: "2026-06-01T03:59:00Z", to: "2026-06-01T13:59:00Z" }),
+      finds: about("vm1", warning("vm1: its certificate: 119 minutes left")),
+    },
+    {
+      when: "it has ended",
+      break: withCertificate({ from: "2026-05-30T12:00:00Z", to: "2026-06-01T11:00:00Z" }),
+      finds: about("vm1", error("vm1: its certificate: ended 60 minutes ago")),
+      also: { IVM505: "the host sees it as well" },
+    },
+  ],
+  IVM409: [
+    {
+      when: "a host trusts another root",
+      break: async (facts) => (joinedOf(facts, "vm2").rootCert = (await pki).intermediate.pem),
+      finds: about("vm2", error("vm2: /etc/certs/root-cert.pem is not this stack's root")),
+    },
+    {
+      when: "a host trusts this root among others",
+      break: async (facts) => {
+        const { root, intermediate } = await pki;
+        joinedOf(facts).rootCert = intermediate.pem + root.pem;
+      },
+      finds: [],
+    },
+    {
+      when: "another stack joined the host",
+      break: async (facts) => {
+        Object.assign(joinedOf(facts), { owner: OTHER_OWNER, rootCert: (await pki).intermediate.pem });
+        inspectionOf(facts).findings = [{ code: "IVM701", message: "it is joined already" }];
+      },
+      finds: [],
+      also: { IVM701: "that is what is wrong" },
+    },
+  ],
+});

@@ -1,0 +1,154 @@
+import type { Config } from "../../../../config";
+import { about, error, warning } from "../../../../diagnosis/checks/check";
+import type { Facts } from "../../../../diagnosis/facts";
+import { testChecks } from "./cases";
+
+const configure = (change: (config: Config) => unknown) => (facts: Facts) => change(facts.config!);
+
+const sidecarFile =
+  (found: Facts["local"]["sidecarFile"]) =>
+  (facts: Facts): void => {
+    facts.config!.sidecar = { file: "istio-sidecar.deb", sha256: "a".repeat(64) };
+    facts.local.sidecarFile = found;
+  };
+
+const lifetimes = (workload: number, early: number, intermediate = 43800, root = 87600) =>
+  configure((config) => {
+    config.workloadCertificate = { validityHours: workload, earlyRenewalHours: early };
+    Object.assign(config.ca, { intermediateValidityHours: intermediate, rootValidityHours: root });
+  });
+
+testChecks("configuration", {
+  IVM201: [
+    {
+      when: "the configuration has mistakes",
+      break: (facts) => {
+        facts.configProblems = ["istioVersion: missing; expected a version such as 1.31.0", "host: unknown key"];
+        facts.config = undefined;
+        facts.cluster = { problem: "the configuration is not valid" };
+        facts.hosts = [];
+      },
+      finds: [...error("istioVersion: missing; expected a version such as 1.31.0"), ...error("host: unknown key")],
+    },
+  ],
+  IVM202: [
+    {
+      when: "a host key is not known",
+      break: (facts) => {
+        const problem = "192.0.2.21: ~/.ssh/known_hosts has no ed25519 or ecdsa host key for it";
+        facts.local.unknownHostKeys = [{ host: "vm1", problem }];
+        facts.hosts[0] = { name: "vm1", failure: { kind: "login", message: problem } };
+      },
+      finds: about("vm1", error("vm1: 192.0.2.21: ~/.ssh/known_hosts has no ed25519 or ecdsa host key for it")),
+    },
+  ],
+  IVM203: [
+    {
+      when: "a host's key is not verified",
+      break: configure(({ hosts }) => (hosts[1]!.ssh.verifyHostKey = false)),
+      finds: about("vm2", warning("vm2: whoever answers at its address is believed")),
+    },
+    {
+      when: "no host's key is verified, but of one it is given, and another insists",
+      break: configure(({ ssh, hosts }) => {
+        ssh.verifyHostKey = false;
+        hosts[0]!.ssh.hostKey = "ssh-ed25519 AAAA";
+        hosts[1]!.ssh.verifyHostKey = true;
+      }),
+      finds: [],
+    },
+    {
+      when: "no host's key is verified",
+      break: configure(({ ssh }) => (ssh.verifyHostKey = false)),
+      finds: [
+        ...about("vm1", warning("vm1: whoever answers at its address is believed")),
+        ...about("vm2", warning("vm2: whoever answers at its address is believed")),
+      ],
+    },
+  ],
+  IVM204: [
+    {
+      when: "a key has a passphrase",
+      break: (facts) => {
+        facts.local.unusableKeys = [{ place: "hosts[0].ssh.key", problem: "the key has a passphrase" }];
+        facts.hosts[0] = { name: "vm1", failure: { kind: "login", message: "192.0.2.21:22 does not accept the key" } };
+      },
+      finds: error("hosts[0].ssh.key: the key has a passphrase"),
+      also: { IVM601: "a key that can't be used logs in nowhere" },
+    },
+  ],
+  IVM205: [
+    { when: "the package is the one", break: sidecarFile({ sha256: "a".repeat(64) }), finds: [] },
+    {
+      when: "the package is another",
+      break: sidecarFile({ sha256: "b".repeat(64) }),
+      finds: error(`the file has SHA-256 ${"b".repeat(64)}, but sidecar.sha256 is ${"a".repeat(64)}`),
+    },
+    {
+      when: "the package is not there",
+      break: sidecarFile({ problem: "sidecar.file can't be read: ENOENT" }),
+      finds: error("sidecar.file can't be read: ENOENT", "correct sidecar.file"),
+    },
+  ],
+  IVM206: [
+    {
+      when: "the tag is istioVersion",
+      break: configure((config) => (config.istioOperator = { spec: { tag: "1.31.0" } })),
+      finds: [],
+    },
+    {
+      when: "the tag is a variant of istioVersion",
+      break: configure((config) => (config.istioOperator = { spec: { tag: "1.31.0-distroless" } })),
+      finds: [],
+    },
+    {
+      when: "the tag is another version",
+      break: configure((config) => (config.istioOperator = { spec: { tag: "1.30.2" } })),
+      finds: warning("istioOperator.spec.tag is 1.30.2, but istioVersion is 1.31.0"),
+    },
+    {
+      when: "the tag is another version that begins like istioVersion",
+      break: configure((config) => (config.istioOperator = { spec: { tag: "1.31.01" } })),
+      finds: warning("istioOperator.spec.tag is 1.31.01, but istioVersion is 1.31.0"),
+    },
+    {
+      when: "YAML read the tag as a number",
+      break: configure((config) => (config.istioOperator = { spec: { tag: 1.31 } })),
+      finds: warning("istioOperator.spec.tag is 1.31, but istioVersion is 1.31.0"),
+    },
+  ],
+  IVM207: [
+    { when: "everything is as short as it may be", break: lifetimes(2, 1, 2, 2), finds: [] },
+    {
+      when: "renewal begins when the certificate does",
+      break: lifetimes(720, 720),
+      finds: error("earlyRenewalHours is 720, but certificates are valid for 720 hours only"),
+    },
+    {
+      when: "hosts' certificates outlive the intermediate",
+      break: lifetimes(101, 1, 100),
+      finds: warning("hosts' certificates (101 hours) outlive their issuer (100 hours)"),
+    },
+    {
+      when: "the intermediate outlives the root",
+      break: lifetimes(100, 1, 201, 200),
+      finds: warning("the intermediate (201 hours) outlives the root (200 hours)"),
+    },
+  ],
+  IVM208: [
+    {
+      when: "SSH_AUTH_SOCK leads nowhere",
+      break: (facts) => (facts.local.agentProblem = "SSH_AUTH_SOCK is /tmp/a, where no ssh-agent answers (ENOENT)"),
+      finds: error("SSH_AUTH_SOCK is /tmp/a, where no ssh-agent answers (ENOENT)"),
+    },
+    {
+      when: "SSH_AUTH_SOCK leads nowhere, and there are no hosts",
+      break: (facts) => {
+        facts.local.agentProblem = "SSH_AUTH_SOCK is /tmp/a, where no ssh-agent answers (ENOENT)";
+        Object.assign(facts.config!, { hosts: [], services: [] });
+        facts.hosts = [];
+      },
+      finds: [],
+    },
+  ],
+});

@@ -1,0 +1,186 @@
+import { about, error, warning } from "../../../../diagnosis/checks/check";
+import type { Facts } from "../../../../diagnosis/facts";
+import type { Inspection, Joined } from "../../../../diagnosis/inspection";
+import { type Case, testChecks } from "./cases";
+import { freshFacts, inspectionOf, joinedOf } from "./facts";
+
+/** What the host itself finds (host/check.sh), on a host that is yet to join. */
+const found = (code: string, message: string): Case[] => [
+  {
+    when: message,
+    in: freshFacts,
+    break: (facts) => inspectionOf(facts).findings.push({ code, message }),
+    finds: about("vm1", error(`vm1: ${message}`)),
+  },
+];
+
+const onVm2 = (change: (inspection: Inspection) => unknown) => (facts: Facts) => change(inspectionOf(facts, "vm2"));
+const joined = (change: Partial<Joined>) => (facts: Facts) => Object.assign(joinedOf(facts, "vm2"), change);
+
+testChecks("hosts", {
+  IVM701: found("IVM701", "it is joined already, by the stack with owner mark fedcba9876543210"),
+  IVM702: found("IVM702", "an Istio sidecar that this program did not start is running"),
+  IVM703: found("IVM703", "it has iptables rules of an Istio sidecar that is gone"),
+  IVM704: found("IVM704", "its architecture is riscv64: Istio's sidecar needs x86_64 or aarch64"),
+  IVM705: found("IVM705", "it was not booted by systemd, which runs the sidecar"),
+  IVM706: found("IVM706", "it has no dpkg: only Debian and Ubuntu are supported"),
+  IVM707: found("IVM707", "its C library is not glibc, which Envoy needs"),
+  IVM708: found("IVM708", "it lacks ip iptables: apt-get install bash iproute2 iptables sudo hostname util-linux"),
+  IVM709: found("IVM709", "it has neither curl nor wget to fetch the package"),
+  IVM710: found("IVM710", "iptables can't reach the kernel's nat table: Permission denied"),
+  IVM711: found("IVM711", "it can't resolve even its own name"),
+  IVM712: [
+    ...found("IVM712", "/usr has 12 MB free: the sidecar needs 400"),
+    {
+      when: "two folders of two hosts have no room",
+      break: (facts) => {
+        for (const name of ["vm1", "vm2"]) {
+          const messages = ["/usr has 1 MB free", "/var has 2 MB free"];
+          inspectionOf(facts, name).findings = messages.map((message) => ({ code: "IVM712", message }));
+        }
+      },
+      finds: ["vm1", "vm2"].flatMap((name) =>
+        about(name, [...error(`${name}: /usr has 1 MB free`), ...error(`${name}: /var has 2 MB free`)]),
+      ),
+    },
+  ],
+  IVM713: found("IVM713", "inboundPorts has 2222, the port of this very SSH session: it would lock you out"),
+  IVM714: found("IVM714", "port 15001, which the sidecar needs, is taken: 0.0.0.0:15001"),
+  IVM715: found("IVM715", "/etc/hosts has another address for istiod.istio-system.svc, 192.0.2.1: remove that line"),
+  IVM716: [
+    {
+      when: "the package manager is at work",
+      break: onVm2((inspection) => (inspection.packageManagerHeldBy = "/usr/bin/python3 /usr/bin/unattended-upgrade")),
+      finds: about("vm2", warning("vm2: the package manager is at work: /usr/bin/python3 /usr/bin/unattended-upgrade")),
+    },
+  ],
+  IVM717: [
+    {
+      when: "two hosts are one machine",
+      break: onVm2((inspection) => (inspection.machineId = "machine-of-vm1")),
+      finds: about("vm2", error("vm2: it has the same machine-id as vm1")),
+    },
+    {
+      when: "two hosts have one name",
+      break: onVm2((inspection) => (inspection.hostname = "vm1")),
+      finds: about(
+        "vm2",
+        warning("vm2: it calls itself vm1, as vm1 does", "on one of them: hostnamectl set-hostname NAME"),
+      ),
+    },
+    {
+      when: "two hosts tell neither name nor machine-id",
+      break: (facts) => {
+        for (const name of ["vm1", "vm2"]) Object.assign(inspectionOf(facts, name), { hostname: "", machineId: "" });
+      },
+      finds: [],
+    },
+  ],
+  IVM718: [
+    {
+      when: "firewalls stand there",
+      break: onVm2((inspection) => (inspection.firewalls = ["ufw is active", "nftables is active"])),
+      finds: about(
+        "vm2",
+        warning("vm2: ufw is active, nftables is active: can pods reach the inbound ports all the same?"),
+      ),
+    },
+  ],
+  IVM719: [
+    {
+      when: "DNS capture is on, and the nameserver is local",
+      break: (facts) => {
+        facts.config!.hosts[1]!.environment.ISTIO_META_DNS_CAPTURE = "true";
+        inspectionOf(facts, "vm2").nameservers = ["127.0.0.1", "192.0.2.53"];
+      },
+      finds: about("vm2", warning("vm2: DNS capture is on, and /etc/resolv.conf asks 127.0.0.1")),
+    },
+    {
+      when: "DNS capture is on, and the nameserver is not local",
+      break: (facts) => (facts.config!.hosts[1]!.environment.ISTIO_META_DNS_CAPTURE = "true"),
+      finds: [],
+    },
+    {
+      when: "DNS capture is on, and the nameserver is systemd-resolved",
+      break: (facts) => {
+        facts.config!.hosts[1]!.environment.ISTIO_META_DNS_CAPTURE = "true";
+        inspectionOf(facts, "vm2").nameservers = ["127.0.0.53"];
+      },
+      finds: [],
+    },
+    {
+      when: "the nameserver is local, and DNS capture is off",
+      break: (facts) => {
+        facts.config!.hosts[1]!.environment.ISTIO_META_DNS_CAPTURE = "false";
+        inspectionOf(facts, "vm2").nameservers = ["::1"];
+      },
+      finds: [],
+    },
+  ],
+  IVM720: [
+    { when: "the sidecar is two versions older", break: onVm2((of) => (of.sidecar = "1.29.7")), finds: [] },
+    {
+      when: "the sidecar is three versions older",
+      break: onVm2((of) => (of.sidecar = "1.28.0")),
+      finds: about("vm2", error("vm2: its sidecar is of version 1.28.0, istiod of 1.31.0")),
+    },
+    {
+      when: "the sidecar is newer",
+      break: onVm2((of) => (of.sidecar = "1.32.0")),
+      finds: about("vm2", error("vm2: its sidecar is of version 1.32.0, istiod of 1.31.0")),
+    },
+    {
+      when: "an old package lies on a host that is yet to join, which replaces it",
+      in: freshFacts,
+      break: onVm2((of) => (of.sidecar = "1.10.0")),
+      finds: [],
+    },
+  ],
+  IVM721: [
+    {
+      when: "a join was cut off",
+      break: joined({ unfinished: true }),
+      finds: about("vm2", error("vm2: a join was cut off before its end")),
+    },
+  ],
+  IVM722: [
+    {
+      when: "the sidecar is not ready",
+      break: joined({ ready: false }),
+      finds: about("vm2", error("vm2: its sidecar is not ready")),
+    },
+    {
+      when: "Envoy is down",
+      break: joined({ ready: false, connected: false, configured: undefined }),
+      finds: about("vm2", error("vm2: its sidecar is not ready")),
+      also: { IVM724: "nothing is connected" },
+    },
+  ],
+  IVM723: [
+    {
+      when: "files were changed by hand",
+      break: joined({ drift: ["cluster.env", "hosts"] }),
+      finds: about("vm2", warning("vm2: not as it was joined: cluster.env, hosts")),
+    },
+    {
+      when: "a certificate was removed by hand",
+      break: joined({ certChain: undefined, rootCert: undefined, drift: ["certificate"] }),
+      finds: about("vm2", warning("vm2: not as it was joined: certificate")),
+    },
+  ],
+  IVM724: [
+    {
+      when: "the sidecar lost istiod",
+      break: joined({ connected: false }),
+      finds: about(
+        "vm2",
+        error("vm2: it is not connected to istiod; its last configuration came 2026-06-01T11:00:00.000Z"),
+      ),
+    },
+    {
+      when: "the sidecar never found istiod",
+      break: joined({ connected: false, configured: undefined }),
+      finds: about("vm2", error("vm2: it is not connected to istiod")),
+    },
+  ],
+});

@@ -1,0 +1,216 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import fc from "fast-check";
+import { parseInspection } from "../../../diagnosis/inspection";
+import { withCommands, withDirectory } from "../support";
+
+const SCRIPTS = join(__dirname, "../../../host");
+const ISTIOD = "istiod.istio-system.svc";
+
+const STATE = `host vm1
+owner 0123
+identity spiffe://cluster.local/ns/vm/sa/default
+package aa https://example.org/istio-sidecar.deb
+hosts 192.0.2.10 ${ISTIOD}
+cluster.env ISTIO_INBOUND_PORTS=8080
+sidecar.env ISTIO_SVC_IP=192.0.2.21`;
+
+/** A host that lacks nothing; what it says of itself is known. */
+const COMMANDS = {
+  date: `case $1 in +%s.%N) echo 1780315200.123456789 ;; *) exec /bin/date "$@" ;; esac`,
+  hostname: "echo vm1",
+  "systemd-detect-virt": "exit 1",
+  timedatectl: "echo yes",
+  "dpkg-query": "echo installed 1.31.0",
+  dpkg: "exit 0",
+  getent: `case $2 in ${ISTIOD}) echo "192.0.2.10 STREAM ${ISTIOD}" ;; *) echo 127.0.0.1 ;; esac`,
+  ss: `case "$*" in
+    -Hltn) printf 'LISTEN 0 128 %s 0.0.0.0:*\\n' 0.0.0.0:22 '[::]:22' 192.0.2.21:8080 ;;
+  esac`,
+  systemctl: `case "$*" in "is-active --quiet ufw") exit 0 ;; *) exit 3 ;; esac`,
+  df: "printf 'Filesystem\\n/dev/sda1 1 1 5000 1%% /\\n'",
+  uname: "echo x86_64",
+  getconf: "echo glibc 2.36",
+  curl: "exit 22",
+  ...Object.fromEntries(["ip", "sudo", "apt-get", "flock"].map((tool) => [tool, "exit 0"])),
+  ...Object.fromEntries(["", "-nft", "-legacy"].map((kind) => [`iptables${kind}`, "exit 0"])),
+  ...Object.fromEntries(
+    ["iptables-nft", "iptables-legacy", "ip6tables-nft", "ip6tables-legacy"].map((tool) => [`${tool}-save`, "exit 0"]),
+  ),
+};
+
+/** What `istio-vm inspect` prints on such a host, with all that is the program's own in `directory`. */
+function inspect(directory: string, commands: Record<string, string> = {}): Promise<string> {
+  const script = `set -eu
+    for file in lib check status inspect; do . "$0/$file.sh"; done
+    HOME_DIR=$1 RECORD=$1/record CERTS=$1/certs ENV_DIR=$1/env
+    here=$1 HOST=vm1 SSH_PORT=22 STATE=$2
+    inspect`;
+  return withCommands({ ...COMMANDS, ...commands }, () => {
+    const { stdout, stderr, status } = spawnSync("sh", ["-c", script, SCRIPTS, directory, STATE], { encoding: "utf8" });
+    assert.deepEqual([status, stderr], [0, ""]);
+    return stdout;
+  });
+}
+
+describe("parseInspection", () => {
+  it("reads what a host prints that is not joined", () =>
+    withDirectory(async (directory) => {
+      const found = parseInspection(await inspect(directory));
+      // Of the machine on which the tests run.
+      const { os, machineId, nameservers, packageManagerHeldBy, findings, ...known } = found;
+      void [machineId, packageManagerHeldBy];
+      assert.ok(os.length > 0);
+      assert.ok(nameservers.every((server) => /^[\da-f.:]+$/.test(server)));
+      // Whether this machine was booted by systemd.
+      assert.deepEqual(
+        findings.filter(({ code }) => code !== "IVM705"),
+        [],
+      );
+      assert.deepEqual(known, {
+        epoch: 1780315200.123456789,
+        hostname: "vm1",
+        clockSynchronized: true,
+        sidecar: "1.31.0",
+        istiodAddress: "192.0.2.10",
+        listening: [22, 8080],
+        firewalls: ["ufw is active"],
+        packageReachable: false,
+        joined: undefined,
+      });
+    }));
+
+  it("reads what a host prints that can tell little", () =>
+    withDirectory(async (directory) => {
+      const quiet = ["timedatectl", "dpkg-query", "getent", "ss", "systemctl", "curl"];
+      const found = parseInspection(
+        await inspect(directory, {
+          ...Object.fromEntries(quiet.map((command) => [command, "exit 1"])),
+          uname: "echo riscv64",
+          df: "printf 'Filesystem\\n/dev/sda1 1 1 12 1%% /\\n'",
+        }),
+      );
+      assert.deepEqual(
+        [found.clockSynchronized, found.sidecar, found.istiodAddress, found.listening, found.firewalls],
+        [undefined, undefined, undefined, [], []],
+      );
+      assert.deepEqual(
+        found.findings.filter(({ code }) => code !== "IVM705"),
+        [
+          { code: "IVM704", message: "its architecture is riscv64: Istio's sidecar needs x86_64 or aarch64" },
+          { code: "IVM711", message: "it can't resolve even its own name: check /etc/hosts and /etc/nsswitch.conf" },
+          ...["/usr", "/var", "/etc"].map((dir) => ({
+            code: "IVM712",
+            message: `${dir} has 12 MB free: the sidecar needs 400`,
+          })),
+        ],
+      );
+    }));
+
+  /** Puts what join leaves into the directory, a text for each file. */
+  function write(directory: string, files: Record<string, string>): void {
+    for (const folder of ["record", "certs", "env"]) mkdirSync(join(directory, folder));
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text);
+  }
+
+  it("reads what a host prints that is joined, and was changed by hand", () =>
+    withDirectory(async (directory) => {
+      write(directory, {
+        "record/owner": "0123\n",
+        state: `${STATE}\n`,
+        "certs/root-cert.pem": "the root\n",
+        "certs/cert-chain.pem": "the chain\nof two\n",
+        "env/cluster.env": "ISTIO_INBOUND_PORTS=9090\nready        ! by hand\n",
+        "env/sidecar.env": "ISTIO_SVC_IP=192.0.2.21\n",
+      });
+      const { joined } = parseInspection(await inspect(directory));
+      assert.ok(joined?.changed && Math.abs(Date.now() - joined.changed.getTime()) < 60_000);
+      assert.deepEqual(joined, {
+        owner: "0123",
+        changed: joined.changed,
+        connected: false,
+        configured: undefined,
+        certChain: "the chain\nof two\n",
+        rootCert: "the root\n",
+        identity: "spiffe://cluster.local/ns/vm/sa/default",
+        ready: false,
+        unfinished: false,
+        drift: ["unit", "iptables", "cluster.env", "hosts", "certificate"],
+      });
+    }));
+
+  it("reads what a host prints whose first join was cut off", () =>
+    withDirectory(async (directory) => {
+      write(directory, { "record/owner": "0123\n", joining: `${STATE}\n` });
+      const { joined } = parseInspection(await inspect(directory));
+      assert.deepEqual(
+        [joined?.owner, joined?.changed, joined?.unfinished, joined?.certChain, joined?.rootCert],
+        ["0123", undefined, true, undefined, undefined],
+      );
+    }));
+
+  it("reads what a host prints that is well", () => {
+    const { joined } = parseInspection(`epoch 1780315200.5
+owner 0123
+changed 1780315100
+connected 1
+configured 1780315150999
+status identity     spiffe://cluster.local/ns/vm/sa/default
+status ready        yes, in sync with istiod`);
+    assert.deepEqual(joined, {
+      owner: "0123",
+      changed: new Date(1780315100_000),
+      connected: true,
+      configured: new Date(1780315150_999),
+      certChain: undefined,
+      rootCert: undefined,
+      identity: "spiffe://cluster.local/ns/vm/sa/default",
+      ready: true,
+      unfinished: false,
+      drift: [],
+    });
+  });
+
+  it("has every finding, with any words", () => {
+    const words = fc.string({ unit: "binary" }).map((text) => text.replaceAll("\n", "").trim());
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.constantFrom("IVM704", "IVM712"), words)), (findings) => {
+        const lines = findings.map(([code, message]) => `finding ${code} ${message}\n`);
+        assert.deepEqual(
+          parseInspection(`epoch 1\n${lines.join("")}`).findings,
+          findings.map(([code, message]) => ({ code, message })),
+        );
+      }),
+    );
+  });
+
+  it("takes any lines, known or not, once there is the time", () => {
+    const keys = ["os", "ntp", "listening", "finding", "owner", "changed", "status", "cert-chain", "configured", "x"];
+    const line = fc.oneof(
+      fc.string({ unit: "binary" }),
+      fc.tuple(fc.constantFrom(...keys), fc.string({ unit: "binary" })).map((parts) => parts.join(" ")),
+    );
+    fc.assert(
+      fc.property(fc.array(line), fc.array(line), (before, after) => {
+        const text = [...before.filter((each) => !/^epoch/m.test(each)), "epoch 17.5", ...after].join("\n");
+        assert.equal(parseInspection(text).epoch, 17.5);
+      }),
+    );
+  });
+
+  for (const text of [
+    "",
+    "\n",
+    "epoch\n",
+    "epoch \n",
+    "epoch now\n",
+    "sh: 1: istio-vm: not found\n",
+    "os epoch 17\n",
+  ]) {
+    it(`refuses ${JSON.stringify(text)}, and says what it got`, () => {
+      assert.throws(() => parseInspection(text), { message: `istio-vm inspect said ${JSON.stringify(text)}` });
+    });
+  }
+});

@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { HOST_HEADINGS, meshStatus, SERVICE_HEADINGS, statusRows } from "../../../diagnosis/status";
+import { healthyFacts, hostOf, joinedOf } from "./checks/facts";
+import { spiffe } from "./checks/pki";
+
+/** The status of a mesh after `change`, and its rows. */
+async function after(change: (facts: Awaited<ReturnType<typeof healthyFacts>>) => void) {
+  const facts = await healthyFacts();
+  change(facts);
+  const requests = "problem" in facts.cluster ? undefined : facts.cluster.requests;
+  const status = meshStatus({ ...facts, config: facts.config! }, facts.hosts, requests, facts.now);
+  return { ...status, rows: statusRows(status, facts.now) };
+}
+
+describe("meshStatus", () => {
+  it("tells a line a host and a line a service where all is well", async () => {
+    const { hosts, services, rows } = await after(() => undefined);
+    assert.deepEqual(
+      [...hosts, ...services].map(({ health }) => health),
+      ["ok", "ok", "ok"],
+    );
+    const identity = spiffe("default").replace("spiffe://", "");
+    const [first] = rows.hosts;
+    assert.equal(first!.length, HOST_HEADINGS.length);
+    assert.deepEqual(
+      [...first!.slice(0, 4), ...first!.slice(5)],
+      [...["vm1", "1.31.0", "yes", identity], ...["right to the second", "yes", "none", "2 d ago", ""]],
+    );
+    assert.match(first![4]!, / left$/);
+    assert.deepEqual(rows.services, [["web.vm", "vm1, vm2", "2 of 2", "HTTP 200 in 7 ms"]]);
+    assert.equal(rows.services[0]!.length, SERVICE_HEADINGS.length);
+  });
+
+  for (const [what, change, health, says] of [
+    ["is not ready", (f) => (joinedOf(f).ready = false), "error", /no/],
+    ["lost istiod", (f) => (joinedOf(f).connected = false), "error", /no, since 60 min ago|no, since 1 h ago/],
+    ["has a wrong clock", (f) => (hostOf(f).clockOffset = -61), "error", /61\.0 s behind/],
+    ["has a clock that is a little off", (f) => (hostOf(f).clockOffset = 6), "warning", /6\.0 s ahead/],
+    ["was changed by hand", (f) => (joinedOf(f).drift = ["hosts", "unit"]), "warning", /hosts, unit/],
+    ["has a join that was cut off", (f) => (joinedOf(f).unfinished = true), "warning", /cut off/],
+    ["is not joined", (f) => (hostOf(f).inspection.joined = undefined), "error", /not joined/],
+    ["was joined by another stack", (f) => (joinedOf(f).owner = "other"), "error", /another stack/],
+    ["has a certificate that ended", (f) => (f.now = new Date("2099-01-01T00:00:00Z")), "error", /ended/],
+    [
+      "can't be asked",
+      (f) => (f.hosts[0] = { name: "vm1", failure: { kind: "login", message: "it does not answer" } }),
+      "error",
+      /it does not answer/,
+    ],
+    [
+      "is gone",
+      (f) => (f.hosts[0] = { name: "vm1", failure: { kind: "gone", message: "it is marked as gone" } }),
+      "warning",
+      /gone/,
+    ],
+  ] as [string, (facts: Awaited<ReturnType<typeof healthyFacts>>) => unknown, string, RegExp][]) {
+    it(`tells of a host that ${what}`, async () => {
+      const { hosts, rows } = await after(change);
+      assert.equal(hosts[0]!.health, health);
+      assert.match(rows.hosts[0]!.join("|"), says);
+    });
+  }
+
+  it("tells of a service that lost some of its hosts, all of them, or its answer", async () => {
+    const healthOf = async (change: Parameters<typeof after>[0]) => (await after(change)).services[0]!;
+    const one = await healthOf((f) => (joinedOf(f).ready = false));
+    assert.deepEqual([one.healthy, one.health], [1, "warning"]);
+    const none = await healthOf((f) => ["vm1", "vm2"].forEach((name) => (joinedOf(f, name).ready = false)));
+    assert.deepEqual([none.healthy, none.health], [0, "error"]);
+    const silent = await healthOf((f) => {
+      if (!("problem" in f.cluster)) f.cluster.requests = { "web.vm": { ok: false, answer: "HTTP 503" } };
+    });
+    assert.equal(silent.health, "error");
+  });
+});
