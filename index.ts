@@ -20,18 +20,14 @@ import { requireAnsweringAgent, sshConnection } from "./ssh/connection";
 import { loadConfig } from "./config/stackConfig";
 import { WorkloadIdentity } from "./components/workloadIdentity";
 import { fingerprint } from "./mesh/certificates";
-import { expandHome } from "./config/homePath";
-import type { JsonObject } from "./mesh/istioOperator";
 
 const config = loadConfig();
 const { cluster, sampleClient } = config;
 if (config.hosts.length > 0) requireAnsweringAgent();
-const connections = new Map(
-  config.hosts.map((host) => [host.name, sshConnection(host.address, { ...config.ssh, ...host.ssh })]),
-);
+const connections = new Map(config.hosts.map(({ name, ssh }) => [name, sshConnection(ssh)]));
 
 const provider = new Provider("cluster", {
-  kubeconfig: cluster.kubeconfig && expandHome(cluster.kubeconfig),
+  kubeconfig: cluster.kubeconfig,
   context: cluster.context,
   // A changed ConfigMap or Secret (an Istio setting, a rotated CA) is updated, not deleted and made anew.
   enableConfigMapMutable: true,
@@ -48,7 +44,7 @@ const controlPlane = new IstioControlPlane(
   "istio",
   {
     istioVersion: config.istioVersion,
-    istioOperator: config.istioOperator as JsonObject,
+    istioOperator: config.istioOperator,
     trustDomain: cluster.trustDomain,
     clusterName: cluster.name,
     owner,
@@ -91,7 +87,7 @@ const hosts = new Map(
         clusterName: cluster.name,
         serviceCidr,
         inboundPorts: host.inboundPorts,
-        labels: host.labels ?? { app: host.name },
+        labels: host.labels,
         environment: host.environment,
         istiodAddress: exposure.address,
         istiodPort: exposure.port,
@@ -118,10 +114,10 @@ const externalServices = config.services.map((service) => {
       serviceName: service.name,
       namespace: service.namespace,
       ports: service.ports,
-      endpoints: serving.map(({ config: { address, serviceAccount, labels, name } }) => ({
+      endpoints: serving.map(({ config: { address, serviceAccount, labels } }) => ({
         address,
         serviceAccount,
-        labels: labels ?? { app: name },
+        labels,
       })),
       clusterDomain: cluster.domain,
       owner,

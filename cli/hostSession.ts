@@ -1,5 +1,5 @@
 import type { Client } from "ssh2";
-import type { Config, HostConfig, SshKey } from "../config";
+import type { HostConfig, SshKey } from "../config";
 import type { HostFailure } from "../diagnosis/facts";
 import { type Endpoint, readKey, sshEndpoint } from "../ssh/endpoint";
 import { type Login, withSession } from "../ssh/session";
@@ -31,7 +31,6 @@ export function privateKey(key: SshKey, secret: Stack["secret"]): string | undef
 
 /** Logs in to a host as the program does, and gives the session to `use`. @throws HostError */
 export async function withHost<T>(
-  { ssh }: Config,
   host: HostConfig,
   secret: Stack["secret"],
   use: (client: Client) => Promise<T>,
@@ -39,7 +38,7 @@ export async function withHost<T>(
   if (host.gone) throw new HostError("gone", "it is marked as gone");
   let to: Login;
   try {
-    to = login(sshEndpoint(host.address, { ...ssh, ...host.ssh }), secret);
+    to = login(sshEndpoint(host.ssh), secret);
   } catch (error) {
     throw new HostError("login", (error as Error).message);
   }

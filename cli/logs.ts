@@ -57,7 +57,7 @@ function mustSucceed({ exitCode, stderr }: { exitCode: number; stderr: string })
 
 /** The last lines of each log of a host, by one SSH session. @throws HostError, or whatever ended the session */
 export async function readHostLogs(stack: ConfiguredStack, host: HostConfig, lines: number): Promise<Log[]> {
-  const outcome = await withHost(stack.config, host, stack.secret, (client) => run(client, asRoot(lines), READ_SCRIPT));
+  const outcome = await withHost(host, stack.secret, (client) => run(client, asRoot(lines), READ_SCRIPT));
   mustSucceed(outcome);
   return outcome.stdout.split(SEPARATOR).map((text) => ({ where: host.name, writer: "host", text }));
 }
@@ -166,7 +166,7 @@ export async function logs({ stack: stackName, lines, follow }: LogsOptions, [na
   const stop = new AbortController();
   process.once("SIGINT", () => stop.abort()).once("SIGTERM", () => stop.abort());
   await (host
-    ? withHost(config, host, secret, (client) => followHost(client, asRoot(lines), stop.signal))
+    ? withHost(host, secret, (client) => followHost(client, asRoot(lines), stop.signal))
     : followIstiod(config, lines, stop.signal));
   return 0;
 }

@@ -4,7 +4,6 @@ import { inspectCertificate } from "../mesh/certificates";
 import { clusterEnv, hostsEntry, sidecarEnv } from "../mesh/environment";
 import { confirmWhileJoining } from "../ssh/confirmation";
 import { hostScripts } from "../ssh/bundle";
-import { expandHome } from "../config/homePath";
 import { accessCommand, remoteCommand, renderBundle, renderState, sha256 } from "../mesh/hostState";
 
 /** The istio-sidecar package: from a URL that the host can reach, or a file here that is copied to the host. */
@@ -87,7 +86,7 @@ export class MeshHost extends pulumi.ComponentResource {
           `${name}-package`,
           {
             connection: args.connection,
-            source: new pulumi.asset.FileAsset(expandHome(sidecar.file)),
+            source: new pulumi.asset.FileAsset(sidecar.file),
             remotePath: packagePath,
           },
           { parent: this, dependsOn: access },

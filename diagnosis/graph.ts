@@ -43,7 +43,7 @@ export function renderGraph(
     nodes.push(`    ${id("service", key)}{{${text(key, ports)}}}:::${state?.health ?? "error"}`);
     const serving = config.hosts.filter(({ name, gone }) => service.hosts.includes(name) && !gone);
     for (const { name } of serving) edges.push(`  ${id("service", key)} ==>|mutual TLS| ${id("host", name)}`);
-    const access = serving.map(({ namespace, labels, name }) => accessTo(namespace, labels ?? { app: name }, policies));
+    const access = serving.map(({ namespace, labels }) => accessTo(namespace, labels, policies));
     const may = new Set(
       access.flatMap(({ everybody, allowed }) => (everybody ? ["every workload of the mesh"] : allowed)),
     );

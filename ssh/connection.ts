@@ -13,9 +13,9 @@ function privateKey(key: SshKey): pulumi.Output<string> | undefined {
   return undefined;
 }
 
-function knownEndpoint(address: string, ssh: SshConfig): Endpoint {
+function knownEndpoint(ssh: SshConfig): Endpoint {
   try {
-    return sshEndpoint(address, ssh);
+    return sshEndpoint(ssh);
   } catch (error) {
     throw new Error(`IVM202 ${(error as Error).message}`);
   }
@@ -30,8 +30,8 @@ function connect({ host, port, user, key, hostKey }: Endpoint) {
  *
  * @throws if a key file can't be read or there is no host key
  */
-export function sshConnection(address: string, ssh: SshConfig): types.input.remote.ConnectionArgs {
-  const { bastion, ...host } = knownEndpoint(address, ssh);
+export function sshConnection(ssh: SshConfig): types.input.remote.ConnectionArgs {
+  const { bastion, ...host } = knownEndpoint(ssh);
   return { ...connect(host), ...(bastion === undefined ? {} : { proxy: connect(bastion) }) };
 }
 

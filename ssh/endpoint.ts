@@ -1,9 +1,8 @@
 import { readFileSync } from "node:fs";
-import type { SshConfig, SshKey } from "../config";
-import { expandHome } from "../config/homePath";
+import type { SshConfig, SshKey, SshServer } from "../config";
 import { findHostKey } from "./knownHosts";
 
-/** Where and how to log in, with every default filled in. */
+/** Where and how to log in. */
 export interface Endpoint {
   host: string;
   port: number;
@@ -15,15 +14,10 @@ export interface Endpoint {
   bastion?: Endpoint;
 }
 
-type SshArgs = Omit<SshConfig, "bastion" | "host"> & { host: string };
-
-function hostKey(args: SshArgs): string | undefined {
-  if (args.hostKey !== undefined) return args.hostKey;
-  if (args.verifyHostKey === false) return undefined;
-  const { host, port = 22, knownHosts = "~/.ssh/known_hosts" } = args;
+function lookUpHostKey({ host, port, knownHosts }: SshServer): string {
   let known = "";
   try {
-    known = readFileSync(expandHome(knownHosts), "utf8");
+    known = readFileSync(knownHosts, "utf8");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
   }
@@ -37,22 +31,21 @@ function hostKey(args: SshArgs): string | undefined {
   return found;
 }
 
-function endpoint(args: SshArgs): Endpoint {
-  const { host, port = 22, user = "root", key = { agent: true } } = args;
-  return { host, port, user, key, hostKey: hostKey(args) };
+function endpoint(server: SshServer): Endpoint {
+  const { host, port, user, key, hostKey = server.verifyHostKey ? lookUpHostKey(server) : undefined } = server;
+  return { host, port, user, key, hostKey };
 }
 
 /**
- * How to log in to the host at `address`, and through its bastion if it has one. Host keys are known before anything is
- * dialled.
+ * How to log in to a host, and through its bastion if it has one. Host keys are known before anything is dialled.
  *
  * @throws if there is no host key
  */
-export function sshEndpoint(address: string, { bastion, ...ssh }: SshConfig): Endpoint {
-  return { ...endpoint({ ...ssh, host: ssh.host ?? address }), bastion: bastion && endpoint(bastion) };
+export function sshEndpoint({ bastion, ...server }: SshConfig): Endpoint {
+  return { ...endpoint(server), bastion: bastion && endpoint(bastion) };
 }
 
 /** The private key in a file. @throws if it can't be read */
 export function readKey(file: string): string {
-  return readFileSync(expandHome(file), "utf8");
+  return readFileSync(file, "utf8");
 }

@@ -1,4 +1,3 @@
-import { expandHome } from "../config/homePath";
 import { quote } from "../mesh/shell";
 
 /** How kubectl finds the cluster; what is absent is as in its own environment. */
@@ -10,7 +9,7 @@ export interface ClusterAccess {
 
 /** The flags by which kubectl takes that cluster and no other. */
 export function accessFlags({ kubeconfig, context }: ClusterAccess): string[] {
-  return [...(kubeconfig ? ["--kubeconfig", expandHome(kubeconfig)] : []), ...(context ? ["--context", context] : [])];
+  return [...(kubeconfig ? ["--kubeconfig", kubeconfig] : []), ...(context ? ["--context", context] : [])];
 }
 
 /** A kubectl command for a shell. */

@@ -32,7 +32,7 @@ async function inspect(
 ): Promise<HostFacts> {
   const { name } = host;
   try {
-    return await withHost(stack.config, host, stack.secret, async (client) => {
+    return await withHost(host, stack.secret, async (client) => {
       const command = remoteCommand("inspect", stateFor(stack, host));
       const chunks: Buffer[] = [];
       const { outputs } = stack;
@@ -46,10 +46,7 @@ async function inspect(
         },
       });
       if (exitCode !== 0 && chunks.length === 0 && /^sudo: /m.test(stderr)) {
-        throw new HostError(
-          "sudo",
-          `${host.ssh.user ?? stack.config.ssh.user ?? "root"} can't become root: ${stderr.trim()}`,
-        );
+        throw new HostError("sudo", `${host.ssh.user} can't become root: ${stderr.trim()}`);
       }
       if (exitCode !== 0) throw new HostError("script", `istio-vm inspect failed: ${stderr.trim()}`);
       const inspection = parseInspection(Buffer.concat(chunks).toString("utf8"));

@@ -6,7 +6,6 @@ import { promisify } from "node:util";
 import { utils } from "ssh2";
 import type { Config, SshKey } from "../../config";
 import type { LocalFacts } from "../../diagnosis/facts";
-import { expandHome } from "../../config/homePath";
 import { agentProblem } from "../../ssh/agent";
 import { sshEndpoint } from "../../ssh/endpoint";
 import { privateKey } from "../hostSession";
@@ -15,7 +14,7 @@ import type { Stack } from "../stack";
 async function sha256OfFile(path: string): Promise<LocalFacts["sidecarFile"]> {
   const hash = createHash("sha256");
   try {
-    await pipeline(createReadStream(expandHome(path)), hash);
+    await pipeline(createReadStream(path), hash);
   } catch (error) {
     return { problem: `sidecar.file can't be read: ${(error as Error).message}` };
   }
@@ -44,19 +43,13 @@ async function keyProblem(key: SshKey, secret: Stack["secret"]): Promise<string 
   return /encrypted|passphrase/i.test(parsed.message) ? "the key has a passphrase" : "it is not a private key";
 }
 
-async function unusableKeys({ ssh, hosts }: Config, secret: Stack["secret"]): Promise<LocalFacts["unusableKeys"]> {
-  const agent: SshKey = { agent: true };
-  const uses = [
-    ...(hosts.some((host) => host.ssh.key === undefined) ? [{ place: "ssh.key", key: ssh.key ?? agent }] : []),
-    ...hosts.flatMap((host, index) =>
-      host.ssh.key === undefined ? [] : [{ place: `hosts[${index}].ssh.key`, key: host.ssh.key }],
-    ),
-    ...(ssh.bastion === undefined ? [] : [{ place: "ssh.bastion.key", key: ssh.bastion.key ?? agent }]),
-  ];
-  const problems = await Promise.all(
-    uses.map(async ({ place, key }) => ({ place, problem: await keyProblem(key, secret) })),
+async function unusableKeys({ hosts }: Config, secret: Stack["secret"]): Promise<LocalFacts["unusableKeys"]> {
+  const servers = hosts.flatMap(({ ssh }) => [ssh, ...(ssh.bastion ? [ssh.bastion] : [])]);
+  const keys = [...new Map(servers.map(({ key }) => [key.place, key])).values()];
+  const problems = keys.map(async (key) => ({ place: key.place, problem: await keyProblem(key, secret) }));
+  return (await Promise.all(problems)).flatMap(({ place, problem }) =>
+    problem === undefined ? [] : [{ place, problem }],
   );
-  return problems.flatMap(({ place, problem }) => (problem === undefined ? [] : [{ place, problem }]));
 }
 
 function keyFits({ ca }: Config, secret: Stack["secret"]): boolean | undefined {
@@ -74,7 +67,7 @@ export async function lookAround({ config, secret }: Stack): Promise<LocalFacts>
   if (config === undefined) return { unknownHostKeys: [], unusableKeys: [] };
   const unknownHostKeys = config.hosts.flatMap((host) => {
     try {
-      sshEndpoint(host.address, { ...config.ssh, ...host.ssh });
+      sshEndpoint(host.ssh);
       return [];
     } catch (error) {
       return [{ host: host.name, problem: (error as Error).message }];

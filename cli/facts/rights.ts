@@ -1,16 +1,22 @@
 import type { Config } from "../../config";
 import type { ClusterFacts } from "../../diagnosis/facts";
-import { type JsonObject, renderIstioOperator } from "../../mesh/istioOperator";
+import { renderIstioOperator } from "../../mesh/istioOperator";
 import type { KubernetesObject } from "../../mesh/kubernetesObject";
 import { parseManifests } from "../../mesh/manifests";
-import { accessReview, forbiddenBy, neededPermissions, type Permission, REVIEW_FORMAT } from "../../diagnosis/permissions";
+import {
+  accessReview,
+  forbiddenBy,
+  neededPermissions,
+  type Permission,
+  REVIEW_FORMAT,
+} from "../../diagnosis/permissions";
 import { capture } from "../../tools/command";
 import type { Kubectl } from "../kubectl";
 
 /** What istioctl makes of the stack's IstioOperator. */
 async function manifest({ istioOperator, cluster }: Config): Promise<string> {
   const facts = { trustDomain: cluster.trustDomain, clusterName: cluster.name };
-  const operator = renderIstioOperator(istioOperator as JsonObject, facts);
+  const operator = renderIstioOperator(istioOperator, facts);
   return capture("istioctl", ["manifest", "generate", "--filename=-"], operator);
 }
 

@@ -26,11 +26,8 @@ export const configuration: Check[] = [
     title: "host keys are verified",
     why: "Whoever answers at the address of a host with `verifyHostKey: false` gets its private key.",
     fix: "remove verifyHostKey: false",
-    evaluate: ofConfig(({ config: { ssh, hosts } }) => {
-      const trusting = hosts.filter(
-        (host) =>
-          (host.ssh.hostKey ?? ssh.hostKey) === undefined && (host.ssh.verifyHostKey ?? ssh.verifyHostKey) === false,
-      );
+    evaluate: ofConfig(({ config: { hosts } }) => {
+      const trusting = hosts.filter(({ ssh }) => ssh.hostKey === undefined && !ssh.verifyHostKey);
       return each(trusting, ({ name }) => about(name, warning(`${name}: whoever answers at its address is believed`)));
     }),
   },
@@ -60,7 +57,7 @@ export const configuration: Check[] = [
     why: "A `tag` of another version runs an istiod that istioctl's objects were not made for.",
     fix: "set istioOperator.spec.tag to istioVersion, or leave it out",
     evaluate: ofConfig(({ config: { istioOperator, istioVersion } }) => {
-      const { tag } = (typeof istioOperator === "string" ? {} : (istioOperator.spec ?? {})) as { tag?: unknown };
+      const { tag } = (istioOperator.spec ?? {}) as { tag?: unknown };
       if (tag === undefined) return ok(istioVersion);
       const text = typeof tag === "string" || typeof tag === "number" ? String(tag) : JSON.stringify(tag);
       return text === istioVersion || text.startsWith(`${istioVersion}-`)

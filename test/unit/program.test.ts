@@ -19,17 +19,20 @@ const SSH_KEY = privateKey("login");
 const ED = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA";
 const PROJECT = "pulumi-istio-vm";
 
+/** Nobody listens there: should a test fail half way, nothing is dialled. */
+const NOWHERE = { host: "127.0.0.1", hostKey: ED };
+
 const config = {
   cluster: { kubeconfig: "/etc/kube/config", context: "east", name: "east", trustDomain: "example.org" },
   istioVersion: "1.31.0",
   exposure: { type: "NodePort", nodeAddress: "192.168.17.150" },
-  // Nobody listens there: should a test fail half way, nothing is dialled.
-  ssh: { host: "127.0.0.1", port: 1, user: "admin", key: { secret: "sshKey" }, hostKey: ED },
+  ssh: { port: 1, user: "admin", key: { secret: "sshKey" } },
   sidecar: { url: "https://example.org/sidecar.deb", sha256: "a".repeat(64) },
   hosts: [
-    { name: "vm1", address: "10.0.0.1", namespace: "vm", inboundPorts: [3306, 8080] },
+    { name: "vm1", address: "10.0.0.1", ssh: NOWHERE, namespace: "vm", inboundPorts: [3306, 8080] },
     {
       name: "vm2",
+      ssh: NOWHERE,
       address: "10.0.0.2",
       namespace: "db",
       serviceAccount: "mysql",
@@ -350,8 +353,11 @@ kubernetes cluster`,
   });
 
   it("refuses a host whose key nobody knows", async () => {
-    const ssh = { ...config.ssh, hostKey: undefined, knownHosts: join(__dirname, "none") };
-    await assert.rejects(run({ ssh }), /^Error: IVM202 127\.0\.0\.1: .*none has no ed25519 or ecdsa host key for it/);
+    const ssh = { ...NOWHERE, hostKey: undefined, knownHosts: join(__dirname, "none") };
+    await assert.rejects(
+      run({ hosts: [{ ...config.hosts[0], ssh }], services: [] }),
+      /^Error: IVM202 127\.0\.0\.1: .*none has no ed25519 or ecdsa host key for it/,
+    );
   });
 
   it("refuses an SSH_AUTH_SOCK that leads nowhere before it makes anything, if there is a host to dial", async () => {

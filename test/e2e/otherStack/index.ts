@@ -17,7 +17,7 @@ for (const host of config.hosts) {
   const identity = new WorkloadIdentity(`${name}-identity`, { ...workload, ...ca });
   new MeshHost(name, {
     ...workload,
-    connection: sshConnection(address, { ...config.ssh, ...host.ssh }),
+    connection: sshConnection(host.ssh),
     address,
     clusterName: cluster.name,
     serviceCidr: "*",

@@ -76,21 +76,35 @@ describe("parseConfig", () => {
         intermediateValidityHours: 43800,
       },
       workloadCertificate: { validityHours: 8760, earlyRenewalHours: 720 },
-      ssh: {},
       hosts: [],
       healDrift: false,
       services: [],
     });
     const { hosts, services, sampleClient } = parse({ hosts: [vm1], services: [mysql], sampleClient: {} });
-    assert.deepEqual(hosts, [{ ...vm1, ssh: {}, serviceAccount: "default", environment: {}, gone: false }]);
-    assert.deepEqual(services, [mysql]);
+    const ssh = {
+      host: "10.0.0.1",
+      port: 22,
+      user: "root",
+      key: { agent: true, place: "ssh.key" },
+      hostKey: undefined,
+      knownHosts: join(homedir(), ".ssh/known_hosts"),
+      verifyHostKey: true,
+      bastion: undefined,
+    };
+    const filledIn = { ssh, serviceAccount: "default", environment: {}, labels: { app: "vm1" }, gone: false };
+    assert.deepEqual(hosts, [{ ...vm1, ...filledIn }]);
+    assert.deepEqual(services, [{ ...mysql, ports: [{ port: 3306, targetPort: 3306, protocol: "TCP" }] }]);
     assert.deepEqual(sampleClient, { namespace: "default", image: "curlimages/curl:8.17.0" });
     assert.equal(parse({ services: [] }).services.length, 0);
   });
 
   it("accepts every alternative", () => {
     const keys = [{ file: "~/.ssh/id" }, { secret: "sshKey" }, { agent: true }];
-    for (const key of keys) assert.deepEqual(parse({ ssh: { key } }, "secret" in key ? ["sshKey"] : []).ssh.key, key);
+    for (const key of keys) {
+      const [host] = parse({ ssh: { key }, hosts: [vm1] }, "secret" in key ? ["sshKey"] : []).hosts;
+      const expected = "file" in key ? { file: join(homedir(), ".ssh/id") } : key;
+      assert.deepEqual(host?.ssh.key, { ...expected, place: "ssh.key" });
+    }
     for (const serviceCidr of ["auto", "*", "10.32.0.0/24", "fd00::/108"]) {
       assert.equal(parse({ serviceCidr }).serviceCidr, serviceCidr);
     }
@@ -101,6 +115,36 @@ describe("parseConfig", () => {
     const services = [{ ...mysql, hosts: ["vm1", "vm2"] }];
     assert.equal(parse({ hosts: [{ ...vm1, gone: true }, vm2], services }).hosts[0]?.gone, true);
     assert.equal(parse({ cluster: { name: "east" } }).cluster.name, "east");
+  });
+
+  it("gives a host what it does not say itself of how to log in, and a bastion, another machine, nothing", () => {
+    const bastion = { host: "jump", hostKey: "ssh-ed25519 AAAA" };
+    const ssh = { user: "admin", port: 2222, key: { secret: "sshKey" }, knownHosts: "/known", bastion };
+    const own = { host: "vm2.example.org", user: "ops", verifyHostKey: false, key: { file: "/key" } };
+    const through = { bastion: { host: "other", port: 23 } };
+    const hosts = [vm1, { ...vm2, ssh: own }, { ...vm1, name: "vm3", address: "10.0.0.3", ssh: through }];
+    const [first, second, third] = parse({ ssh, hosts }, ["sshKey"]).hosts.map((host) => host.ssh);
+    const key = { secret: "sshKey", place: "ssh.key" };
+    const knownHosts = join(homedir(), ".ssh/known_hosts");
+    const jump = {
+      ...{ host: "jump", port: 22, user: "root", hostKey: "ssh-ed25519 AAAA", knownHosts, verifyHostKey: true },
+      key: { agent: true, place: "ssh.bastion.key" },
+    };
+    assert.deepEqual(first, {
+      ...{ host: "10.0.0.1", port: 2222, user: "admin", hostKey: undefined, knownHosts: "/known", verifyHostKey: true },
+      key,
+      bastion: jump,
+    });
+    assert.deepEqual(second, {
+      ...{ host: "vm2.example.org", port: 2222, user: "ops", knownHosts: "/known", verifyHostKey: false },
+      hostKey: undefined,
+      key: { file: "/key", place: "hosts[1].ssh.key" },
+      bastion: jump,
+    });
+    assert.deepEqual(third?.bastion, {
+      ...{ host: "other", port: 23, user: "root", hostKey: undefined, knownHosts, verifyHostKey: true },
+      key: { agent: true, place: "hosts[2].ssh.bastion.key" },
+    });
   });
 
   const host = (fields: object) => ({ hosts: [{ ...vm1, ...fields }] });
@@ -168,9 +212,17 @@ describe("parseConfig", () => {
     ["no ports", service({ ports: [] }), ["services[0].ports: [] is not allowed; expected at least one port"]],
     [
       "an RSA host key",
-      { ssh: { hostKey: "ssh-rsa AAAA" } },
+      host({ ssh: { hostKey: "ssh-rsa AAAA" } }),
       [
-        'ssh.hostKey: "ssh-rsa AAAA" is not allowed; expected a public host key, `ssh-ed25519 AAAA...` or `ecdsa-sha2-nistp256 AAAA...`',
+        'hosts[0].ssh.hostKey: "ssh-rsa AAAA" is not allowed; expected a public host key, `ssh-ed25519 AAAA...` or `ecdsa-sha2-nistp256 AAAA...`',
+      ],
+    ],
+    [
+      "one host key and one name for all",
+      { ssh: { host: "vm1", hostKey: "ssh-ed25519 AAAA" } },
+      [
+        'ssh.host: "vm1" is not allowed; expected it in hosts[].ssh: each machine has its own',
+        'ssh.hostKey: "ssh-ed25519 AAAA" is not allowed; expected it in hosts[].ssh: each machine has its own',
       ],
     ],
     ["half a yes", { healDrift: "yes" }, ['healDrift: "yes" is not allowed; expected true or false']],
@@ -408,6 +460,8 @@ describe("parseConfig", () => {
         (key) => ({ ssh: { user: key } }),
         (key) => ({ ssh: { host: key } }),
         (key) => ({ ssh: { hostKey: key } }),
+        (key) => host({ ssh: { host: key } }),
+        (key) => host({ ssh: { hostKey: key } }),
         (key) => ({ ssh: { key } }),
         (key) => ({ ssh: { key: { file: key } } }),
         (key) => ({ ssh: { key: { secret: key } } }),
@@ -476,7 +530,7 @@ describe("loadConfig", () => {
   it("reads the project's keys, and no other's", () => {
     const project = pulumi.getProject();
     const ssh = { key: { secret: "sshKey" } };
-    const values = { ...minimal, ssh, sshKey: KEY };
+    const values = { ...minimal, ssh, sshKey: KEY, hosts: [vm1] };
     pulumi.runtime.setAllConfig({
       "kubernetes:context": "other",
       ...Object.fromEntries(
@@ -487,7 +541,7 @@ describe("loadConfig", () => {
       ),
     });
     process.env.PULUMI_CONFIG_SECRET_KEYS = JSON.stringify([`${project}:sshKey`]);
-    assert.deepEqual(loadConfig().ssh, ssh);
+    assert.deepEqual(loadConfig().hosts[0]?.ssh.key, { ...ssh.key, place: "ssh.key" });
     process.env.PULUMI_CONFIG_SECRET_KEYS = JSON.stringify(["other:sshKey"]);
     assert.throws(loadConfig, ConfigError);
   });

@@ -89,7 +89,7 @@ case "$*" in *attend) ${attend} ;; *) echo >>"$0.calls"; [ "$(wc -l <"$0.calls")
   it("does not keep a program that has come to its end", async function () {
     this.timeout(30_000);
     const program = `
-      const { confirmWhileJoining } = require("../components/components/confirmation");
+      const { confirmWhileJoining } = require("./ssh/confirmation");
       void confirmWhileJoining(${JSON.stringify(connection())}, "host vm1", () => false, 10);
       setTimeout(() => undefined, 1000);`;
     await withSudo(99, async () => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
+import type { SshConfig } from "../../../config";
 import { sshConnection } from "../../../ssh/connection";
 import { privateKey, runProgram, Secret, valueOf, withDirectory } from "../support";
 
@@ -10,13 +11,21 @@ const EC = "ecdsa-sha2-nistp256 AAAAE2VjZHNh";
 const DIAL = { dialErrorLimit: 2, perDialTimeout: 10 };
 
 describe("sshConnection", () => {
-  const connect = async (...args: Parameters<typeof sshConnection>) => {
-    const { result } = await runProgram(() => sshConnection(...args));
+  const server = {
+    host: "10.0.0.1",
+    port: 22,
+    user: "root",
+    key: { agent: true as const, place: "ssh.key" },
+    knownHosts: "/none",
+    verifyHostKey: true,
+  };
+  const connect = async (ssh: Partial<SshConfig>) => {
+    const { result } = await runProgram(() => sshConnection({ ...server, ...ssh }));
     return result as ReturnType<typeof sshConnection> & { privateKey?: pulumi.Output<string> };
   };
 
-  it("defaults to root, port 22 and the agent", async () => {
-    assert.deepEqual(await connect("10.0.0.1", { hostKey: ED }), {
+  it("has no private key where the agent is asked", async () => {
+    assert.deepEqual(await connect({ hostKey: ED }), {
       host: "10.0.0.1",
       port: 22,
       user: "root",
@@ -26,9 +35,9 @@ describe("sshConnection", () => {
     });
   });
 
-  it("takes another name, and a bastion with its own settings", async () => {
-    const bastion = { host: "bastion", port: 2222, user: "jump", hostKey: EC };
-    assert.deepEqual(await connect("10.0.0.1", { host: "vm1", user: "admin", hostKey: ED, bastion }), {
+  it("goes through a bastion with its own settings", async () => {
+    const bastion = { ...server, host: "bastion", port: 2222, user: "jump", hostKey: EC };
+    assert.deepEqual(await connect({ host: "vm1", user: "admin", hostKey: ED, bastion }), {
       host: "vm1",
       port: 22,
       user: "admin",
@@ -43,34 +52,34 @@ describe("sshConnection", () => {
     withDirectory(async (directory) => {
       const file = join(directory, "id");
       writeFileSync(file, privateKey("file"));
-      const fromFile = await connect("10.0.0.1", { hostKey: ED, key: { file } });
+      const fromFile = await connect({ hostKey: ED, key: { file, place: "" } });
       assert.deepEqual(await valueOf(fromFile.privateKey!), new Secret(privateKey("file")));
       pulumi.runtime.setAllConfig({ "pulumi-istio-vm:sshKey": privateKey("config") });
       try {
-        const fromConfig = await connect("10.0.0.1", { hostKey: ED, key: { secret: "sshKey" } });
+        const fromConfig = await connect({ hostKey: ED, key: { secret: "sshKey", place: "" } });
         assert.deepEqual(await valueOf(fromConfig.privateKey!), new Secret(privateKey("config")));
       } finally {
         pulumi.runtime.setAllConfig({});
       }
-      await assert.rejects(connect("10.0.0.1", { hostKey: ED, key: { file: join(directory, "none") } }), /ENOENT/);
+      await assert.rejects(connect({ hostKey: ED, key: { file: join(directory, "none"), place: "" } }), /ENOENT/);
     }));
 
   it("looks the host key up, under the name and port that are dialled", () =>
     withDirectory(async (directory) => {
       const knownHosts = join(directory, "known_hosts");
       writeFileSync(knownHosts, `10.0.0.1 ${ED}\n[vm1]:2222 ${EC}\nbastion ${ED}\n`);
-      assert.equal((await connect("10.0.0.1", { knownHosts })).hostKey, ED);
-      const behind = await connect("10.0.0.2", {
+      assert.equal((await connect({ knownHosts })).hostKey, ED);
+      const behind = await connect({
         knownHosts,
         host: "vm1",
         port: 2222,
-        bastion: { host: "bastion", knownHosts },
+        bastion: { ...server, host: "bastion", knownHosts },
       });
       assert.equal(behind.hostKey, EC);
       assert.equal(behind.proxy && (behind.proxy as { hostKey?: string }).hostKey, ED);
-      assert.equal((await connect("10.0.0.1", { knownHosts, hostKey: EC })).hostKey, EC);
+      assert.equal((await connect({ knownHosts, hostKey: EC })).hostKey, EC);
       await assert.rejects(
-        connect("10.0.0.1", { knownHosts, bastion: { host: "other", knownHosts } }),
+        connect({ knownHosts, bastion: { ...server, host: "other", knownHosts } }),
         /^Error: IVM202 other: /,
       );
     }));
@@ -80,17 +89,17 @@ describe("sshConnection", () => {
       withDirectory(async (directory) => {
         writeFileSync(join(directory, "known_hosts"), `10.0.0.1 ssh-rsa AAAA\n10.0.0.2 ${ED}\n`);
         const knownHosts = join(directory, name);
-        await assert.rejects(connect("10.0.0.1", { knownHosts, port: 2222 }), {
+        await assert.rejects(connect({ knownHosts, port: 2222 }), {
           message:
             `IVM202 10.0.0.1: ${knownHosts} has no ed25519 or ecdsa host key for it. Compare what ` +
             "`ssh-keyscan -t ed25519,ecdsa -p 2222 10.0.0.1` says with the host's own, then add it there or set ssh.hostKey",
         });
-        assert.equal((await connect("10.0.0.1", { knownHosts, verifyHostKey: false })).hostKey, undefined);
+        assert.equal((await connect({ knownHosts, verifyHostKey: false })).hostKey, undefined);
       }));
   }
 
   it("does not take a known_hosts that can't be read for an empty one", () =>
     withDirectory(async (directory) => {
-      await assert.rejects(connect("10.0.0.1", { knownHosts: directory }), /EISDIR/);
+      await assert.rejects(connect({ knownHosts: directory }), /EISDIR/);
     }));
 });

@@ -1,0 +1,254 @@
+/**
+ * What `Pulumi.<stack>.yaml` may hold: every field, what is allowed there, and its default. A secret never stands in a
+ * structure: a field names a secret key (`secret: sshKey`), and that key is set by
+ * `pulumi config set --secret sshKey < file`, so that stack files stay readable and every secret stays a Pulumi secret.
+ */
+import { isIP } from "node:net";
+import { z } from "zod";
+import { isCertificates } from "../mesh/certificates";
+import { RESERVED_VARIABLES } from "../mesh/environment";
+import { PROTOCOLS } from "../mesh/externalService";
+import { CIDR } from "../mesh/serviceCidr";
+import { expandHome } from "./homePath";
+
+const is = (pattern: RegExp, allowed: string) => z.string({ error: allowed }).regex(pattern, allowed);
+const map = <T extends z.core.$ZodLooseShape>(shape: T, allowed = "a map") => z.strictObject(shape, { error: allowed });
+const dnsLabel = is(
+  /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
+  "a DNS label: lower-case letters, digits and hyphens, 63 at most",
+);
+const dnsName = is(/^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?$/, "a DNS name in lower case");
+const address = z.string({ error: "an IP address" }).refine((text) => isIP(text) !== 0, "an IP address");
+// Not even where a path is meant: the error of a file that can't be opened would show the key.
+const text = is(/^(?!.*PRIVATE KEY)[^\0\r\n]+$/, "a text of one line");
+/** Of a file here; `~` is the home directory. */
+const path = text.transform(expandHome);
+const pem = z.string({ error: "a certificate in PEM" }).refine(isCertificates, "a certificate in PEM");
+const port = z.int({ error: "a port, 1 to 65535" }).min(1, "a port, 1 to 65535").max(65535, "a port, 1 to 65535");
+const hours = z.int({ error: "a whole number of hours, 1 or more" }).min(1, "a whole number of hours, 1 or more");
+const hostKey = is(
+  /^(ssh-ed25519|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+=*( .*)?$/,
+  "a public host key, `ssh-ed25519 AAAA...` or `ecdsa-sha2-nistp256 AAAA...`",
+);
+const secretName = is(/^[A-Za-z][\w.-]*$/, "the name of a secret configuration key");
+const labels = z.record(z.string(), z.string({ error: "a text" }), { error: "a map of label names to values" });
+
+const sshKey = z.xor(
+  [
+    map({
+      /** Path of a private key file without passphrase. */
+      file: path,
+    }),
+    map({
+      /** The name of a secret key of this configuration that holds the private key. */
+      secret: secretName,
+    }),
+    map({
+      /** The running ssh-agent, found through SSH_AUTH_SOCK. */
+      agent: z.literal(true, { error: "true" }),
+    }),
+  ],
+  { error: "one of {file: PATH}, {secret: NAME}, {agent: true}" },
+);
+
+/** What is absent is as in the stack's own `ssh`, but for a bastion, which is another machine. */
+const sshServer = {
+  /** The user; it needs sudo without a password unless it is root. Default: root. */
+  user: text.optional(),
+  /** The port of the SSH server. Default: 22. */
+  port: port.optional(),
+  /** The private key. Default: the agent. */
+  key: sshKey.optional(),
+  /** The known_hosts file in which the host key is looked up. Default: ~/.ssh/known_hosts. */
+  knownHosts: path.optional(),
+  /** false: talk to whoever answers. Only for machines that are thrown away. Default: true. */
+  verifyHostKey: z.boolean({ error: "true or false" }).optional(),
+};
+
+/** A host to go through. */
+const bastion = map({ ...sshServer, host: text, hostKey: hostKey.optional() }, "a map with at least `host`").optional();
+
+/** Each machine has its own, so it makes no sense for all of them. */
+const ofOneMachine = z.never({ error: "it in hosts[].ssh: each machine has its own" }).optional();
+
+const host = map({
+  /** Unique in the stack; the proxy's name in `istioctl proxy-status` and the host's resource name. */
+  name: dnsLabel,
+  /** The address at which pods reach the host. */
+  address,
+  /** How to log in. */
+  ssh: map({
+    ...sshServer,
+    /** The name or address to connect to. Default: the host's address. */
+    host: text.optional(),
+    /** The host key. Default: what knownHosts says. */
+    hostKey: hostKey.optional(),
+    bastion,
+  }).default({}),
+  /** The Kubernetes namespace that the host's workload belongs to. */
+  namespace: dnsLabel,
+  /** The service account whose identity the host has. Default: default. */
+  serviceAccount: dnsName.default("default"),
+  /** The TCP ports that the sidecar serves, or "*" for all but SSH and the sidecar's own. */
+  inboundPorts: z.union([z.array(port, { error: "a list of ports" }), z.literal("*")], {
+    error: 'a list of ports, or "*"',
+  }),
+  /** Labels of the workload, as on a pod. Default: app: <name>. */
+  labels: labels.optional(),
+  /** Further variables for the sidecar (sidecar.env), such as ISTIO_META_DNS_CAPTURE. */
+  environment: z
+    .record(
+      is(/^[A-Za-z_][A-Za-z0-9_]*$/, "the name of an environment variable").refine(
+        (name) => !RESERVED_VARIABLES.includes(name),
+        "a variable that this program does not set itself",
+      ),
+      is(/^[^\0\r\n]*$/, "a text of one line"),
+      { error: "a map of variable names to values" },
+    )
+    .default({}),
+  /**
+   * true: the machine no longer exists or can't be reached any more. Nothing is asked of it, its services lose it, and
+   * destroying the stack or removing the host leaves it alone. Default: false.
+   */
+  gone: z.boolean({ error: "true or false" }).default(false),
+});
+
+const service = map({
+  /** The name of the Service and the ServiceEntry. */
+  name: dnsLabel,
+  namespace: dnsLabel,
+  /** Names of the hosts that serve it. */
+  hosts: z.array(text, { error: "a list of host names" }).min(1, "at least one host"),
+  ports: z
+    .array(
+      map({
+        port,
+        /** The port on the hosts. Default: the same. */
+        targetPort: port.optional(),
+        /** Default: HTTP. */
+        protocol: z.enum(PROTOCOLS, { error: `one of ${PROTOCOLS.join(", ")}` }).default("HTTP"),
+      }).transform(({ targetPort, ...rest }) => ({ ...rest, targetPort: targetPort ?? rest.port })),
+      { error: "a list of ports" },
+    )
+    .min(1, "at least one port"),
+});
+
+const ca = z.xor(
+  [
+    map({
+      /** The organization in the subject of both certificates. Default: Istio. */
+      organization: text.default("Istio"),
+      /** The root's common name; the intermediate's is the same with "Intermediate". Default: Root CA. */
+      commonName: text.default("Root CA"),
+      /** Default: ECDSA-P256. */
+      keyAlgorithm: z
+        .enum(["ECDSA-P256", "ECDSA-P384", "RSA-4096"], { error: "one of ECDSA-P256, ECDSA-P384, RSA-4096" })
+        .default("ECDSA-P256"),
+      /** Hours that the root is valid. Default: 87600 (ten years). */
+      rootValidityHours: hours.default(87600),
+      /** Hours that the intermediate is valid. Default: 43800 (five years). */
+      intermediateValidityHours: hours.default(43800),
+    }),
+    map({
+      /** Your own intermediate: PEM texts as in Istio's plug-in CA. The root's key is not needed, nor ever seen. */
+      provided: map({
+        rootCert: pem,
+        caCert: pem,
+        /** The intermediate and its issuers up to the root. */
+        certChain: pem,
+        caKey: map({ secret: secretName }, "{secret: NAME}"),
+      }),
+    }),
+  ],
+  { error: "the fields of a new CA, or {provided: {rootCert, caCert, certChain, caKey}}" },
+);
+
+/** Every top-level key of a stack's configuration that is not a secret. */
+export const keys = {
+  /** The cluster. */
+  cluster: map({
+    /** The cluster's name as istiod knows it. Default: Kubernetes, as in Istio. */
+    name: z.union([dnsName, z.literal("Kubernetes")], { error: "a DNS name in lower case" }).default("Kubernetes"),
+    /** Path of the kubeconfig. Default: as kubectl finds it. */
+    kubeconfig: path.optional(),
+    /** Default: the kubeconfig's current context. */
+    context: text.optional(),
+    /** The mesh's SPIFFE trust domain. Default: cluster.local. */
+    trustDomain: dnsName.default("cluster.local"),
+    /** The domain of the cluster's DNS. Default: cluster.local. */
+    domain: dnsName.default("cluster.local"),
+    /** Namespaces of hosts, services or the sample client that are there already and are not ours to remove. */
+    existingNamespaces: z.array(dnsLabel, { error: "a list of namespaces" }).default(["default"]),
+  }).prefault({}),
+  /** The version of Istio; istioctl must be of this very version. */
+  istioVersion: is(/^\d+\.\d+\.\d+([-+.][\w.+-]*)?$/, "a version such as 1.31.0"),
+  /** An IstioOperator, or the path of its YAML file, laid upon our defaults. */
+  istioOperator: z
+    .union([path, z.record(z.string(), z.unknown())], { error: "an IstioOperator, or the path of its YAML file" })
+    .default({}),
+  /** How hosts reach istiod. */
+  exposure: z.discriminatedUnion(
+    "type",
+    [
+      map({
+        /** istiod's and the gateway's Services become NodePorts. */
+        type: z.literal("NodePort"),
+        /** The address of a node, as seen from the hosts. */
+        nodeAddress: address,
+      }),
+      map({
+        /** The ingress gateway's load balancer carries istiod's port. */
+        type: z.literal("LoadBalancer"),
+      }),
+    ],
+    { error: "{type: NodePort, nodeAddress: ADDRESS} or {type: LoadBalancer}" },
+  ),
+  /** The service range whose traffic goes through the sidecars: `auto` asks the cluster. Default: auto. */
+  serviceCidr: is(new RegExp(`^(auto|\\*)$|${CIDR.source}`), 'auto, a CIDR such as 10.96.0.0/16, or "*"').default(
+    "auto",
+  ),
+  /** The certificate authority. */
+  ca: ca.prefault({}),
+  /** Hours that a host's certificate is valid, and how long before its end `pulumi up` renews it. Default: 8760, 720. */
+  workloadCertificate: map({ validityHours: hours.default(8760), earlyRenewalHours: hours.default(720) }).prefault({}),
+  /** How to log in to hosts, unless a host says otherwise. */
+  ssh: map({ ...sshServer, host: ofOneMachine, hostKey: ofOneMachine, bastion }).default({}),
+  /** The machines that join the mesh. */
+  hosts: z.array(host, { error: "a list of hosts" }).default([]),
+  /** Run join on every host at each `pulumi up`, so that what was changed there by hand is put right. Default: false. */
+  healDrift: z.stringbool({ truthy: ["true"], falsy: ["false"], error: "true or false" }).default(false),
+  /** The services that they offer. */
+  services: z.array(service, { error: "a list of services" }).default([]),
+  /** The istio-sidecar package (.deb) for the hosts. */
+  sidecar: z.xor(
+    [
+      map({
+        /** From where each host fetches it. */
+        url: is(/^https?:\/\/[^\s'"\\]+$/, "an http or https URL"),
+        sha256: is(/^[0-9a-f]{64}$/, "a SHA-256 in hex"),
+      }),
+      map({
+        /** A file here, which is copied to each host. */
+        file: path,
+        sha256: is(/^[0-9a-f]{64}$/, "a SHA-256 in hex"),
+      }),
+    ],
+    { error: "{url: URL, sha256: HEX} or {file: PATH, sha256: HEX}" },
+  ),
+  /** A pod to try the mesh from (Istio's `sleep`). Default: none. */
+  sampleClient: map({
+    namespace: dnsLabel.default("default"),
+    /** An image with `sleep` and `curl`. Default: curlimages/curl:8.17.0. */
+    image: text.default("curlimages/curl:8.17.0"),
+  }).optional(),
+};
+
+export const stack = z.strictObject(keys);
+
+/** The stack's configuration as it was written, with the defaults of single fields. */
+export type Stack = z.infer<typeof stack>;
+export type HostFields = z.infer<typeof host>;
+export type ServiceFields = z.infer<typeof service>;
+/** Of any SSH server, a bastion's or a host's. */
+export type SshFields = Omit<HostFields["ssh"], "host" | "bastion">;
+export type SshKey = z.infer<typeof sshKey>;
