@@ -1,7 +1,7 @@
 import { fstatSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import { explain as explainLogs, type Explanation, type Log } from "../diagnosis/causes";
-import { kubectlFor } from "./kubectl";
+import { kubectlFor } from "../tools/kubectl";
 import { HostError } from "./hostSession";
 import { readHostLogs, readIstiodLogs } from "./logs";
 import { colours, exitCode, plural, print } from "./output";
@@ -58,7 +58,7 @@ async function readEverywhere({ stack: name, lines }: ExplainOptions): Promise<R
   progress.step("the stack");
   const stack = requireConfig(await readStack(name));
   const sources = [
-    { where: "istiod", read: () => readIstiodLogs(kubectlFor(stack.config), lines) },
+    { where: "istiod", read: () => readIstiodLogs(kubectlFor(stack.config.cluster), lines) },
     ...stack.config.hosts.map((host) => ({ where: host.name, read: () => readHostLogs(stack, host, lines) })),
   ];
   const done = progress.count("istiod and hosts", sources.length);

@@ -1,6 +1,6 @@
 import type { AuthorizationPolicy } from "../diagnosis/access";
 import { renderGraph } from "../diagnosis/graph";
-import { kubectlFor } from "./kubectl";
+import { kubectlFor } from "../tools/kubectl";
 import { print } from "./output";
 import { startProgress } from "./progress";
 import { readStack, requireConfig } from "./stack";
@@ -15,7 +15,7 @@ export async function graph({ stack: name }: { stack?: string }): Promise<number
   const policies = ["get", "authorizationpolicies.security.istio.io", "--all-namespaces", "--output=json"];
   const [status, list] = await Promise.all([
     look(stack, progress),
-    outputs === undefined ? '{"items":[]}' : kubectlFor(config)(policies),
+    outputs === undefined ? '{"items":[]}' : kubectlFor(config.cluster)(policies),
   ]);
   const { items } = JSON.parse(list) as { items: AuthorizationPolicy[] };
   print(renderGraph(config, outputs, status, items, new Date()));

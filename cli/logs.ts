@@ -3,12 +3,11 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { execa } from "execa";
 import type { Client, ClientChannel } from "ssh2";
-import { accessFlags } from "../tools/kubectl";
 import type { Config, HostConfig } from "../config";
 import { linesOf, redact } from "../diagnosis/causes/logLine";
 import type { Log } from "../diagnosis/causes";
 import { run } from "../ssh/session";
-import { type Kubectl, kubectlFor } from "./kubectl";
+import { accessFlags, type Kubectl, kubectlFor } from "../tools/kubectl";
 import { HostError, withHost } from "./hostSession";
 import { print } from "./output";
 import { type ConfiguredStack, readStack, requireConfig } from "./stack";
@@ -159,7 +158,7 @@ export async function logs({ stack: stackName, lines, follow }: LogsOptions, [na
   const { config, secret } = stack;
   const host = name === "istiod" ? undefined : hostByName(config, name);
   if (!follow) {
-    const all = host ? await readHostLogs(stack, host, lines) : await readIstiodLogs(kubectlFor(config), lines);
+    const all = host ? await readHostLogs(stack, host, lines) : await readIstiodLogs(kubectlFor(config.cluster), lines);
     for (const line of mergeLogs(all, lines)) print(line);
     return 0;
   }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { HOST_HEADINGS, type MeshStatus, meshStatus, SERVICE_HEADINGS, statusRows } from "../diagnosis/status";
-import { kubectlFor } from "./kubectl";
+import { kubectlFor } from "../tools/kubectl";
 import { inspectHosts } from "./facts/hosts";
 import { requestServices } from "./facts/requests";
 import { colours, exitCode, print } from "./output";
@@ -23,7 +23,7 @@ export async function look(stack: ConfiguredStack, progress = startProgress(fals
   const { config, outputs } = stack;
   const [hosts, requests] = await Promise.all([
     inspectHosts(stack, undefined, progress.count("hosts", config.hosts.length)),
-    outputs === undefined ? undefined : requestServices(config, outputs, kubectlFor(config)),
+    outputs === undefined ? undefined : requestServices(config, outputs, kubectlFor(config.cluster)),
   ]);
   progress.end();
   return meshStatus(stack, hosts, requests, new Date());

@@ -2,7 +2,7 @@ import { local } from "@pulumi/command";
 import { Namespace, Secret } from "@pulumi/kubernetes/core/v1";
 import * as pulumi from "@pulumi/pulumi";
 import { type ClusterAccess, kubectlCommand } from "../tools/kubectl";
-import { ownerLabels } from "./owner";
+import { ownerLabels } from "../mesh/kubernetesObject";
 
 export interface CaCertsSecretArgs {
   rootCert: pulumi.Input<string>;

@@ -10,7 +10,7 @@ import {
   serviceUrl,
 } from "../mesh/externalService";
 import { sha256 } from "../mesh/hostState";
-import { ownerLabels } from "./owner";
+import { ownerLabels } from "../mesh/kubernetesObject";
 
 export interface ExternalServiceArgs {
   /** The name of the Service. */

@@ -1,22 +1,14 @@
 import { CustomResource } from "@pulumi/kubernetes/apiextensions";
 import * as core from "@pulumi/kubernetes/core/v1";
 import * as pulumi from "@pulumi/pulumi";
-import { type JsonObject, renderIstioOperator } from "../mesh/istioOperator";
-import type { KubernetesObject } from "../mesh/kubernetesObject";
-import { objectName, parseManifests, inStages, withoutLateFields } from "../mesh/manifests";
-import { generateManifest, requireIstioctl } from "../tools/istioctl";
-import { ownerLabels } from "./owner";
+import { type KubernetesObject, ownerLabels } from "../mesh/kubernetesObject";
+import { inStages, objectName, withoutLateFields } from "../mesh/manifests";
 
-/** Plain values, not Inputs: they decide which resources there are. */
 export interface IstioControlPlaneArgs {
-  /** The version of Istio; istioctl must be of this very version. */
-  istioVersion: string;
-  /** The user's IstioOperator, laid upon our defaults. Default: just those. */
-  istioOperator?: JsonObject;
-  /** The mesh's SPIFFE trust domain. */
-  trustDomain: string;
-  /** The cluster's name as istiod knows it. */
-  clusterName: string;
+  /** What `istioctl manifest generate` makes. Plain values, not Inputs: they decide which resources there are. */
+  manifest: KubernetesObject[];
+  /** Services of istio-system whose type somebody else sets, such as ControlPlaneExposure. Default: none. */
+  exposed?: string[];
   /** The stack's owner mark. */
   owner: pulumi.Input<string>;
 }
@@ -31,14 +23,12 @@ export interface IstioControlPlaneArgs {
 export class IstioControlPlane extends pulumi.ComponentResource {
   constructor(name: string, args: IstioControlPlaneArgs, opts?: pulumi.ComponentResourceOptions) {
     super("istio-vm:index:IstioControlPlane", name, {}, opts);
-    requireIstioctl(args.istioVersion);
-    const operator = renderIstioOperator(args.istioOperator ?? {}, args);
-    const objects = parseManifests(generateManifest(operator)).map(withoutLateFields);
+    const { manifest, exposed = [], owner } = args;
     const applied: pulumi.Resource[] = [];
-    for (const stage of inStages(objects)) {
+    for (const stage of inStages(manifest.map((object) => withoutLateFields(object, exposed)))) {
       const dependsOn = [...applied];
       const track = (object: KubernetesObject) =>
-        trackedObject(`${name}-${objectName(object)}`, object, args.owner, { parent: this, dependsOn });
+        trackedObject(`${name}-${objectName(object)}`, object, owner, { parent: this, dependsOn });
       applied.push(...stage.map(track));
     }
     this.registerOutputs();

@@ -1,26 +1,23 @@
 import { CustomResource } from "@pulumi/kubernetes/apiextensions";
 import * as pulumi from "@pulumi/pulumi";
-import { ownerLabels } from "./owner";
+import { INGRESS_GATEWAY, type PassedPort } from "../mesh/exposure";
+import { ownerLabels } from "../mesh/kubernetesObject";
 
 export interface MeshExpansionArgs {
+  /** istiod's ports that the ingress gateway passes on. */
+  ports: PassedPort[];
   /** The stack's owner mark. */
   owner: pulumi.Input<string>;
 }
 
 const ISTIOD = "istiod.istio-system.svc.cluster.local";
 
-/** istiod's ports: on the gateway, and on its own Service (15017 is the webhook, which the Service has as 443). */
-const PORTS = [
-  { name: "tls-istiod", gateway: 15012, istiod: 15012 },
-  { name: "tls-webhook", gateway: 15017, istiod: 443 },
-];
-
 /**
  * Exposes istiod through the ingress gateway, without ending its TLS: what `values.global.meshExpansion` did until
  * Istio 1.8, and what samples/multicluster/expose-istiod.yaml does since.
  */
 export class MeshExpansion extends pulumi.ComponentResource {
-  constructor(name: string, args: MeshExpansionArgs, opts?: pulumi.ComponentResourceOptions) {
+  constructor(name: string, { ports, owner }: MeshExpansionArgs, opts?: pulumi.ComponentResourceOptions) {
     super("istio-vm:index:MeshExpansion", name, {}, opts);
     const object = (kind: string, objectName: string, spec: object) =>
       new CustomResource(
@@ -28,15 +25,15 @@ export class MeshExpansion extends pulumi.ComponentResource {
         {
           apiVersion: "networking.istio.io/v1",
           kind,
-          metadata: { name: objectName, namespace: "istio-system", labels: ownerLabels(args.owner) },
+          metadata: { name: objectName, namespace: "istio-system", labels: ownerLabels(owner) },
           spec,
         },
         { parent: this },
       );
 
     object("Gateway", "meshexpansion-gateway", {
-      selector: { istio: "ingressgateway" },
-      servers: PORTS.map((port) => ({
+      selector: { istio: INGRESS_GATEWAY.selector },
+      servers: ports.map((port) => ({
         port: { name: port.name, number: port.gateway, protocol: "TLS" },
         tls: { mode: "PASSTHROUGH" },
         hosts: ["*"],
@@ -45,7 +42,7 @@ export class MeshExpansion extends pulumi.ComponentResource {
     object("VirtualService", "meshexpansion-vs-istiod", {
       hosts: ["*"],
       gateways: ["meshexpansion-gateway"],
-      tls: PORTS.map((port) => ({
+      tls: ports.map((port) => ({
         match: [{ port: port.gateway, sniHosts: ["*"] }],
         route: [{ destination: { host: ISTIOD, port: { number: port.istiod } } }],
       })),
@@ -54,7 +51,7 @@ export class MeshExpansion extends pulumi.ComponentResource {
     object("DestinationRule", "meshexpansion-dr-istiod", {
       host: ISTIOD,
       trafficPolicy: {
-        portLevelSettings: PORTS.map((port) => ({ port: { number: port.istiod }, tls: { mode: "DISABLE" } })),
+        portLevelSettings: ports.map((port) => ({ port: { number: port.istiod }, tls: { mode: "DISABLE" } })),
       },
     });
     this.registerOutputs();

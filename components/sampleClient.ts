@@ -1,7 +1,7 @@
 import { Deployment } from "@pulumi/kubernetes/apps/v1";
 import { ServiceAccount } from "@pulumi/kubernetes/core/v1";
 import * as pulumi from "@pulumi/pulumi";
-import { ownerLabels } from "./owner";
+import { ownerLabels } from "../mesh/kubernetesObject";
 
 export interface SampleClientArgs {
   namespace: pulumi.Input<string>;

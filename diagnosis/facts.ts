@@ -28,6 +28,10 @@ export interface Unavailable {
   forbidden?: boolean;
 }
 
+/** Whether something carries the owner mark of the stack that is looked at. */
+export const isOurs = (object: { owner?: string }, { owner }: Pick<Facts, "owner">) =>
+  owner !== undefined && object.owner === owner;
+
 export const isAvailable = <T extends object>(facts: T | Unavailable): facts is T => !("problem" in facts);
 
 /** Versions; undefined for what is not on the PATH. */

@@ -1,7 +1,7 @@
 import { readCertificate } from "./checks/authority";
 import { timeLeft } from "./checks/certificates";
 import { offsetResult, offsetText } from "./checks/clock";
-import type { HostFacts, Outputs, RequestResult } from "./facts";
+import { type HostFacts, isOurs, type Outputs, type RequestResult } from "./facts";
 import type { Config } from "../config";
 
 export type Health = "ok" | "warning" | "error";
@@ -52,7 +52,7 @@ function hostStatus(host: HostFacts, owner: string | undefined, now: Date): Host
   }
   const { joined, sidecar } = host.inspection;
   const { clockOffset } = host;
-  if (joined === undefined || joined.owner !== owner) {
+  if (joined === undefined || !isOurs(joined, { owner })) {
     const problem = joined === undefined ? "not joined" : "joined by another stack";
     return { name, health: "error", sidecar, clockOffset, ready: false, drift: [], problem };
   }

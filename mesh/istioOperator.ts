@@ -1,3 +1,5 @@
+import { type Exposure, INGRESS_GATEWAY } from "./exposure";
+
 /** A JSON-like object, such as the spec of an IstioOperator. */
 export type JsonObject = { [key: string]: unknown };
 
@@ -6,19 +8,28 @@ export interface IstioOperatorFacts {
   trustDomain: string;
   /** Becomes `values.global.multiCluster.clusterName`; hosts give the same name to istiod. */
   clusterName: string;
+  /** Whose ports the ingress gateway gets. */
+  exposure: Exposure;
 }
 
-/**
- * The ports of the ingress gateway: the chart's own three, and istiod's two for hosts outside of the cluster (Istio 1.8
- * and older added them through `values.global.meshExpansion`, which current istioctl refuses).
- */
+/** The chart's own ports of the ingress gateway. */
 const GATEWAY_PORTS = [
-  { name: "status-port", port: 15021, targetPort: 15021, protocol: "TCP" },
-  { name: "http2", port: 80, targetPort: 8080, protocol: "TCP" },
-  { name: "https", port: 443, targetPort: 8443, protocol: "TCP" },
-  { name: "tls-istiod", port: 15012, targetPort: 15012, protocol: "TCP" },
-  { name: "tls-webhook", port: 15017, targetPort: 15017, protocol: "TCP" },
+  { name: "status-port", port: 15021, targetPort: 15021 },
+  { name: "http2", port: 80, targetPort: 8080 },
+  { name: "https", port: 443, targetPort: 8443 },
 ];
+
+/**
+ * The ports of the ingress gateway, and istiod's for hosts that reach it there (Istio 1.8 and older added them through
+ * `values.global.meshExpansion`, which current istioctl refuses).
+ */
+function gatewayPorts({ passed }: Exposure) {
+  const ports = [
+    ...GATEWAY_PORTS,
+    ...passed.map(({ name, gateway }) => ({ name, port: gateway, targetPort: gateway })),
+  ];
+  return ports.map((port) => ({ ...port, protocol: "TCP" }));
+}
 
 const isObject = (value: unknown): value is JsonObject =>
   typeof value === "object" && value !== null && !Array.isArray(value);
@@ -48,8 +59,8 @@ export function merge(base: unknown, over: unknown): unknown {
   return over;
 }
 
-/** Our own IstioOperator: Istio's default profile with an ingress gateway that hosts can reach istiod through. */
-function defaults({ trustDomain, clusterName }: IstioOperatorFacts): JsonObject {
+/** Our own IstioOperator: Istio's default profile with an ingress gateway. */
+function defaults({ trustDomain, clusterName, exposure }: IstioOperatorFacts): JsonObject {
   return {
     apiVersion: "install.istio.io/v1alpha1",
     kind: "IstioOperator",
@@ -58,7 +69,9 @@ function defaults({ trustDomain, clusterName }: IstioOperatorFacts): JsonObject 
       profile: "default",
       meshConfig: { trustDomain },
       components: {
-        ingressGateways: [{ name: "istio-ingressgateway", enabled: true, k8s: { service: { ports: GATEWAY_PORTS } } }],
+        ingressGateways: [
+          { name: INGRESS_GATEWAY.service, enabled: true, k8s: { service: { ports: gatewayPorts(exposure) } } },
+        ],
       },
       values: { global: { multiCluster: { clusterName } } },
     },

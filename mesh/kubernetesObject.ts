@@ -8,3 +8,12 @@ export interface KubernetesObject {
 
 /** The label that carries a stack's owner mark on every object that the stack creates, and on no other. */
 export const OWNER_LABEL = "pulumi-istio-vm/owner";
+
+/**
+ * The labels of an object that the stack with this owner mark creates.
+ *
+ * @typeParam Text - a text, or what will be one
+ */
+export function ownerLabels<Text>(owner: Text, labels: Record<string, Text> = {}): Record<string, Text> {
+  return { ...labels, [OWNER_LABEL]: owner };
+}

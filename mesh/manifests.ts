@@ -39,21 +39,18 @@ export function objectName({ kind, metadata }: KubernetesObject): string {
   return [kind, metadata.namespace, metadata.name].filter((part) => part !== undefined).join("/");
 }
 
-/** The Services whose type ControlPlaneExposure sets. */
-const EXPOSED = ["istiod", "istio-ingressgateway"];
-
 /**
  * The object without the fields that another owner sets later, so that applying it again does not take them back:
- * istiod writes its own caBundle and failurePolicy into its webhook configurations, and the type of istiod's and the
- * ingress gateway's Services belongs to ControlPlaneExposure.
+ * istiod writes its own caBundle and failurePolicy into its webhook configurations, and the type of exposed Services
+ * belongs to whoever exposes them.
  */
-export function withoutLateFields(object: KubernetesObject): KubernetesObject {
+export function withoutLateFields(object: KubernetesObject, exposed: string[]): KubernetesObject {
   const copy = structuredClone(object);
   for (const webhook of (copy.webhooks as Webhook[] | undefined) ?? []) {
     delete webhook.clientConfig?.caBundle;
     delete webhook.failurePolicy;
   }
-  if (copy.kind === "Service" && EXPOSED.includes(copy.metadata.name)) delete (copy.spec as { type?: string }).type;
+  if (copy.kind === "Service" && exposed.includes(copy.metadata.name)) delete (copy.spec as { type?: string }).type;
   return copy;
 }
 

@@ -4,6 +4,7 @@ import { execa } from "execa";
 export class CommandError extends Error {
   constructor(
     readonly command: string,
+    readonly args: string[],
     readonly output: string,
     /** Whether there is no such command. */
     readonly missing: boolean,
@@ -32,6 +33,6 @@ export async function capture(command: string, args: string[], input?: string, s
   } catch (error) {
     const { code, stderr = "", shortMessage = "" } = error as Failure;
     const said = signal.aborted ? `${args[0]}: no answer in ${seconds} s` : stderr.trim() || shortMessage;
-    throw new CommandError(command, said, code === "ENOENT");
+    throw new CommandError(command, args, said, code === "ENOENT");
   }
 }

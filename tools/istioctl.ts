@@ -1,32 +1,46 @@
-import { execFileSync } from "node:child_process";
-import { ISTIOCTL_VERSION, istioctlProblem, istioctlVersion } from "../diagnosis/checks/tools";
+import type { Config } from "../config";
+import { istioctlProblem } from "../diagnosis/checks/tools";
+import { exposureOf } from "../mesh/exposure";
+import { renderIstioOperator } from "../mesh/istioOperator";
+import type { KubernetesObject } from "../mesh/kubernetesObject";
+import { parseManifests } from "../mesh/manifests";
+import { capture, CommandError } from "./command";
 
-function run(args: string[], input?: string): string {
-  try {
-    return execFileSync("istioctl", args, {
-      input,
-      encoding: "utf8",
-      maxBuffer: 64 << 20,
-      stdio: ["pipe", "pipe", "pipe"],
-    });
-  } catch (error) {
-    const { code, stderr } = error as NodeJS.ErrnoException & { stderr?: string };
-    if (code === "ENOENT")
-      throw new Error("IVM102 istioctl is not on the PATH: install the version that istioVersion names");
-    throw new Error(`istioctl ${args.join(" ")} failed:\n${stderr?.trim()}`);
-  }
+/** What istioctl says of its version. @throws CommandError */
+export async function istioctlVersion(): Promise<string> {
+  const answer = await capture("istioctl", ["version", "--remote=false", "--output=json"]);
+  return /"version":\s*"([^"]+)"/.exec(answer)?.[1] ?? `unknown (it says ${JSON.stringify(answer.trim())})`;
 }
 
 /**
- * Makes sure that the istioctl on the PATH is of the version that the stack pins: the objects it makes belong to
- * exactly one version of istiod.
+ * The manifest, a multi-document YAML text, that istioctl makes of the stack's IstioOperator.
+ *
+ * @throws CommandError, or what is wrong with the IstioOperator
  */
-export function requireIstioctl(version: string): void {
-  const problem = istioctlProblem(istioctlVersion(run(ISTIOCTL_VERSION)), version);
-  if (problem !== undefined) throw new Error(`IVM103 ${problem}`);
+export async function generateManifest({ istioOperator, cluster, exposure }: Config): Promise<string> {
+  const facts = { trustDomain: cluster.trustDomain, clusterName: cluster.name, exposure: exposureOf(exposure) };
+  const operator = renderIstioOperator(istioOperator, facts);
+  return capture("istioctl", ["manifest", "generate", "--filename=-"], operator);
 }
 
-/** The manifest, a multi-document YAML text, that istioctl makes of an IstioOperator's text. */
-export function generateManifest(istioOperator: string): string {
-  return run(["manifest", "generate", "--filename=-"], istioOperator);
+/**
+ * The objects of the control plane that the stack pins: what istioctl makes belongs to exactly one version of istiod.
+ *
+ * @throws if istioctl is missing, of another version, or refuses the IstioOperator
+ */
+export async function controlPlaneManifest(config: Config): Promise<KubernetesObject[]> {
+  let manifest: string;
+  try {
+    const problem = istioctlProblem(await istioctlVersion(), config.istioVersion);
+    if (problem !== undefined) throw new Error(`IVM103 ${problem}`);
+    manifest = await generateManifest(config);
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    throw new Error(
+      error.missing
+        ? "IVM102 istioctl is not on the PATH: install the version that istioVersion names"
+        : `istioctl ${error.args.join(" ")} failed:\n${error.output}`,
+    );
+  }
+  return parseManifests(manifest);
 }

@@ -1,4 +1,5 @@
 import { quote } from "../mesh/shell";
+import { capture } from "./command";
 
 /** How kubectl finds the cluster; what is absent is as in its own environment. */
 export interface ClusterAccess {
@@ -15,4 +16,12 @@ export function accessFlags({ kubeconfig, context }: ClusterAccess): string[] {
 /** A kubectl command for a shell. */
 export function kubectlCommand(access: ClusterAccess = {}, args: string[]): string {
   return ["kubectl", ...accessFlags(access), ...args].map(quote).join(" ");
+}
+
+/** Runs kubectl on a cluster and returns its stdout. @throws CommandError */
+export type Kubectl = (args: string[], input?: string) => Promise<string>;
+
+/** kubectl for a cluster. An API server that hangs is given up after 10 s. */
+export function kubectlFor(access: ClusterAccess): Kubectl {
+  return (args, input) => capture("kubectl", [...accessFlags(access), "--request-timeout=10s", ...args], input);
 }

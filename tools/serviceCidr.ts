@@ -1,7 +1,6 @@
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
 import { fromRefusal, fromServiceCidrList } from "../mesh/serviceCidr";
-import { accessFlags, type ClusterAccess } from "./kubectl";
+import type { CommandError } from "./command";
+import { type ClusterAccess, kubectlFor } from "./kubectl";
 
 /** A Service that no API server accepts: 0.0.0.1 lies in nobody's service range. It is only ever sent as a dry run. */
 const IMPOSSIBLE_SERVICE = [
@@ -21,24 +20,20 @@ const IMPOSSIBLE_SERVICE = [
  * @throws when kubectl is missing or the cluster does not answer
  */
 export async function detectServiceCidr(access: ClusterAccess): Promise<string> {
-  const kubectl = (...args: string[]) =>
-    promisify(execFile)("kubectl", [...accessFlags(access), "--request-timeout=20s", ...args]);
+  const kubectl = kubectlFor(access);
   try {
-    const listed = fromServiceCidrList(
-      (await kubectl("get", "servicecidrs.networking.k8s.io", "--output=json")).stdout,
-    );
+    const listed = fromServiceCidrList(await kubectl(["get", "servicecidrs.networking.k8s.io", "--output=json"]));
     if (listed !== undefined) return listed;
   } catch (error) {
-    const { code, stderr = "" } = error as NodeJS.ErrnoException & { stderr?: string };
-    if (code === "ENOENT")
-      throw new Error("serviceCidr: auto needs kubectl on the PATH; or set serviceCidr to the range");
-    if (!/doesn't have a resource type|forbidden/i.test(stderr)) {
-      throw new Error(`serviceCidr: auto could not ask the cluster: ${stderr.trim()}`);
+    const { missing, output } = error as CommandError;
+    if (missing) throw new Error("serviceCidr: auto needs kubectl on the PATH; or set serviceCidr to the range");
+    if (!/doesn't have a resource type|forbidden/i.test(output)) {
+      throw new Error(`serviceCidr: auto could not ask the cluster: ${output}`);
     }
   }
-  const refusal = await kubectl(...IMPOSSIBLE_SERVICE).then(
+  const refusal = await kubectl(IMPOSSIBLE_SERVICE).then(
     () => "",
-    (error: { stderr?: string }) => error.stderr ?? "",
+    ({ output }: CommandError) => output,
   );
   return fromRefusal(refusal) ?? "*";
 }

@@ -1,4 +1,4 @@
-import { accessFlags } from "../../tools/kubectl";
+import { accessFlags, type Kubectl } from "../../tools/kubectl";
 import { detectServiceCidr } from "../../tools/serviceCidr";
 import type { Config } from "../../config";
 import type { ClusterFacts } from "../../diagnosis/facts";
@@ -13,7 +13,6 @@ import {
 } from "../../diagnosis/clusterObjects";
 import { OWNER_LABEL } from "../../mesh/kubernetesObject";
 import { capture } from "../../tools/command";
-import type { Kubectl } from "../kubectl";
 import type { ConfiguredStack } from "../stack";
 import { requestServices } from "./requests";
 import { readRights } from "./rights";

@@ -1,5 +1,5 @@
 import type { Facts, HostFacts, Unavailable } from "../../diagnosis/facts";
-import { kubectlFor } from "../kubectl";
+import { kubectlFor } from "../../tools/kubectl";
 import type { Progress } from "../progress";
 import { requireConfig, type Stack } from "../stack";
 import { lookAtCluster, readCaCerts } from "./cluster";
@@ -19,7 +19,7 @@ async function lookOutside(
 ): Promise<{ cluster: Facts["cluster"]; hosts: HostFacts[] }> {
   if (stack.config === undefined) return { cluster: { problem: "the configuration is not valid" }, hosts: [] };
   const known = requireConfig(stack);
-  const kubectl = kubectlFor(known.config);
+  const kubectl = kubectlFor(known.config.cluster);
   progress.step("cluster");
   const cacerts = await readCaCerts(kubectl).catch(unavailable);
   const answers = cacerts === undefined || !("problem" in cacerts);

@@ -1,7 +1,7 @@
 import type { Config } from "../../config";
 import type { ClusterFacts, Outputs, RequestResult } from "../../diagnosis/facts";
 import type { CommandError } from "../../tools/command";
-import type { Kubectl } from "../kubectl";
+import type { Kubectl } from "../../tools/kubectl";
 
 const CURL = ["curl", "-sS", "-o", "/dev/null", "--max-time", "5", "-w", "%{http_code} %{time_total}"];
 

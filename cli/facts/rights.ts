@@ -1,6 +1,5 @@
 import type { Config } from "../../config";
 import type { ClusterFacts } from "../../diagnosis/facts";
-import { renderIstioOperator } from "../../mesh/istioOperator";
 import type { KubernetesObject } from "../../mesh/kubernetesObject";
 import { parseManifests } from "../../mesh/manifests";
 import {
@@ -10,15 +9,8 @@ import {
   type Permission,
   REVIEW_FORMAT,
 } from "../../diagnosis/permissions";
-import { capture } from "../../tools/command";
-import type { Kubectl } from "../kubectl";
-
-/** What istioctl makes of the stack's IstioOperator. */
-async function manifest({ istioOperator, cluster }: Config): Promise<string> {
-  const facts = { trustDomain: cluster.trustDomain, clusterName: cluster.name };
-  const operator = renderIstioOperator(istioOperator, facts);
-  return capture("istioctl", ["manifest", "generate", "--filename=-"], operator);
-}
+import { generateManifest } from "../../tools/istioctl";
+import type { Kubectl } from "../../tools/kubectl";
 
 /** The documents that may have a node port: reading the whole, a megabyte of CRDs, takes longer than asking the cluster. */
 const withNodePorts = (text: string) =>
@@ -62,7 +54,7 @@ export async function readRights(
 ): Promise<Pick<ClusterFacts, "forbidden" | "refusedNodePorts" | "manifestProblem">> {
   let text: string;
   try {
-    text = await manifest(config);
+    text = await generateManifest(config);
   } catch (error) {
     // Without a manifest the program's own kinds are still asked about.
     return {

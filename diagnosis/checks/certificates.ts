@@ -15,7 +15,7 @@ import {
   warning,
 } from "./check";
 import { duration } from "./duration";
-import type { Facts } from "../facts";
+import { type Facts, isOurs } from "../facts";
 
 const DAY = 24 * 3600 * 1000;
 /** Days before the end of a CA at which one should think of the next. */
@@ -46,11 +46,12 @@ export const certificates: Check[] = [
     title: "the cluster has this stack's CA",
     why: "istiod signs with the secret cacerts. If that is another CA's, no host is believed, and no host believes istiod.",
     fix: "pulumi refresh && pulumi up",
-    evaluate: ofCluster(({ cacerts }, { owner, outputs }) => {
+    evaluate: ofCluster(({ cacerts }, facts) => {
+      const { outputs } = facts;
       if (outputs === undefined) {
         if (cacerts === undefined) return ok("none yet");
         // The first update was cut off after it.
-        return owner !== undefined && cacerts.owner === owner
+        return isOurs(cacerts, facts)
           ? ok()
           : error(
               "there is a secret istio-system/cacerts, and this stack did not make it",

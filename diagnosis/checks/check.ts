@@ -1,6 +1,6 @@
 import type { Config } from "../../config";
 import type { Joined } from "../inspection";
-import { type ClusterFacts, type Facts, type HostFacts, isAvailable } from "../facts";
+import { type ClusterFacts, type Facts, type HostFacts, isAvailable, isOurs } from "../facts";
 
 /** The groups in which findings are shown, in this order. */
 export const GROUPS = ["tools", "configuration", "cluster", "certificates", "clock", "network", "hosts"] as const;
@@ -104,8 +104,6 @@ export function ofJoined(judge: (joined: Joined, host: Inspected, facts: Configu
   return ofHosts((host, facts) => {
     const { joined } = host.inspection;
     if (joined === undefined) return skipped(`${host.name} is not joined`);
-    return joined.owner !== facts.owner
-      ? skipped(`${host.name} was joined by another stack`)
-      : judge(joined, host, facts);
+    return isOurs(joined, facts) ? judge(joined, host, facts) : skipped(`${host.name} was joined by another stack`);
   });
 }

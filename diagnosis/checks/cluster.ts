@@ -1,4 +1,5 @@
 import { covers, hostAndPort, isWithin } from "../../mesh/addresses";
+import { exposureOf } from "../../mesh/exposure";
 import {
   about,
   type Check,
@@ -12,7 +13,7 @@ import {
   type Verdict,
   warning,
 } from "./check";
-import { type ClusterFacts, isAvailable, type Outputs } from "../facts";
+import { type ClusterFacts, isAvailable, isOurs, type Outputs } from "../facts";
 
 /** A check of what the last update made. */
 const installed = (judge: (cluster: ClusterFacts, outputs: Outputs, facts: Configured) => Verdict[]) =>
@@ -67,8 +68,8 @@ export const cluster: Check[] = [
     title: "no other Istio is there",
     why: "Two control planes fight over webhooks, and each root ConfigMap has one owner only.",
     fix: "istioctl uninstall --purge, or use another cluster",
-    evaluate: ofCluster(({ istiods }, { owner: mine }) => {
-      const others = istiods.filter(({ owner }) => owner === undefined || owner !== mine);
+    evaluate: ofCluster(({ istiods }, facts) => {
+      const others = istiods.filter((istiod) => !isOurs(istiod, facts));
       return each(others, ({ namespace, name, owner }) =>
         error(
           `${namespace}/${name} was installed by ${owner === undefined ? "something else" : `the stack with owner mark ${owner}`}`,
@@ -104,13 +105,12 @@ export const cluster: Check[] = [
     why: "Hosts look for istiod at this address.",
     fix: "kubectl get nodes -o wide; a virtual or translated address in front of the nodes is fine",
     evaluate: ofCluster(({ nodes }, { config }) => {
-      const { exposure } = config;
-      if (exposure.type !== "NodePort") return skipped(`exposure is ${exposure.type}`);
-      const node = nodes.find(({ addresses }) => addresses.includes(exposure.nodeAddress));
-      if (node === undefined) return warning(`no node has the address ${exposure.nodeAddress} of exposure.nodeAddress`);
-      return node.ready
-        ? ok(node.name)
-        : error(`${exposure.nodeAddress} is the address of ${node.name}, which is not ready`);
+      const { istiod } = exposureOf(config.exposure);
+      if (istiod.by !== "nodePort") return skipped(`exposure is ${config.exposure.type}`);
+      const { nodeAddress } = istiod;
+      const node = nodes.find(({ addresses }) => addresses.includes(nodeAddress));
+      if (node === undefined) return warning(`no node has the address ${nodeAddress} of exposure.nodeAddress`);
+      return node.ready ? ok(node.name) : error(`${nodeAddress} is the address of ${node.name}, which is not ready`);
     }),
   },
   {
@@ -131,14 +131,12 @@ export const cluster: Check[] = [
     why: "A namespace that somebody else made is not taken over, and would be removed by `pulumi destroy`.",
     fix: "add it to cluster.existingNamespaces, or name another",
     evaluate: ofCluster(({ namespaces }, facts) => {
-      const { config, owner: mine } = facts;
-      const ours = [
+      const { config } = facts;
+      const toBeMade = [
         ...wantedNamespaces(facts).filter((name) => !config.cluster.existingNamespaces.includes(name)),
         "istio-system",
       ];
-      const foreign = namespaces.filter(
-        ({ name, owner }) => ours.includes(name) && (owner === undefined || owner !== mine),
-      );
+      const foreign = namespaces.filter((namespace) => toBeMade.includes(namespace.name) && !isOurs(namespace, facts));
       return each(foreign, ({ name }) =>
         about(
           name,
@@ -214,8 +212,8 @@ export const cluster: Check[] = [
     title: "istiod runs",
     why: "Sidecars keep their last configuration without it, but no new one joins and certificates are not renewed.",
     fix: "kubectl -n istio-system describe deployment istiod; npx istio-vm logs istiod",
-    evaluate: installed(({ istiods }, _outputs, { owner: mine }) => {
-      const ours = istiods.find(({ owner }) => owner === mine);
+    evaluate: installed(({ istiods }, _outputs, facts) => {
+      const ours = istiods.find((istiod) => isOurs(istiod, facts));
       if (ours === undefined) return error("the deployment istiod is gone", "pulumi refresh && pulumi up");
       const { available, wanted } = ours;
       if (available === 0) return error(`no pod of istiod is available; there should be ${wanted}`);
@@ -230,7 +228,7 @@ export const cluster: Check[] = [
     why: "A Service that was made anew has another node port, and every host still knocks at the old one.",
     fix: "pulumi refresh && pulumi up",
     evaluate: installed(({ istiodService }, { istiod }, { config: { exposure } }) => {
-      if (exposure.type !== "NodePort") return skipped(`exposure is ${exposure.type}`);
+      if (exposureOf(exposure).istiod.by !== "nodePort") return skipped(`exposure is ${exposure.type}`);
       if (istiodService === undefined) return error("the Service istiod is gone");
       const { port: told } = hostAndPort(istiod);
       const { nodePort } = istiodService;

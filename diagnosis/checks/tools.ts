@@ -13,11 +13,6 @@ export function isAtLeast(version: string, least: string): boolean {
   return differing === -1 || (a[differing] ?? 0) > b[differing]!;
 }
 
-/** The arguments that make istioctl say its version, and what it says. */
-export const ISTIOCTL_VERSION = ["version", "--remote=false", "--output=json"];
-export const istioctlVersion = (answer: string): string =>
-  /"version":\s*"([^"]+)"/.exec(answer)?.[1] ?? `unknown (it says ${JSON.stringify(answer.trim())})`;
-
 /** Judges istioctl's version: what it makes belongs to exactly one version of istiod. */
 function judgeIstioctl(found: string, wanted: string): Verdict[] {
   if (found === wanted) return ok(found);

@@ -70,10 +70,10 @@ const commands = {
 
 /** index.ts, run anew: a module is a program. */
 const load = createRequire(__filename);
-function program(): typeof import("../../index") {
+function program() {
   const path = load.resolve("../../index");
   delete load.cache[path];
-  return load(path) as typeof import("../../index");
+  return (load(path) as typeof import("../../index"))();
 }
 
 function run(changes: object = {}, preview = false, agent?: string) {
@@ -93,6 +93,8 @@ function run(changes: object = {}, preview = false, agent?: string) {
         const { type, name } = resource;
         if (preview) return {};
         if (type === "random:index/randomId:RandomId") return { hex: "0123456789abcdef" };
+        if (name === "exposure-istio-ingressgateway")
+          return { status: { loadBalancer: { ingress: [{ ip: "192.168.17.151" }] } } };
         if (name === "exposure-istiod") return { spec: { ports: [{ port: 15012, nodePort: 31794 }] } };
         if (type === "command:remote:Command") return { stdout: `checked\n${name}: in sync\n` };
         return tlsOutputs(resource);
@@ -146,10 +148,6 @@ IstioControlPlane istio
   Deployment istio-Deployment/istio-system/istiod
   Service istio-Service/istio-system/istiod
   ValidatingWebhookConfiguration istio-ValidatingWebhookConfiguration/istio-validator-istio-system
-MeshExpansion expansion
-  DestinationRule expansion-meshexpansion-dr-istiod
-  Gateway expansion-meshexpansion-gateway
-  VirtualService expansion-meshexpansion-vs-istiod
 MeshHost vm1
   Command vm1-access
   Command vm1-join
@@ -180,8 +178,7 @@ kubernetes cluster`,
       ["cacerts-secret", ["ca-intermediate", "ca-intermediate-key", "ca-root", "cacerts-namespace"]],
       ["istio", ["cacerts-namespace", "cacerts-secret"]],
       ["istio-Deployment/istio-system/istiod", istio.filter((name) => /Definition|Webhook/.test(name))],
-      ["expansion", istio],
-      ["exposure", [...istio, ...all().filter((name) => name.startsWith("expansion-"))]],
+      ["exposure", istio],
       ["vm1-identity", ["exposure-istiod", "exposure-istio-ingressgateway"]],
       ["vm1", ["exposure-istiod", "vm1-identity-certificate", "namespace-vm", "namespace-db"]],
       ["vm1-join", ["vm1-access", "exposure-istiod", "vm1-identity-certificate", "vm1-identity-key", "owner"]],
@@ -317,6 +314,20 @@ kubernetes cluster`,
     assert.doesNotMatch(JSON.stringify(resources), /PRIVATE KEY/);
   });
 
+  it("opens istiod's ports on the gateway where hosts reach it there, and waits for that", async () => {
+    const { find, resources } = await run({ exposure: { type: "LoadBalancer" } });
+    const names = resources.map(({ name }) => name);
+    const opened = names.filter((name) => name.startsWith("expansion-"));
+    assert.deepEqual(opened.sort(), [
+      "expansion-meshexpansion-dr-istiod",
+      "expansion-meshexpansion-gateway",
+      "expansion-meshexpansion-vs-istiod",
+    ]);
+    const istio = names.filter((name) => name.startsWith("istio-"));
+    for (const name of istio) assert.ok(find("expansion").dependencies.includes(name));
+    for (const name of [...istio, ...opened]) assert.ok(find("exposure").dependencies.includes(name));
+  });
+
   it("takes a host that is gone out of its services", async () => {
     const { find, resources } = await run({ hosts: [{ ...config.hosts[0], gone: true }, config.hosts[1]] });
     const { endpoints } = find("service-db-mysql-entry").inputs.spec as { endpoints: { address: string }[] };
@@ -341,7 +352,7 @@ kubernetes cluster`,
         .filter(({ parent }) => parent === undefined)
         .map(({ name }) => name)
         .sort(),
-      ["ca", "cacerts", "cluster", "expansion", "exposure", "istio", "owner"],
+      ["ca", "cacerts", "cluster", "exposure", "istio", "owner"],
     );
   });
 

@@ -87,7 +87,7 @@ function record(resources: Registered[]) {
  * @param outputs what a resource has beyond its inputs
  */
 export async function runProgram<T>(
-  program: () => T,
+  program: () => T | Promise<T>,
   { outputs = () => ({}), preview = false }: { outputs?: Outputs; preview?: boolean } = {},
 ): Promise<Run<T>> {
   const resources: Registered[] = [];
@@ -124,7 +124,7 @@ export async function runProgram<T>(
   process.on("unhandledRejection", (error) => fail(error));
   const turn = () => new Promise(setImmediate);
   try {
-    const result = program();
+    const result = await Promise.race([program(), failed]);
     const { runtime } = pulumi as unknown as { runtime: { waitForRPCs(): Promise<void> } };
     // Rejections are reported once the queue of promises is empty, hence the turn of the event loop.
     await Promise.race([runtime.waitForRPCs().then(turn), failed]);

@@ -1,21 +1,15 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { ControlPlaneExposure, type ControlPlaneExposureArgs } from "../../../components/controlPlaneExposure";
 import { IstioControlPlane, type IstioControlPlaneArgs } from "../../../components/istioControlPlane";
 import { MeshExpansion } from "../../../components/meshExpansion";
-import { istioctl, runProgram, UNKNOWN, valueOf, withCommands, withDirectory } from "../support";
+import { exposureOf } from "../../../mesh/exposure";
+import { parseManifests } from "../../../mesh/manifests";
+import { runProgram, UNKNOWN, valueOf } from "../support";
 
 const OWNER = { "pulumi-istio-vm/owner": "me" };
 
 describe("IstioControlPlane", () => {
-  const args: IstioControlPlaneArgs = {
-    istioVersion: "1.31.0",
-    trustDomain: "cluster.local",
-    clusterName: "Kubernetes",
-    owner: "me",
-  };
-  const manifest = `
+  const manifest = parseManifests(`
 apiVersion: v1
 kind: Service
 metadata: {name: istio-ingressgateway, namespace: istio-system, labels: {app: gateway}}
@@ -29,94 +23,56 @@ webhooks: [{name: a, failurePolicy: Fail, clientConfig: {caBundle: "", service: 
 apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
 metadata: {name: gateways.networking.istio.io}
-spec: {group: networking.istio.io}`;
+spec: {group: networking.istio.io}`);
+  const args: IstioControlPlaneArgs = { manifest, exposed: ["istio-ingressgateway"], owner: "me" };
   const make = (changes: Partial<IstioControlPlaneArgs> = {}) =>
     runProgram(() => new IstioControlPlane("istio", { ...args, ...changes }));
 
-  it("makes each object a resource: definitions, then configuration, then what runs", () =>
-    withCommands({ istioctl: istioctl("1.31.0", manifest) }, async () => {
-      const { resources, find } = await make();
-      const crd = "istio-CustomResourceDefinition/gateways.networking.istio.io";
-      const webhook = "istio-MutatingWebhookConfiguration/istio-sidecar-injector";
-      const service = "istio-Service/istio-system/istio-ingressgateway";
-      assert.deepEqual(
-        resources.map(({ type, name, parent, dependencies }) => [type, name, parent, dependencies]),
-        [
-          ["istio-vm:index:IstioControlPlane", "istio", undefined, []],
-          ["kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition", crd, "istio", []],
-          ["kubernetes:admissionregistration.k8s.io/v1:MutatingWebhookConfiguration", webhook, "istio", [crd]],
-          ["kubernetes:core/v1:Service", service, "istio", [crd, webhook]],
-        ],
-      );
+  it("makes each object a resource: definitions, then configuration, then what runs", async () => {
+    const { resources, find } = await make();
+    const crd = "istio-CustomResourceDefinition/gateways.networking.istio.io";
+    const webhook = "istio-MutatingWebhookConfiguration/istio-sidecar-injector";
+    const service = "istio-Service/istio-system/istio-ingressgateway";
+    assert.deepEqual(
+      resources.map(({ type, name, parent, dependencies }) => [type, name, parent, dependencies]),
+      [
+        ["istio-vm:index:IstioControlPlane", "istio", undefined, []],
+        ["kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition", crd, "istio", []],
+        ["kubernetes:admissionregistration.k8s.io/v1:MutatingWebhookConfiguration", webhook, "istio", [crd]],
+        ["kubernetes:core/v1:Service", service, "istio", [crd, webhook]],
+      ],
+    );
 
-      assert.deepEqual(find(service).inputs, {
-        apiVersion: "v1",
-        kind: "Service",
-        metadata: { name: "istio-ingressgateway", namespace: "istio-system", labels: { app: "gateway", ...OWNER } },
-        spec: { ports: [{ port: 80 }] },
-      });
-      assert.deepEqual(find(webhook).inputs, {
-        apiVersion: "admissionregistration.k8s.io/v1",
-        kind: "MutatingWebhookConfiguration",
-        metadata: { name: "istio-sidecar-injector", labels: OWNER },
-        webhooks: [{ name: "a", clientConfig: { service: { name: "istiod" } } }],
-      });
-    }));
+    assert.deepEqual(find(service).inputs, {
+      apiVersion: "v1",
+      kind: "Service",
+      metadata: { name: "istio-ingressgateway", namespace: "istio-system", labels: { app: "gateway", ...OWNER } },
+      spec: { ports: [{ port: 80 }] },
+    });
+    assert.deepEqual(find(webhook).inputs, {
+      apiVersion: "admissionregistration.k8s.io/v1",
+      kind: "MutatingWebhookConfiguration",
+      metadata: { name: "istio-sidecar-injector", labels: OWNER },
+      webhooks: [{ name: "a", clientConfig: { service: { name: "istiod" } } }],
+    });
+  });
 
-  it("gives istioctl the user's IstioOperator laid upon the defaults", () =>
-    withDirectory(async (directory) => {
-      const given = join(directory, "given.yaml");
-      const script = istioctl("1.31.0", manifest).replace("/dev/null", given);
-      await withCommands({ istioctl: script }, () => make({ istioOperator: { spec: { hub: "lab" } } }));
-      const { spec } = JSON.parse(readFileSync(given, "utf8")) as { spec: Record<string, unknown> };
-      assert.deepEqual([spec.hub, spec.profile, spec.meshConfig], ["lab", "default", { trustDomain: "cluster.local" }]);
-    }));
+  it("leaves the type of a Service as it is that nobody else sets", async () => {
+    const { find } = await make({ exposed: undefined });
+    const { spec } = find("istio-Service/istio-system/istio-ingressgateway").inputs;
+    assert.equal((spec as { type: string }).type, "LoadBalancer");
+  });
 
-  const failures: [string, Record<string, string>, RegExp][] = [
-    [
-      "istioctl is missing",
-      {},
-      /^Error: IVM102 istioctl is not on the PATH: install the version that istioVersion names$/,
-    ],
-    [
-      "istioctl is of another version",
-      { istioctl: istioctl("1.30.2", manifest) },
-      /^Error: IVM103 istioctl is of version 1\.30\.2, but istioVersion is 1\.31\.0: put istioctl 1\.31\.0 on the PATH, or change istioVersion$/,
-    ],
-    ["istioctl does not tell its version", { istioctl: "echo {}" }, /istioctl is of version unknown \(it says/],
-    [
-      "istioctl can't tell its version",
-      { istioctl: "echo broken >&2; exit 1" },
-      /^Error: istioctl version --remote=false --output=json failed:\nbroken$/,
-    ],
-    [
-      "istioctl refuses the IstioOperator",
-      { istioctl: istioctl("1.31.0", manifest).replace("cat <<", "echo 'unknown field \"x\"' >&2; exit 1; cat <<") },
-      /^Error: istioctl manifest generate --filename=- failed:\nunknown field "x"$/,
-    ],
-    ["the manifest is none", { istioctl: istioctl("1.31.0", "hello") }, /has a document without apiVersion/],
-    [
-      "the manifest has a core kind that there is not",
-      { istioctl: istioctl("1.31.0", "{apiVersion: v1, kind: Gadget, metadata: {name: a}}") },
-      /^Error: @pulumi\/kubernetes has no kind v1\/Gadget$/,
-    ],
-  ];
-  for (const [what, commands, error] of failures) {
-    it(`fails when ${what}`, () => withCommands(commands, () => assert.rejects(make(), error), "/usr/bin:/bin"));
-  }
-
-  it("fails when the IstioOperator contradicts the configuration", () =>
-    withCommands({ istioctl: istioctl("1.31.0", manifest) }, () =>
-      assert.rejects(
-        make({ istioOperator: { spec: { meshConfig: { trustDomain: "x" } } } }),
-        /spec\.meshConfig\.trustDomain is "x", not "cluster\.local"/,
-      ),
-    ));
+  it("fails when the manifest has a core kind that there is not", async () => {
+    const gadget = { apiVersion: "v1", kind: "Gadget", metadata: { name: "a" } };
+    await assert.rejects(make({ manifest: [gadget] }), /^Error: @pulumi\/kubernetes has no kind v1\/Gadget$/);
+  });
 });
 
 describe("MeshExpansion", () => {
   it("passes istiod's ports through the gateway without ending TLS", async () => {
-    const { resources, find } = await runProgram(() => new MeshExpansion("expansion", { owner: "me" }));
+    const { passed } = exposureOf({ type: "LoadBalancer" });
+    const { resources, find } = await runProgram(() => new MeshExpansion("expansion", { ports: passed, owner: "me" }));
     const metadata = (name: string) => ({ name, namespace: "istio-system", labels: OWNER });
     const host = "istiod.istio-system.svc.cluster.local";
     const tls = (name: string, number: number) => ({
@@ -193,7 +149,7 @@ describe("ControlPlaneExposure", () => {
 
   it("needs the address of a node for NodePort", async () => {
     await assert.rejects(
-      make({ type: "NodePort" }, nodePorts),
+      make({ type: "NodePort" } as ControlPlaneExposureArgs, nodePorts),
       /^Error: exposure: a NodePort exposure needs nodeAddress, the address of a node as seen from the hosts$/,
     );
   });

@@ -120,6 +120,6 @@ describe("detectServiceCidr", () => {
       );
       const asked = readFileSync(log, "utf8").trim().split("\n");
       assert.equal(asked.length, 2);
-      for (const line of asked) assert.match(line, /^--kubeconfig \/a b\/config --context east --request-timeout=20s /);
+      for (const line of asked) assert.match(line, /^--kubeconfig \/a b\/config --context east --request-timeout=10s /);
     }));
 });

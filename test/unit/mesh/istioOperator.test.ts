@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
+import { exposureOf } from "../../../mesh/exposure";
 import { type JsonObject, merge, renderIstioOperator } from "../../../mesh/istioOperator";
 
 /** JSON values with few names, so that two of them meet in many places; lists of named objects among them. */
@@ -80,7 +81,11 @@ describe("merge", () => {
 });
 
 describe("renderIstioOperator", () => {
-  const facts = { trustDomain: "example.org", clusterName: "east" };
+  const facts = {
+    trustDomain: "example.org",
+    clusterName: "east",
+    exposure: exposureOf<string>({ type: "LoadBalancer" }),
+  };
   const render = (user: JsonObject) =>
     JSON.parse(renderIstioOperator(user, facts)) as { spec: Record<string, unknown> };
 

@@ -1,0 +1,15 @@
+/** The components, for programs of your own: `import { MeshHost } from "pulumi-istio-vm"`. */
+export { CaCertsSecret, type CaCertsSecretArgs } from "./caCertsSecret";
+export {
+  CertificateAuthority,
+  type CertificateAuthorityArgs,
+  type KeyAlgorithm,
+  type ProvidedAuthority,
+} from "./certificateAuthority";
+export { ControlPlaneExposure, type ControlPlaneExposureArgs } from "./controlPlaneExposure";
+export { ExternalService, type ExternalServiceArgs } from "./externalService";
+export { IstioControlPlane, type IstioControlPlaneArgs } from "./istioControlPlane";
+export { MeshExpansion, type MeshExpansionArgs } from "./meshExpansion";
+export { MeshHost, type MeshHostArgs, type SidecarPackage } from "./meshHost";
+export { SampleClient, type SampleClientArgs } from "./sampleClient";
+export { WorkloadIdentity, type WorkloadIdentityArgs } from "./workloadIdentity";
