@@ -2,7 +2,7 @@ import type { Client } from "ssh2";
 import type { HostConfig, SshKey } from "../config";
 import type { HostFailure } from "../diagnosis/facts";
 import { type Endpoint, readKey, sshEndpoint } from "../ssh/endpoint";
-import { type Login, withSession } from "../ssh/session";
+import { type Login, loginProblem, withSession } from "../ssh/session";
 import type { Stack } from "./stack";
 
 /** A host that could not be asked, and why. */
@@ -50,18 +50,7 @@ export async function withHost<T>(
     });
   } catch (error) {
     if (entered) throw error;
-    throw explained(error as Error & { level?: string; code?: string }, to);
+    const { kind, message } = loginProblem(error as Error, to);
+    throw new HostError(kind, message);
   }
-}
-
-/** Why one could not log in, in a person's words. */
-function explained({ message, level, code }: Error & { level?: string; code?: string }, to: Login): HostError {
-  const at = `${to.host}:${to.port ?? 22}`;
-  if (/verification failed|no matching host key/i.test(message)) {
-    return new HostError("hostKey", `${at} answers with another host key than the one that is known`);
-  }
-  if (level === "client-authentication") return new HostError("login", `${at} does not accept the key for ${to.user}`);
-  if (level === "client-timeout") return new HostError("login", `${at} does not answer within 10 s`);
-  if (code === "ECONNREFUSED") return new HostError("login", `${at} refuses connections: does sshd run?`);
-  return new HostError("login", `${at}: ${message}`);
 }

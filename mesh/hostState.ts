@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { quote } from "./shell";
 
 /** A file that join puts on a host. */
 export interface HostFile {
@@ -60,57 +59,4 @@ export function renderState(state: HostState): string {
     `scripts ${state.scripts}`,
     ...(state.run === undefined ? [] : [`run ${state.run.toISOString()}`]),
   ].join("\n");
-}
-
-/**
- * The command that a host's SSH server runs: the bundle on stdin, run by root, told what to do. The SSH connection's
- * own addresses go along, for sudo would drop them and the port in use must never be intercepted.
- */
-export function remoteCommand(action: "access" | "join" | "leave" | "inspect", state: string): string {
-  return `sudo -n sh -s -- ${action} ${quote(`\n${state}\n`)} "$SSH_CONNECTION"`;
-}
-
-/** The first command on a host: can one log in and become root there? If not, it says what is missing. */
-export function accessCommand(name: string, user: string): string {
-  const hint = `${name}: IVM602 ${user} can't become root: let ${user} run sudo without a password (README, "What it needs on a host")`;
-  return `${remoteCommand("access", `host ${name}`)} || sh -c ${quote(`echo ${quote(hint)} >&2; exit 1`)}`;
-}
-
-/** The digest by which a fresh SSH session says which state it confirms (host/commit.sh). */
-export function stateDigest(state: string): string {
-  return sha256(`${state}\n`);
-}
-
-/**
- * The command of that fresh session. It succeeds only once the host runs with that state. The host compares its own clock
- * with `now`.
- */
-export function confirmCommand(digest: string, now: Date): string {
-  return `sudo -n /var/lib/istio-vm/bin/istio-vm confirm ${digest} ${Math.floor(now.getTime() / 1000)}`;
-}
-
-/** What a session runs that stays, so that the host knows whether somebody is still there who will confirm. */
-export const ATTEND_COMMAND = "sudo -n /var/lib/istio-vm/bin/istio-vm attend";
-
-/**
- * A shell script that unpacks `files` (name -> content) into a fresh directory in memory that only root can read, runs
- * `<directory>/istio-vm <arguments>` there and removes it. It travels on stdin: nothing of it is in a command line.
- */
-export function renderBundle(files: Record<string, string>): string {
-  const lines = [
-    "set -eu",
-    "umask 077",
-    "dir=$(mktemp -d /run/istio-vm.XXXXXX)",
-    `trap 'rm -rf "$dir"' EXIT`,
-    "trap '' HUP",
-    "trap 'exit 130' INT TERM",
-  ];
-  for (const [name, content] of Object.entries(files)) {
-    if (!/^[\w.-]+$/.test(name)) throw new Error(`"${name}" can't be the name of a file in a bundle`);
-    let end = "END_OF_FILE";
-    while (content.split("\n").includes(end)) end += "_";
-    lines.push(`cat >"$dir/${name}" <<'${end}'`, content.replace(/\n$/, ""), end);
-  }
-  // Read to the end before the script runs: whatever it starts must not find the rest of the bundle on its stdin.
-  return [...lines, `{ sh "$dir/istio-vm" "$@" </dev/null; exit; }`, ""].join("\n");
 }

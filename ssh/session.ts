@@ -23,6 +23,8 @@ export interface Outcome {
 
 /** Milliseconds in which a host must have let one in. */
 const READY_TIMEOUT = 10_000;
+/** A session whose host does not answer a question three times in a row, 5 s apart, is lost. */
+const KEEPALIVE = { keepaliveInterval: 5000, keepaliveCountMax: 3 };
 
 async function withDirectSession<T>(login: Login, sock: ConnectConfig["sock"], use: (client: Client) => Promise<T>) {
   const client = new Client();
@@ -39,16 +41,26 @@ async function withDirectSession<T>(login: Login, sock: ConnectConfig["sock"], u
         agent: login.privateKey === undefined ? process.env.SSH_AUTH_SOCK : undefined,
         sock,
         readyTimeout: READY_TIMEOUT,
+        ...KEEPALIVE,
         ...(expected !== undefined && {
           algorithms: { serverHostKey: [algorithm as "ssh-ed25519"] },
           hostVerifier: (key: Buffer) => key.toString("base64") === expected,
         }),
       });
     });
-    return await use(client);
-  } finally {
+    const result = await Promise.race([use(client), lost(client)]);
     client.on("error", () => undefined).end();
+    return result;
+  } catch (error) {
+    // Politeness to a host that does not answer would keep the program for minutes.
+    client.on("error", () => undefined).destroy();
+    throw error;
   }
+}
+
+/** Fails when the session is lost. */
+function lost(client: Client): Promise<never> {
+  return new Promise((_, reject) => client.once("error", reject));
 }
 
 /**
@@ -89,42 +101,70 @@ export function forward(client: Client, host: string, port: number, limit = READ
   });
 }
 
-/** Where the output of a command goes while it runs. */
-export interface Sinks {
+/** How a command is run. */
+export interface RunOptions {
+  /** Where its output goes while it runs; without it, into the outcome. */
   stdout?: (chunk: Buffer) => void;
   stderr?: (chunk: Buffer) => void;
+  /** Milliseconds after which it is given up. Default: a minute; none for one that stays. */
+  limit?: number;
+  /** It stays until it ends itself: its input ends with this signal only. */
+  stays?: AbortSignal;
 }
 
-/** Runs a command with `stdin` as its input and waits for its end; the exit code is -1 if a signal or a lost line ended it. */
-export function run(client: Client, command: string, stdin = "", sinks: Sinks = {}): Promise<Outcome> {
+/** Milliseconds in which a command that does not stay must have ended. */
+const RUN_LIMIT = 60_000;
+
+/**
+ * Runs a command with `stdin` as its input and waits for its end; the exit code is -1 if a signal or a lost line ended it.
+ *
+ * @throws when it can't be begun, or has not ended in time
+ */
+export function run(client: Client, command: string, stdin = "", options: RunOptions = {}): Promise<Outcome> {
+  const { stays, limit = stays ? undefined : RUN_LIMIT } = options;
   return new Promise((resolve, reject) => {
+    const late = () => reject(new Error(`a command did not end within ${limit! / 1000} s`));
+    const timer = limit === undefined ? undefined : setTimeout(late, limit).unref();
     client.exec(command, (error, channel) => {
       if (error) return reject(error);
       const out: Buffer[] = [];
       const err: Buffer[] = [];
-      const { stdout = (chunk) => out.push(chunk), stderr = (chunk) => err.push(chunk) } = sinks;
+      const { stdout = (chunk) => out.push(chunk), stderr = (chunk) => err.push(chunk) } = options;
       let exitCode = -1;
       channel
         .on("data", stdout)
         .on("exit", (status: number | null) => (exitCode = status ?? -1))
-        .on("close", () =>
-          resolve({ exitCode, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() }),
-        );
+        .on("close", () => {
+          clearTimeout(timer);
+          resolve({ exitCode, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() });
+        });
       channel.stderr.on("data", stderr);
-      channel.end(stdin);
+      channel.write(stdin);
+      if (stays === undefined || stays.aborted) channel.end();
+      else stays.addEventListener("abort", () => channel.end(), { once: true });
     });
   });
 }
 
-/** Runs a command that stays until the session ends, or until the signal: then its input ends. */
-export function stay(client: Client, command: string, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    client.exec(command, (error, channel) => {
-      if (error) return reject(error);
-      channel.on("close", resolve).resume();
-      channel.stderr.resume();
-      if (signal.aborted) channel.end();
-      else signal.addEventListener("abort", () => channel.end(), { once: true });
-    });
-  });
+/** Why one could not log in, in a person's words. */
+export function loginProblem(error: Error, { host, port = 22, user = "root" }: Login): LoginError {
+  const { message, level, code } = error as Error & { level?: string; code?: string };
+  const at = `${host}:${port}`;
+  if (/verification failed|no matching host key/i.test(message)) {
+    return new LoginError("hostKey", `${at} answers with another host key than the one that is known`);
+  }
+  if (level === "client-authentication") return new LoginError("login", `${at} does not accept the key for ${user}`);
+  if (level === "client-timeout") return new LoginError("login", `${at} does not answer within 10 s`);
+  if (code === "ECONNREFUSED") return new LoginError("login", `${at} refuses connections: does sshd run?`);
+  return new LoginError("login", `${at}: ${message}`);
+}
+
+/** One could not log in. */
+export class LoginError extends Error {
+  constructor(
+    readonly kind: "hostKey" | "login",
+    message: string,
+  ) {
+    super(message);
+  }
 }

@@ -1,8 +1,8 @@
-import { hostScripts } from "../../ssh/bundle";
+import { hostScripts, renderBundle, renderFiles } from "../../ssh/bundle";
+import { remoteCommand } from "../../ssh/commands";
 import type { HostConfig } from "../../config";
 import { hostAndPort } from "../../mesh/addresses";
 import type { HostFacts } from "../../diagnosis/facts";
-import { remoteCommand, renderBundle } from "../../mesh/hostState";
 import { parseInspection } from "../../diagnosis/inspection";
 import { run } from "../../ssh/session";
 import { HostError, withHost } from "../hostSession";
@@ -72,7 +72,7 @@ export async function inspectHosts(
   done: (name: string) => void,
 ): Promise<HostFacts[]> {
   // The scripts as they are here: what lies on the host may be of another version, or nothing yet.
-  const bundle = renderBundle(hostScripts());
+  const bundle = renderBundle(renderFiles(hostScripts()));
   const waiting = stack.config.hosts.map((host, index) => ({ host, index }));
   const facts: HostFacts[] = [];
   const work = async () => {

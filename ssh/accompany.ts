@@ -1,0 +1,87 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Client } from "ssh2";
+import { REJOIN_SCRIPT, renderBundle } from "./bundle";
+import { attendCommand, confirmCommand, stateDigest } from "./commands";
+import { type Login, loginProblem, run, withSession } from "./session";
+
+/** Milliseconds: how long a join is accompanied at most, between two tries, and how long one may take. */
+const LIMITS = { join: 20 * 60_000, pause: 2000, confirmation: 15_000 };
+
+/** What is brought to a join. */
+export interface Baggage {
+  /** The state that the host shall have (mesh/hostState.ts). */
+  state: string;
+  /** Scripts, certificates and key, as renderFiles made them. They are in no state of Pulumi's and no command line. */
+  files: string;
+}
+
+/** Runs `script` as root, tells of each line that it prints, and ends with it, or with the signal. */
+async function attend(client: Client, command: string, script: string, hear: (line: string) => void, over: AbortSignal) {
+  let rest = "";
+  const words: Buffer[] = [];
+  const outcome = await run(client, command, script, {
+    stays: over,
+    stdout: (chunk) => {
+      const lines = (rest + chunk.toString()).split("\n");
+      rest = lines.pop()!;
+      lines.forEach(hear);
+    },
+    stderr: (chunk) => words.push(chunk),
+  });
+  if (outcome.exitCode !== 0) throw new Error(Buffer.concat(words).toString().trim() || "the session was lost");
+}
+
+/**
+ * Brings a join what it needs, and is there for it until it has ended: a join of its own session alone could not tell
+ * whether the host can still be reached after the change, for the kernel lets an established connection go on.
+ *
+ * One session brings scripts, certificates and key, in memory that only root can read, and stays: by it the host knows
+ * that somebody is there who will confirm the change, and tells when it waits for that (host/attend.sh). Then fresh
+ * sessions try to say that they could be had, and what time it is here, until one is heard. A session that was lost is
+ * taken up again. It all ends with the join, with the program, which does not wait for it, or after 20 minutes.
+ *
+ * It is to be called just before the join begins.
+ *
+ * @returns as soon as the host has what the join needs
+ * @throws why it could not be brought there, in a person's words
+ */
+export function accompany(login: Login, { state, files }: Baggage, limits = LIMITS): Promise<void> {
+  const digest = stateDigest(state);
+  const over = new AbortController();
+  const end = AbortSignal.any([over.signal, AbortSignal.timeout(limits.join)]);
+  const pause = () => delay(limits.pause, undefined, { ref: false });
+
+  const confirm = async () => {
+    const once = (client: Client) => run(client, confirmCommand(digest, new Date()), "", { limit: limits.confirmation });
+    while (!end.aborted) {
+      const outcome = await withSession(login, once, { background: true }).catch(() => undefined);
+      if (outcome?.exitCode === 0) return;
+      await pause();
+    }
+  };
+
+  return new Promise((resolve, reject) => {
+    let ready = false;
+    const hear = (line: string) => {
+      if (line === "ready") {
+        ready = true;
+        resolve();
+      }
+      else if (line === "awaiting") void confirm();
+      else if (line === "over") over.abort();
+    };
+    const attending = (script: string) =>
+      withSession(login, (client) => attend(client, attendCommand(digest), script, hear, end), { background: true });
+    void (async () => {
+      // What goes wrong before the host is ready is the caller's to know; later it is a session that was lost.
+      await attending(renderBundle(files)).catch((error: Error) => {
+        if (!ready) over.abort();
+        reject(loginProblem(error, login));
+      });
+      while (!end.aborted) {
+        await pause();
+        await attending(REJOIN_SCRIPT).catch(() => undefined);
+      }
+    })();
+  });
+}
