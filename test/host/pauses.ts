@@ -38,7 +38,7 @@ const LINES = {
   },
   write_files: {
     start: "write_files() {",
-    middle: `    replace "$CERTS/key.pem" 0600 istio-proxy:istio-proxy <"$here/key.pem" || :`,
+    middle: `  replace "$2" "$1" istio-proxy:istio-proxy content "$2" "$3"`,
     end: "  write_files",
   },
   restart_sidecar: {

@@ -63,7 +63,7 @@ export function finishing(mesh: Mesh): void {
     }
 
     it("right after the installation does not make that package the one to go back to", async () => {
-      await update.killed(insertAfter(bundle, '  rm -f "$deb"', PAUSE));
+      await update.killed(insertAfter(bundle, '  rm -f "$file"', PAUSE));
       await failing();
       assert.deepEqual(await found(), older);
     });

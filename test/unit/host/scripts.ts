@@ -21,7 +21,7 @@ write_files() { :; }
 start() { say start ok; }
 undo() { say leave done; }
 commit() { :; }
-installed_version() { echo 1; }`;
+package_version() { echo 1; }`;
 
 export class Scripts {
   constructor(private readonly folder: string) {}

@@ -3,13 +3,20 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
-import { accessCommand, remoteCommand, renderBundle, renderState, sha256 } from "../../../mesh/hostState";
+import {
+  accessCommand,
+  type HostState,
+  remoteCommand,
+  renderBundle,
+  renderState,
+  sha256,
+} from "../../../mesh/hostState";
 import { withCommands, withDirectory } from "../support";
 
 const text = fc.string({ unit: "binary" }).map((s) => s.replaceAll("\0", ""));
 
 it("renderState has each fact on a line of its own", () => {
-  const facts = {
+  const facts: HostState = {
     name: "vm1",
     owner: "0123",
     identity: "spiffe://cluster.local/ns/vm/sa/default",
@@ -22,7 +29,10 @@ it("renderState has each fact on a line of its own", () => {
     hostsEntry: "192.168.17.150 istiod.istio-system.svc",
     clusterEnv: ["ISTIO_NAMESPACE=vm", 'A="b c"'],
     sidecarEnv: ["ISTIO_SVC_IP=10.0.0.1"],
-    files: [{ path: "/etc/certs/key.pem", mode: "0600", content: "of-certificate:bb" }],
+    files: [
+      { path: "/etc/certs/key.pem", mode: "0600", source: "of-certificate:bb" },
+      { path: "/etc/hosts", mode: "-", source: "block:hosts", restart: true },
+    ],
     scripts: "sha256:cc",
   };
   assert.equal(
@@ -39,6 +49,7 @@ cluster.env ISTIO_NAMESPACE=vm
 cluster.env A="b c"
 sidecar.env ISTIO_SVC_IP=10.0.0.1
 file 0600 /etc/certs/key.pem of-certificate:bb
+file - /etc/hosts block:hosts restart
 scripts sha256:cc`,
   );
   const run = new Date("2026-02-03T04:05:06.789Z");
