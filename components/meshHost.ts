@@ -2,9 +2,10 @@ import { remote, type types } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { inspectCertificate } from "../mesh/certificates";
 import { clusterEnv, hostsEntry, sidecarEnv } from "../mesh/environment";
-import { confirmWhileJoining } from "../ssh/confirmation";
-import { hostScripts } from "../ssh/bundle";
-import { accessCommand, remoteCommand, renderBundle, renderState, sha256 } from "../mesh/hostState";
+import { accompany } from "../ssh/accompany";
+import { hostScripts, JOIN_SCRIPT, renderFiles } from "../ssh/bundle";
+import { accessCommand, HOST_SCRIPT, leaveCommand, remoteCommand } from "../ssh/commands";
+import { renderState, sha256 } from "../mesh/hostState";
 
 /** The istio-sidecar package: from a URL that the host can reach, or a file here that is copied to the host. */
 export type SidecarPackage = ({ url: string } | { file: string }) & { sha256: string };
@@ -49,7 +50,9 @@ export interface MeshHostArgs {
  * - `<name>-access` only logs in and becomes root when it is made; deleting it runs `leave`. It is there before join
  *   begins, so a join that was cut off half way is cleaned up by `pulumi destroy` too.
  * - `<name>-join` runs `join` when it is made or changed. Its text is the state that the host shall have, so that a
- *   preview shows line by line what changes on which host; scripts, certificates and the key travel on stdin.
+ *   preview shows line by line what changes on which host. Just before it the program brings scripts, certificates and
+ *   key there by a session of its own, which stays until the join has ended and confirms it (ssh/accompany.ts): so they
+ *   are in no state, and are sent where they are needed only.
  */
 export class MeshHost extends pulumi.ComponentResource {
   /** What join said last: the version of the sidecar and that it is in sync with istiod. */
@@ -57,14 +60,13 @@ export class MeshHost extends pulumi.ComponentResource {
 
   constructor(name: string, args: MeshHostArgs, opts?: pulumi.ComponentResourceOptions) {
     super("istio-vm:index:MeshHost", name, {}, opts);
-    const scripts = hostScripts();
     const access = new remote.Command(
       `${name}-access`,
       {
         connection: args.connection,
         create: pulumi.output(args.connection.user ?? "root").apply((user) => accessCommand(name, user)),
-        delete: pulumi.interpolate`host ${name}\nowner ${args.owner}`.apply((text) => remoteCommand("leave", text)),
-        stdin: renderBundle(scripts),
+        delete: pulumi.output(args.owner).apply((owner) => leaveCommand(name, owner)),
+        stdin: HOST_SCRIPT,
         addPreviousOutputInEnv: false,
       },
       args.gone
@@ -77,6 +79,7 @@ export class MeshHost extends pulumi.ComponentResource {
       return;
     }
 
+    const scripts = hostScripts();
     const { sidecar } = args;
     const packagePath = `/var/tmp/istio-sidecar-${sidecar.sha256}.deb`;
     const copies: pulumi.Resource[] = [];
@@ -131,37 +134,41 @@ export class MeshHost extends pulumi.ComponentResource {
           }),
           sidecarEnv: sidecarEnv({ address, labels, extra }),
           files: [
-            { path: "/etc/certs/root-cert.pem", mode: "0644", content: `sha256:${sha256(rootCert)}` },
-            { path: "/etc/certs/cert-chain.pem", mode: "0644", content: `sha256:${digest}` },
-            { path: "/etc/certs/key.pem", mode: "0600", content: `of-certificate:${digest}` },
+            { path: "/var/lib/istio/envoy/cluster.env", mode: "0644", source: "lines:cluster.env", restart: true },
+            { path: "/var/lib/istio/envoy/sidecar.env", mode: "0644", source: "lines:sidecar.env", restart: true },
+            { path: "/etc/hosts", mode: "-", source: "block:hosts", restart: true },
+            { path: "/etc/certs/root-cert.pem", mode: "0644", source: `sha256:${sha256(rootCert)}`, restart: true },
+            { path: "/etc/certs/cert-chain.pem", mode: "0644", source: `sha256:${digest}` },
+            { path: "/etc/certs/key.pem", mode: "0600", source: `of-certificate:${digest}` },
           ],
           scripts: `sha256:${sha256(JSON.stringify(scripts))}`,
           run: args.healDrift ? new Date() : undefined,
+        });
+      });
+    const baggage = pulumi.all([args.connection, state, args.rootCert, args.certChain, args.key]);
+    const bring = () =>
+      new Promise<void>((resolve, reject) => {
+        baggage.apply(([connection, text, rootCert, certChain, key]) => {
+          const certificates = { "root-cert.pem": rootCert, "cert-chain.pem": certChain, "key.pem": key };
+          const files = renderFiles({ ...scripts, ...certificates });
+          accompany(connection, { state: text, files }).then(resolve, ({ message }: Error) =>
+            reject(new Error(`${name}: ${message}`)),
+          );
         });
       });
     const join = new remote.Command(
       `${name}-join`,
       {
         connection: args.connection,
-        create: state.apply((text) => remoteCommand("join", text)),
-        stdin: pulumi.secret(
-          pulumi
-            .all([args.rootCert, args.certChain, args.key])
-            .apply(([rootCert, certChain, key]) =>
-              renderBundle({ ...scripts, "root-cert.pem": rootCert, "cert-chain.pem": certChain, "key.pem": key }),
-            ),
-        ),
+        // With the key's dependencies, but not its secretness: what is brought must be there when the join begins.
+        create: pulumi
+          .all([state, pulumi.unsecret(pulumi.output(args.key))])
+          .apply(([text]) => remoteCommand("join", text)),
+        stdin: JOIN_SCRIPT,
         addPreviousOutputInEnv: false,
       },
-      { parent: this, dependsOn: [access, ...copies] },
+      { parent: this, dependsOn: [access, ...copies], hooks: { beforeCreate: [bring], beforeUpdate: [bring] } },
     );
-    if (!pulumi.runtime.isDryRun()) {
-      let joined = false;
-      join.stdout.apply(() => (joined = true));
-      pulumi.all([args.connection, state]).apply(([connection, text]) => {
-        void confirmWhileJoining(connection, text, () => joined);
-      });
-    }
     this.state = join.stdout.apply((output) => output.trimEnd().split("\n").at(-1) ?? "");
     this.registerOutputs({ state: this.state });
   }

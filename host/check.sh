@@ -32,6 +32,7 @@ finding() {
 os_name() { sed -n 's/^PRETTY_NAME="\{0,1\}\([^"]*\)"\{0,1\}$/\1/p' /etc/os-release; }
 
 check_owner() {
+  local owner
   if [ -d "$RECORD" ]; then
     owner=$(cat "$RECORD/owner")
     [ "$owner" = "$(fact owner)" ] ||
@@ -44,18 +45,19 @@ check_owner() {
 }
 
 check_system() {
+  local missing tool reason
   case $(uname -m) in
     x86_64 | aarch64) ;;
     *) finding IVM704 "its architecture is $(uname -m): Istio's sidecar needs x86_64 or aarch64" ;;
   esac
   [ -d /run/systemd/system ] || finding IVM705 "it was not booted by systemd, which runs the sidecar"
-  command -v dpkg >/dev/null || finding IVM706 "it has no dpkg: only Debian and Ubuntu are supported"
+  command -v "$PACKAGE_MANAGER" >/dev/null || finding IVM706 "it has no $PACKAGE_MANAGER: only $PACKAGE_SYSTEMS are supported"
   getconf GNU_LIBC_VERSION >/dev/null 2>&1 || finding IVM707 "its C library is not glibc, which Envoy needs"
   missing=''
-  for tool in bash ip iptables sudo hostname apt-get flock; do
+  for tool in bash ip iptables sudo hostname $PACKAGE_TOOLS flock; do
     command -v $tool >/dev/null || missing="$missing $tool"
   done
-  [ -z "$missing" ] || finding IVM708 "it lacks$missing: apt-get install bash iproute2 iptables sudo hostname util-linux"
+  [ -z "$missing" ] || finding IVM708 "it lacks$missing: $PACKAGE_GET bash iproute2 iptables sudo hostname util-linux"
   case $(fact package) in
     *\ http*) command -v curl >/dev/null || command -v wget >/dev/null ||
       finding IVM709 "it has neither curl nor wget to fetch the package: install one, or set sidecar.file instead of sidecar.url" ;;
@@ -68,6 +70,7 @@ check_system() {
 }
 
 check_space() {
+  local dir free
   for dir in /usr /var /etc; do
     free=$(df -Pm "$dir" | awk 'NR == 2 { print $4 }')
     [ "$free" -ge "$MIN_FREE_MB" ] || finding IVM712 "$dir has $free MB free: the sidecar needs $MIN_FREE_MB"
@@ -75,6 +78,7 @@ check_space() {
 }
 
 check_ports() {
+  local inbound port taken
   inbound=$(facts cluster.env | sed -n 's/^ISTIO_INBOUND_PORTS=//p')
   case ",$inbound," in
     *",$SSH_PORT,"*) [ -z "$SSH_PORT" ] ||
@@ -88,12 +92,14 @@ check_ports() {
 }
 
 check_hosts_file() {
-  other=$(foreign_hosts | awk -v name="$ISTIOD_NAME" '!/^#/ { for (i = 2; i <= NF; i++) if ($i == name) print $1 }')
+  local other
+  other=$(foreign /etc/hosts | awk -v name="$ISTIOD_NAME" '!/^#/ { for (i = 2; i <= NF; i++) if ($i == name) print $1 }')
   [ -z "$other" ] || finding IVM715 "/etc/hosts has another address for $ISTIOD_NAME, $other: remove that line"
 }
 
 # A certificate that is not valid yet refuses every connection, and the reason is hard to see from there.
 check_clock() {
+  local begin end behind
   begin=$(fact not-before) end=$(fact not-after)
   behind=$((${begin%% *} - $(date +%s)))
   if [ "$behind" -gt "$MAX_SKEW_WAIT" ]; then
@@ -108,6 +114,7 @@ check_clock() {
 
 # TCP first, then TLS as the sidecar will do it, if there is an openssl to do it with.
 check_istiod() {
+  local address port identity answer
   address=$(fact istiod | cut -d ' ' -f 1) port=$(fact istiod | cut -d ' ' -f 2)
   # shellcheck disable=SC2016 # bash expands it
   if ! timeout 5 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$address" "$port" 2>/dev/null; then

@@ -9,30 +9,12 @@ MAX_SKEW=60 # seconds between the clocks of a host and of the computer where pul
 # Longer than join itself can take from here on.
 UNDO_SECONDS=$((READY_SECONDS + CONFIRM_SECONDS + 30))
 UNDO_UNIT=/etc/systemd/system/istio-vm-undo.service
-PREVIOUS=$HOME_DIR/previous
-KEPT="/etc/hosts $CERTS/root-cert.pem $CERTS/cert-chain.pem $CERTS/key.pem $ENV_DIR/cluster.env $ENV_DIR/sidecar.env $HOME_DIR/sent
-  $HOME_DIR/package"
-
-# The files of the state that was confirmed last. They stay those while further ones are tried.
-keep_previous() {
-  if [ ! -e "$HOME_DIR/joining" ]; then # a join that was cut off when all was done left these
-    disarm
-    rm -rf "$PREVIOUS"
-  fi
-  if [ ! -e "$HOME_DIR/state" ] || [ -d "$PREVIOUS" ]; then return 0; fi
-  rm -rf "$PREVIOUS.new"
-  mkdir -m 0700 "$PREVIOUS.new"
-  for path in $KEPT; do
-    [ ! -e "$path" ] || cp -p "$path" "$PREVIOUS.new/$(echo "$path" | tr / _)"
-  done
-  mv "$PREVIOUS.new" "$PREVIOUS"
-}
 
 arm() {
   systemctl stop istio-vm-undo.timer 2>/dev/null || :
   rm -f "$CONFIRMED" "$HOME_DIR/awaiting"
   systemctl disable --quiet istio.service 2>/dev/null || :
-  replace "$UNDO_UNIT" 0644 root:root <<EOF || :
+  replace "$UNDO_UNIT" 0644 root:root cat <<EOF
 [Unit]
 Description=pulumi-istio-vm: takes a change back that nobody confirmed
 [Service]
@@ -57,10 +39,13 @@ disarm() {
 
 state_digest() { printf '%s\n' "$STATE" | sha256sum | cut -d ' ' -f 1; }
 
+# `is_awaiting DIGEST`: whether join waits for somebody to confirm that state.
+is_awaiting() { [ "$(cat "$HOME_DIR/awaiting" 2>/dev/null)" = "$1" ]; }
+
 # `confirm DIGEST EPOCH`: a fresh session says that it could be had, and what its clock says. It counts only once the
 # sidecar runs with the state in question.
 confirm() {
-  [ "$(cat "$HOME_DIR/awaiting" 2>/dev/null)" = "$1" ] || exit 4
+  is_awaiting "$1" || exit 4
   echo "$1 $2 $(date +%s)" >"$CONFIRMED"
 }
 
@@ -68,25 +53,8 @@ utc() { date -u -d "@$1" +%FT%TZ; }
 
 confirmed() { [ "$(cut -d ' ' -f 1 "$CONFIRMED" 2>/dev/null)" = "$(state_digest)" ]; }
 
-# As long as this session lasts, its lock on the state that is tried says that somebody is there to confirm it. It proves
-# nothing more: it was there before the change.
-attend() {
-  [ -e "$HOME_DIR/joining" ] || exit 4
-  exec 8<"$HOME_DIR/joining"
-  flock 8
-  : >"$HOME_DIR/attended"
-  cat >/dev/null
-}
-
-# Whether whoever would confirm the change was here, and is gone.
-deserted() { [ -e "$HOME_DIR/attended" ] && flock -n "$HOME_DIR/joining" true; }
-in_company() { ! deserted; }
-
-# Nobody's sidecar is disturbed for a change that can only be taken back.
-require_company() { await "$ABSENT_SECONDS" in_company || fail "$DESERTED"; }
-DESERTED="whoever would confirm the change is gone: pulumi up was interrupted, failed elsewhere, or lost this host; run it again"
-
 await_confirmation() {
+  local waited unless theirs ours skew
   state_digest >"$HOME_DIR/awaiting"
   waited=0
   until await "$ABSENT_SECONDS" confirmed; do
@@ -94,7 +62,7 @@ await_confirmation() {
     in_company || confirmed || fail "$DESERTED" # in this order: who has confirmed it leaves
     [ "$waited" -ge "$CONFIRM_SECONDS" ] || continue
     unless=''
-    [ -e "$HOME_DIR/attended" ] || unless=', or was pulumi up interrupted'
+    [ -e "$here/attended" ] || unless=', or was pulumi up interrupted'
     fail "no fresh SSH session could be had within $CONFIRM_SECONDS s after the change: would the sidecar's configuration cut the host off$unless?"
   done
   read -r _ theirs ours <"$CONFIRMED"
@@ -109,40 +77,5 @@ commit() {
   systemctl enable --quiet istio.service 2>/dev/null || fail "istio.service can't be enabled: systemctl status istio"
   mv -f "$HOME_DIR/joining" "$HOME_DIR/state"
   disarm
-  rm -rf "$HOME_DIR/awaiting" "$HOME_DIR/attended" "$PREVIOUS" "$CONFIRMED"
-}
-
-# By the timer, or at boot: unless join has come to its end meanwhile.
-undo_unconfirmed() {
-  if [ ! -e "$HOME_DIR/joining" ]; then
-    disarm
-    exit 0
-  fi
-  say undo "nobody confirmed the change: the host goes back to what it was"
-  undo
-}
-
-# Back to the state that was confirmed last, or out of the mesh if none ever was.
-undo() {
-  if [ ! -e "$HOME_DIR/state" ]; then
-    give_back
-    return
-  fi
-  if [ -e "$PREVIOUS/istio-sidecar.deb" ]; then
-    : >"$RESTARTING"
-    install_deb "$PREVIOUS/istio-sidecar.deb" "given back"
-  fi
-  for path in $KEPT; do
-    kept=$PREVIOUS/$(echo "$path" | tr / _)
-    if [ ! -e "$kept" ] || cmp -s "$kept" "$path"; then continue; fi
-    : >"$RESTARTING"
-    mv -f "$kept" "$path"
-  done
-  # A sidecar that was not touched yet goes on undisturbed.
-  if [ -e "$RESTARTING" ] || ! ready; then restart_sidecar; fi
-  await "$READY_SECONDS" ready || say undo "the sidecar is not ready with the earlier configuration either: see /var/log/istio"
-  release
-  systemctl enable --quiet istio.service 2>/dev/null
-  rm -rf "$HOME_DIR/joining" "$HOME_DIR/awaiting" "$HOME_DIR/attended" "$PREVIOUS" "$CONFIRMED" "$RESTARTING"
-  disarm
+  rm -rf "$HOME_DIR/awaiting" "$PREVIOUS" "$CONFIRMED"
 }

@@ -3,13 +3,14 @@
 # shellcheck shell=sh
 
 inspect() {
+  local file
   echo "epoch $(date +%s.%N)"
   echo "os $(os_name)"
   echo "hostname $(hostname)"
   echo "machine $(cat /etc/machine-id 2>/dev/null)"
   # The clock of a container is the machine's below it.
   systemd-detect-virt --quiet --container || echo "ntp $(timedatectl show --property=NTPSynchronized --value 2>/dev/null)"
-  echo "sidecar $(installed_version)"
+  echo "sidecar $(package_version)"
   echo "resolves $(getent ahosts "$ISTIOD_NAME" 2>/dev/null | awk 'NR == 1 { print $1 }')"
   awk '$1 == "nameserver" { print "nameserver", $2 }' /etc/resolv.conf 2>/dev/null || :
   ss -Hltn 2>/dev/null | awk '{ sub(/.*:/, "", $4); if (!seen[$4]++) print "listening", $4 }'
@@ -36,9 +37,10 @@ inspect() {
 # Whoever holds the package manager's lock; join waits for it. By the open file, not by the lock's inode: on an overlay,
 # as in a container, the kernel may name another one than the file has.
 package_manager_holder() {
+  local pid open
   awk '$2 != "->" { print $5 }' /proc/locks | sort -u | while read -r pid; do
     for open in "/proc/$pid/fd"/*; do
-      [ "$(readlink "$open")" = /var/lib/dpkg/lock-frontend ] || continue
+      [ "$(readlink "$open")" = "$PACKAGE_LOCK" ] || continue
       echo "locked $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null)"
       break
     done
@@ -47,6 +49,7 @@ package_manager_holder() {
 
 # Whether the sidecar package could be fetched, if it comes from a URL: its first byte.
 package_reachable() {
+  local url code
   url=$(fact package | cut -d ' ' -f 2)
   case $url in http://* | https://*) ;; *) return 0 ;; esac
   if command -v curl >/dev/null; then
@@ -60,6 +63,7 @@ package_reachable() {
 
 # Why connections to the inbound ports might not even reach the sidecar.
 firewall() {
+  local tool table unit
   for tool in iptables-nft iptables-legacy; do
     for table in $(iptables_tables $tool); do
       [ "$table" != filter ] || ! $tool-save -t filter 2>/dev/null | grep -Eq '^:INPUT DROP|^-A INPUT .*-j (DROP|REJECT)' ||
@@ -73,6 +77,7 @@ firewall() {
 
 # Whether the agent has a connection to istiod now, and when (milliseconds) Envoy took its last configuration.
 in_touch() {
+  local peer
   peer=$(fact istiod)
   if ss -Htnp state established "dport = :${peer#* }" 2>/dev/null | grep -F "${peer% *}" | grep -q pilot-agent; then
     echo "connected 1"

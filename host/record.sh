@@ -1,21 +1,29 @@
-# Phase 2 of join: what the host looked like before the first join, so that leave can give it back.
+# Phase 2 of join: what the host looked like before, so that leave can give it back.
 # shellcheck shell=sh
 
-# What join changes. Directories that only hold changed files come without their content.
-RECORDED_TREES="/etc/istio /var/lib/istio $CERTS/root-cert.pem $CERTS/cert-chain.pem $CERTS/key.pem
-  /usr/local/bin/envoy /usr/local/bin/pilot-agent /usr/local/bin/istio-start.sh
+# In RECORD:
+#   owner                     the owner mark of the stack that joined the host
+#   files, saved/, folders    the lines of all files that join ever put here (files.sh), copies of those that were there
+#                             before, and the folders that were not
+#   files.tar                 what else join changes, as far as it was there
+#   package, istio-sidecar.*  the version of the package that was there before, and the package
+#   user, group, iptables-nft, ip6tables-nft, passwd, ...    accounts, and tables of nft
+
+# Directories that only hold changed files come without their content.
+RECORDED_TREES="/etc/istio /var/lib/istio /usr/local/bin/envoy /usr/local/bin/pilot-agent /usr/local/bin/istio-start.sh
   /lib/systemd/system/istio.service /etc/systemd/system/istio.service
   /etc/systemd/system/multi-user.target.wants/istio.service"
 RECORDED_DIRS="$CERTS /usr/local /usr/local/bin /run/secrets /var/log/istio"
 ACCOUNT_FILES="passwd group shadow gshadow subuid subgid"
 
 record() {
+  local new tool name file path present dirs
   if [ -d "$RECORD" ]; then
+    adopt_record
+    each_file "$(facts file)" record_file "$RECORD"
     say record "ok: kept from the first join"
     return
   fi
-  mkdir -p "$HOME_DIR"
-  chmod 0700 "$HOME_DIR"
   new=$HOME_DIR/record.new
   rm -rf "$new"
   mkdir "$new"
@@ -23,14 +31,16 @@ record() {
   getent passwd istio-proxy >"$new/user" || :
   getent group istio-proxy >"$new/group" || :
   for tool in iptables-nft ip6tables-nft; do iptables_tables $tool >"$new/$tool"; done
-  installed_version >"$new/package"
-  [ ! -s "$new/package" ] || repack "$new/istio-sidecar.deb"
-  cp -p /etc/hosts "$new/"
+  package_version >"$new/package"
+  [ ! -s "$new/package" ] || package_keep "$new/istio-sidecar.$PACKAGE_FORMAT"
   for name in $ACCOUNT_FILES; do
     for file in "/etc/$name" "/etc/$name-"; do
       [ ! -e "$file" ] || cp -p "$file" "$new/"
     done
   done
+  mkdir "$new/saved"
+  : >"$new/files"
+  each_file "$(facts file)" record_file "$new"
   present=''
   for path in $RECORDED_TREES; do
     [ ! -e "$path" ] && [ ! -L "$path" ] || present="$present $path"
@@ -46,105 +56,33 @@ record() {
   say record "ok: $RECORD"
 }
 
-# `repack FILE`: the istio-sidecar package that is installed, as a .deb again, for join may replace it by another.
-repack() {
-  tree=$HOME_DIR/repacked
-  rm -rf "$tree"
-  mkdir -p "$tree/DEBIAN"
-  dpkg-query -s istio-sidecar | sed '/^Status: /d' >"$tree/DEBIAN/control"
-  for file in /var/lib/dpkg/info/istio-sidecar.*; do
-    case ${file##*.} in
-      list) ;;
-      *) cp -p "$file" "$tree/DEBIAN/${file##*.}" ;;
-    esac
+# `record_file RECORD MODE PATH SOURCE RESTART`: also one that only a later join brings, before it is written first.
+record_file() {
+  local folder
+  ! has_file "$(cat "$1/files")" "$3" || return 0
+  folder=${3%/*}
+  while [ -n "$folder" ] && [ ! -d "$folder" ]; do
+    echo "$folder" >>"$1/folders"
+    folder=${folder%/*}
   done
-  # Without folders that are links (/lib), which a package must not have.
-  dpkg-query -L istio-sidecar | sed -n 's,^/\([^.]\),\1,p' |
-    while read -r path; do [ -L "/$path" ] && [ -d "/$path" ] || echo "$path"; done |
-    tar -C / --no-recursion --files-from=- -cpf - | tar -C "$tree" -xpf -
-  dpkg-deb -Znone --build "$tree" "$1.new" >/dev/null
-  mv "$1.new" "$1"
-  rm -rf "$tree"
+  keep_copy "$3" "$1/saved"
+  find "$1/saved" -type f -exec sync {} +
+  echo "$2 $3 $4" >>"$1/files"
 }
 
-# `install_deb FILE WHAT`: one of ours, without asking any repository. WHAT can't be done to it, should that fail.
-install_deb() {
-  log=$(dpkg --install --force-downgrade "$1" 2>&1) || fail "the package istio-sidecar can't be $2: $log"
-}
-
-# The package that was there before the first join, or none.
-restore_package() {
-  if [ -s "$RECORD/package" ]; then
-    if [ -e "$HOME_DIR/package" ] || [ "$(installed_version)" != "$(cat "$RECORD/package")" ]; then
-      install_deb "$RECORD/istio-sidecar.deb" "given back"
-    fi
-    return
-  fi
-  [ -n "$(package_status)" ] || return 0
-  log=$(purge_package 2>&1) || fail "the package istio-sidecar can't be removed: $log"
-}
-
-# Of an installation that failed, dpkg remembers the wish for it, until the package has been there and was removed: so an
-# empty one comes in its place. (Changed selections would do, but dpkg then rewrites other packages' sections.)
-purge_package() {
-  if [ "$(package_status)" = not-installed ]; then
-    tree=$HOME_DIR/empty
-    mkdir -p "$tree/DEBIAN"
-    printf '%s\n' 'Package: istio-sidecar' 'Version: 0' "Architecture: $(dpkg --print-architecture)" \
-      'Maintainer: pulumi-istio-vm' 'Description: nothing' >"$tree/DEBIAN/control"
-    dpkg-deb --build "$tree" "$tree.deb" && dpkg --unpack "$tree.deb" || return 1
-  fi
-  dpkg --purge --force-remove-reinstreq istio-sidecar
-}
-
-# Gives back every recorded file as it was, and removes those that were not there. What somebody else put into
-# /etc/hosts or the certificates' folder meanwhile stays.
-restore_files() {
-  foreign_hosts | replace /etc/hosts "$(stat -c %a "$RECORD/hosts")" "$(stat -c %u:%g "$RECORD/hosts")" || :
-  # But for a line break at its end, perhaps, which our block needed.
-  if [ "$(cat "$RECORD/hosts")" = "$(cat /etc/hosts)" ]; then put_back "$RECORD/hosts" /etc/hosts; fi
-  # shellcheck disable=SC2086 # paths without blanks
-  rm -rf $RECORDED_TREES
-  # What an installation that was killed leaves.
-  rm -f /usr/local/bin/envoy.dpkg-new /usr/local/bin/pilot-agent.dpkg-new /usr/local/bin/istio-start.sh.dpkg-new \
-    /lib/systemd/system/istio.service.dpkg-new
-  recorded=$(tar -tPf "$RECORD/files.tar")
-  for dir in /run/secrets /var/log/istio; do
-    printf '%s\n' "$recorded" | grep -qx "$dir/" || rm -rf "$dir"
-  done
-  printf '%s\n' "$recorded" | grep -qx "$CERTS/" || rmdir "$CERTS" 2>/dev/null || [ ! -d "$CERTS" ] ||
-    say leave "$CERTS stays: there are files in it that join did not bring"
-  tar -C / --absolute-names --numeric-owner -xpf "$RECORD/files.tar"
-}
-
-# `put_back SAVED PATH`: by rename, for a full disk must not cost the host its /etc/passwd.
-put_back() {
-  if ! cp -p "$1" "$2.istio-vm"; then
-    rm -f "$2.istio-vm"
-    fail "can't write $2: is the disk full? What was recorded stays in $RECORD: make room, then leave or join again"
-  fi
-  mv -f "$2.istio-vm" "$2"
-}
-
-# Removes the user and group if join brought them. Account files that then say what they said before also get their
-# times and backups back; any that somebody else changed meanwhile are left alone.
-restore_accounts() {
-  if [ ! -s "$RECORD/user" ] && getent passwd istio-proxy >/dev/null; then userdel istio-proxy; fi
-  if [ ! -s "$RECORD/group" ] && getent group istio-proxy >/dev/null; then groupdel istio-proxy; fi
-  for name in $ACCOUNT_FILES; do
-    cmp -s "$RECORD/$name" "/etc/$name" || continue
-    for file in "$name" "$name-"; do
-      if [ -e "$RECORD/$file" ]; then put_back "$RECORD/$file" "/etc/$file"; else rm -f "/etc/$file"; fi
-    done
-  done
-}
-
-# iptables-nft leaves the tables that it made, now empty: they go too, if nobody has put anything into them since.
-restore_tables() {
-  for tool in iptables-nft ip6tables-nft; do
-    for table in $(iptables_tables $tool); do
-      if grep -qx "$table" "$RECORD/$tool" || $tool-save -t "$table" 2>/dev/null | grep -Eq '^-A|^:[^ ]+ (-|DROP)'; then continue; fi
-      printf '*%s\nCOMMIT\n' "$table" | $tool-restore # without chains, this deletes the table
-    done
-  done
+# A record that an older version made: it has these files in files.tar, and /etc/hosts beside it.
+adopt_record() {
+  local present path
+  [ ! -e "$RECORD/files" ] || return 0
+  present=$(tar -tPf "$RECORD/files.tar")
+  mkdir -p "$RECORD/saved"
+  cp -p "$RECORD/hosts" "$RECORD/saved/$(copy_of /etc/hosts)"
+  printf '%s\n' "$present" | grep -qx "$CERTS/" || echo "$CERTS" >"$RECORD/folders"
+  for path in "$CERTS/root-cert.pem" "$CERTS/cert-chain.pem" "$CERTS/key.pem" "$ENV_DIR/cluster.env" "$ENV_DIR/sidecar.env"; do
+    echo "- $path -"
+    ! printf '%s\n' "$present" | grep -qxFe "$path" ||
+      tar -C "$RECORD/saved" --absolute-names --numeric-owner --transform 's,/,_,g' -xpf "$RECORD/files.tar" "$path"
+  done >"$RECORD/files.new"
+  echo "- /etc/hosts block:hosts" >>"$RECORD/files.new"
+  mv "$RECORD/files.new" "$RECORD/files"
 }

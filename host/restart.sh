@@ -34,6 +34,7 @@ no_connections() { [ -z "$(ss -Htn state established '( sport = :15006 or sport 
 # Drops what opens a connection to the inbound ports of the sidecar that is to come: the client's kernel tries again.
 # The rules lose their effect by themselves, whatever becomes of this script.
 hold() {
+  local rules tool reason
   rules=$(hold_rules)
   for tool in iptables ip6tables; do
     [ $tool = iptables ] || [ -s /proc/net/if_inet6 ] || continue
@@ -44,6 +45,7 @@ hold() {
 
 # For `iptables-restore`. raw comes first, before connections are tracked.
 hold_rules() (
+  local port
   # shellcheck source=/dev/null # in a subshell: it is the sidecar's environment
   . "$ENV_DIR/cluster.env"
   rule() { echo "-A $HOLD_CHAIN $*"; }
@@ -61,6 +63,7 @@ hold_rules() (
 
 # Lets new connections in again. If that is refused, as when hold was, nothing is held either after HOLD_SECONDS.
 release() {
+  local tool
   [ -e "$RESTARTING" ] || return 0
   for tool in iptables ip6tables; do
     printf '*raw\n-D %s\n-F %s\n-X %s\nCOMMIT\n' "$HOLD_JUMP" $HOLD_CHAIN $HOLD_CHAIN |

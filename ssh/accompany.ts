@@ -4,8 +4,11 @@ import { REJOIN_SCRIPT, renderBundle } from "./bundle";
 import { attendCommand, confirmCommand, stateDigest } from "./commands";
 import { type Login, loginProblem, run, withSession } from "./session";
 
-/** Milliseconds: how long a join is accompanied at most, between two tries, and how long one may take. */
-const LIMITS = { join: 20 * 60_000, pause: 2000, confirmation: 15_000 };
+/**
+ * Milliseconds: how long a join is accompanied at most; between two tries; how long a confirmation may take; after which
+ * silence a session is lost: the host says something every five seconds.
+ */
+const LIMITS = { join: 20 * 60_000, pause: 2000, confirmation: 15_000, silence: 15_000 };
 
 /** What is brought to a join. */
 export interface Baggage {
@@ -15,20 +18,39 @@ export interface Baggage {
   files: string;
 }
 
+export interface AccompanyOptions {
+  limits?: typeof LIMITS;
+  /** What ends it earlier. */
+  stop?: AbortSignal[];
+}
+
 /** Runs `script` as root, tells of each line that it prints, and ends with it, or with the signal. */
-async function attend(client: Client, command: string, script: string, hear: (line: string) => void, over: AbortSignal) {
-  let rest = "";
-  const words: Buffer[] = [];
-  const outcome = await run(client, command, script, {
-    stays: over,
-    stdout: (chunk) => {
+function attend(
+  client: Client,
+  command: string,
+  script: string,
+  { silence }: typeof LIMITS,
+  hear: (line: string) => void,
+  stays: AbortSignal,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const late = () => reject(new Error(`nothing was heard for ${silence / 1000} s`));
+    const timer = setTimeout(late, silence).unref();
+    let rest = "";
+    const words: Buffer[] = [];
+    const stdout = (chunk: Buffer) => {
+      timer.refresh();
       const lines = (rest + chunk.toString()).split("\n");
       rest = lines.pop()!;
       lines.forEach(hear);
-    },
-    stderr: (chunk) => words.push(chunk),
+    };
+    run(client, command, script, { stays, stdout, stderr: (chunk) => words.push(chunk) })
+      .then(({ exitCode }) => {
+        if (exitCode === 0) resolve();
+        else reject(new Error(Buffer.concat(words).toString().trim() || "the session was lost"));
+      }, reject)
+      .finally(() => clearTimeout(timer));
   });
-  if (outcome.exitCode !== 0) throw new Error(Buffer.concat(words).toString().trim() || "the session was lost");
 }
 
 /**
@@ -45,14 +67,16 @@ async function attend(client: Client, command: string, script: string, hear: (li
  * @returns as soon as the host has what the join needs
  * @throws why it could not be brought there, in a person's words
  */
-export function accompany(login: Login, { state, files }: Baggage, limits = LIMITS): Promise<void> {
+export function accompany(login: Login, { state, files }: Baggage, options: AccompanyOptions = {}): Promise<void> {
+  const { limits = LIMITS, stop = [] } = options;
   const digest = stateDigest(state);
   const over = new AbortController();
-  const end = AbortSignal.any([over.signal, AbortSignal.timeout(limits.join)]);
+  const end = AbortSignal.any([over.signal, AbortSignal.timeout(limits.join), ...stop]);
   const pause = () => delay(limits.pause, undefined, { ref: false });
 
   const confirm = async () => {
-    const once = (client: Client) => run(client, confirmCommand(digest, new Date()), "", { limit: limits.confirmation });
+    const once = (client: Client) =>
+      run(client, confirmCommand(digest, new Date()), "", { limit: limits.confirmation });
     while (!end.aborted) {
       const outcome = await withSession(login, once, { background: true }).catch(() => undefined);
       if (outcome?.exitCode === 0) return;
@@ -66,12 +90,13 @@ export function accompany(login: Login, { state, files }: Baggage, limits = LIMI
       if (line === "ready") {
         ready = true;
         resolve();
-      }
-      else if (line === "awaiting") void confirm();
+      } else if (line === "awaiting") void confirm();
       else if (line === "over") over.abort();
     };
     const attending = (script: string) =>
-      withSession(login, (client) => attend(client, attendCommand(digest), script, hear, end), { background: true });
+      withSession(login, (client) => attend(client, attendCommand(digest), script, limits, hear, end), {
+        background: true,
+      });
     void (async () => {
       // What goes wrong before the host is ready is the caller's to know; later it is a session that was lost.
       await attending(renderBundle(files)).catch((error: Error) => {

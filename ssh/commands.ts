@@ -28,8 +28,12 @@ export const HOST_SCRIPT = `case $1 in
     if [ -x ${INSTALLED} ]; then
       exec ${INSTALLED} "$@" </dev/null
     fi
-    rm -rf /var/lib/istio-vm                # of a join that was cut off before it began
-    rm -f /var/tmp/istio-sidecar-*.deb      # as copied here for a join that then was refused
+    if [ -e /var/lib/istio-vm/record ]; then
+      echo "the scripts that give this host back are gone from /var/lib/istio-vm/bin: pulumi up brings them again" >&2
+      exit 3
+    fi
+    rm -rf /var/lib/istio-vm           # of a join that was cut off before it began
+    rm -f /var/tmp/istio-sidecar-*.deb # as copied here for a join that then was refused
     printf '%s\\n' "$2" | sed -n 's/^host \\(.*\\)/\\1: left     it was not joined: nothing to undo/p'
     ;;
 esac

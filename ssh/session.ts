@@ -26,7 +26,11 @@ const READY_TIMEOUT = 10_000;
 /** A session whose host does not answer a question three times in a row, 5 s apart, is lost. */
 const KEEPALIVE = { keepaliveInterval: 5000, keepaliveCountMax: 3 };
 
-async function withDirectSession<T>(login: Login, sock: ConnectConfig["sock"], use: (client: Client) => Promise<T>) {
+async function withDirectSession<T>(
+  login: Login,
+  { sock, ...keepalive }: Pick<ConnectConfig, "sock" | keyof typeof KEEPALIVE>,
+  use: (client: Client) => Promise<T>,
+) {
   const client = new Client();
   const [algorithm, expected] = login.hostKey?.split(" ") ?? [];
   try {
@@ -41,7 +45,7 @@ async function withDirectSession<T>(login: Login, sock: ConnectConfig["sock"], u
         agent: login.privateKey === undefined ? process.env.SSH_AUTH_SOCK : undefined,
         sock,
         readyTimeout: READY_TIMEOUT,
-        ...KEEPALIVE,
+        ...keepalive,
         ...(expected !== undefined && {
           algorithms: { serverHostKey: [algorithm as "ssh-ed25519"] },
           hostVerifier: (key: Buffer) => key.toString("base64") === expected,
@@ -76,10 +80,12 @@ export async function withSession<T>(
   { background = false } = {},
 ): Promise<T> {
   const { host, port = 22 } = proxy ?? login;
-  const socket = background ? connect({ host, port }).unref() : undefined;
-  if (proxy === undefined) return withDirectSession(login, socket, use);
-  return withDirectSession(proxy, socket, async (bastion) => {
-    return withDirectSession(login, await forward(bastion, login.host, login.port ?? 22), use);
+  // ssh2 would keep the program by the timer of its questions.
+  const options = background ? { sock: connect({ host, port }).unref() } : KEEPALIVE;
+  if (proxy === undefined) return withDirectSession(login, options, use);
+  return withDirectSession(proxy, options, async (bastion) => {
+    const sock = await forward(bastion, login.host, login.port ?? 22);
+    return withDirectSession(login, { ...options, sock }, use);
   });
 }
 

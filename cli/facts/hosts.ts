@@ -4,6 +4,7 @@ import type { HostConfig } from "../../config";
 import { hostAndPort } from "../../mesh/addresses";
 import type { HostFacts } from "../../diagnosis/facts";
 import { parseInspection } from "../../diagnosis/inspection";
+import { stateText } from "../../mesh/hostState";
 import { run } from "../../ssh/session";
 import { HostError, withHost } from "../hostSession";
 import type { ConfiguredStack } from "../stack";
@@ -15,13 +16,13 @@ const AT_ONCE = 32;
 /** What a host must know to look at itself: a part of what join gets (mesh/hostState.ts), nothing secret. */
 function stateFor({ config: { sidecar }, owner, outputs }: ConfiguredStack, host: HostConfig): string {
   const istiod = outputs && hostAndPort(outputs.istiod);
-  return [
-    `host ${host.name}`,
-    ...(owner === undefined ? [] : [`owner ${owner}`]),
-    `package ${sidecar.sha256} ${"url" in sidecar ? sidecar.url : "copied"}`,
-    ...(istiod === undefined ? [] : [`istiod ${istiod.host} ${istiod.port}`]),
-    ...(host.inboundPorts === "*" ? [] : [`cluster.env ISTIO_INBOUND_PORTS=${host.inboundPorts.join(",")}`]),
-  ].join("\n");
+  return stateText({
+    host: [host.name],
+    owner: owner === undefined ? [] : [owner],
+    package: [`${sidecar.sha256} ${"url" in sidecar ? sidecar.url : "copied"}`],
+    istiod: istiod === undefined ? [] : [`${istiod.host} ${istiod.port}`],
+    "cluster.env": host.inboundPorts === "*" ? [] : [`ISTIO_INBOUND_PORTS=${host.inboundPorts.join(",")}`],
+  });
 }
 
 async function inspect(

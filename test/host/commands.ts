@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import type { Unwrap } from "@pulumi/pulumi";
 import type { types } from "@pulumi/command";
-import { remoteCommand } from "../../mesh/hostState";
+import { JOIN_SCRIPT } from "../../ssh/bundle";
+import { HOST_SCRIPT, remoteCommand } from "../../ssh/commands";
 
 export type Connection = Unwrap<types.input.remote.ConnectionArgs>;
 
@@ -11,42 +12,44 @@ export interface HostCommands {
   connection: Connection;
   /** The state that join makes (mesh/hostState.ts). */
   state: string;
-  /** The bundle that goes to join's stdin. */
-  joinBundle: string;
+  /** Its certificates and its key, by name. */
+  certificates: Record<string, string>;
   access: string;
   leave: string;
-  /** The bundle that goes to the stdin of access and leave. */
-  accessBundle: string;
 }
 
 interface Resource {
   urn: string;
   inputs?: Record<string, unknown>;
+  outputs?: Record<string, unknown>;
 }
 
 /** The commands of a host in a stack's state as `pulumi stack export --show-secrets` prints it. */
 export function commandsOf(exported: string, host: string): HostCommands {
   const { deployment } = JSON.parse(exported) as { deployment: { resources: Resource[] } };
-  const inputsOf = (name: string) => {
-    const found = deployment.resources.find(({ urn }) => urn.endsWith(`command:remote:Command::${name}`));
-    assert.ok(found?.inputs, `the stack has no command ${name}`);
-    return revealed(found.inputs) as Record<"create" | "delete" | "stdin", string> & { connection: Connection };
+  const find = (name: string) => {
+    const found = deployment.resources.find(({ urn }) => urn.endsWith(`::${name}`));
+    assert.ok(found, `the stack has no resource ${name}`);
+    return found;
   };
+  const inputsOf = (name: string) =>
+    revealed(find(name).inputs) as Record<"create" | "delete" | "stdin", string> & { connection: Connection };
+  const pem = (name: string, output = "certPem") =>
+    (revealed(find(name).outputs) as Record<string, string>)[output] ?? assert.fail(`${name} has no ${output}`);
   const join = inputsOf(`${host}-join`);
   const access = inputsOf(`${host}-access`);
+  assert.deepEqual([join.stdin, access.stdin], [JOIN_SCRIPT, HOST_SCRIPT]);
   const [, state = ""] = /-- join '\n([^']*)\n' /.exec(join.create.replaceAll(`'\\''`, "'")) ?? [];
   assert.equal(remoteCommand("join", state), join.create, "the text of the join command is not as expected");
-  return {
-    connection: join.connection,
-    state,
-    joinBundle: join.stdin,
-    access: access.create,
-    leave: access.delete,
-    accessBundle: access.stdin,
+  const certificates = {
+    "root-cert.pem": pem("ca-root"),
+    "cert-chain.pem": [`${host}-identity-certificate`, "ca-intermediate", "ca-root"].map((name) => pem(name)).join(""),
+    "key.pem": pem(`${host}-identity-key`, "privateKeyPem"),
   };
+  return { connection: join.connection, state, certificates, access: access.create, leave: access.delete };
 }
 
-/** The files in a bundle (mesh/hostState.ts), by name. */
+/** The files in a bundle (ssh/bundle.ts), by name. */
 export function filesOf(bundle: string): Record<string, string> {
   const files = bundle.matchAll(/^cat >"\$dir\/(.+)" <<'(.+)'\n([\s\S]*?\n)\2$/gm);
   return Object.fromEntries([...files].map((file) => [file[1]!, file[3]!]));

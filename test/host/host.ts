@@ -1,11 +1,12 @@
 /** A machine of the lab as the program sees it: by SSH, with the program's own commands. */
 import { execa, type ExecaChildProcess } from "execa";
-import { confirmWhileJoining } from "../../ssh/confirmation";
+import { accompany } from "../../ssh/accompany";
+import { hostScripts, JOIN_SCRIPT, renderBundle, renderFiles } from "../../ssh/bundle";
+import { HOST_SCRIPT, remoteCommand } from "../../ssh/commands";
 import { leaderOf } from "../../lab/cgroups";
 import { bridge, vmByName, type Lab } from "../../lab/paths";
 import { succeeds, until } from "../../lab/run";
 import { rebootVm, resetVm, vmExec } from "../../lab/vm";
-import { remoteCommand } from "../../mesh/hostState";
 import type { Snapshot } from "../support/snapshot";
 import { snapshotVm } from "../support/vmSnapshot";
 import type { HostCommands } from "./commands";
@@ -42,7 +43,7 @@ export interface Session {
 
 /** A join that may still run. */
 export interface JoinSession extends Session {
-  /** Ends the attempts to confirm it, which the loss of its own connection does not. */
+  /** Nobody is there for it any more, to which the loss of its own connection does not lead. */
   stopConfirming: () => void;
 }
 
@@ -50,9 +51,9 @@ export interface JoinSession extends Session {
 export interface JoinOptions {
   /** Default: the stack's. */
   state?: string;
-  /** Default: the stack's. */
+  /** What is brought to it, as text. Default: the scripts, the stack's certificates and key. */
   bundle?: string;
-  /** Whether fresh sessions try to confirm the change, as the program's do. Default: true. */
+  /** Whether the program is there, which confirms the change. Default: true. */
   confirm?: boolean;
 }
 
@@ -87,20 +88,25 @@ export class Host {
     return { client, done };
   }
 
-  /** Begins a join, with the fresh sessions that confirm it. */
-  startJoin({ state = this.commands.state, bundle = this.commands.joinBundle, confirm = true }: JoinOptions = {}) {
-    let over = !confirm;
+  /** What the program brings to a join (ssh/bundle.ts), as text. */
+  get bundle(): string {
+    return renderFiles({ ...hostScripts(), ...this.commands.certificates });
+  }
+
+  /** Begins a join as the program does: it brings what the join needs, and is there for it. */
+  async startJoin({ state = this.commands.state, bundle = this.bundle, confirm = true }: JoinOptions = {}) {
+    const stop = new AbortController();
+    if (confirm) await accompany(this.commands.connection, { state, files: bundle }, { stop: [stop.signal] });
     const session: JoinSession = {
-      ...this.ssh(remoteCommand("join", state), bundle),
-      stopConfirming: () => (over = true),
+      ...this.ssh(remoteCommand("join", state), confirm ? JOIN_SCRIPT : renderBundle(bundle)),
+      stopConfirming: () => stop.abort(),
     };
-    void confirmWhileJoining(this.commands.connection, state, () => over);
     return session;
   }
 
   /** Joins, whatever comes of it. */
   async join(options?: JoinOptions): Promise<Outcome> {
-    const { done, stopConfirming } = this.startJoin(options);
+    const { done, stopConfirming } = await this.startJoin(options);
     return done.finally(stopConfirming);
   }
 
@@ -112,8 +118,8 @@ export class Host {
     return outcome;
   }
 
-  leave(bundle = this.commands.accessBundle): Promise<Outcome> {
-    return this.ssh(this.commands.leave, bundle).done;
+  leave(): Promise<Outcome> {
+    return this.ssh(this.commands.leave, HOST_SCRIPT).done;
   }
 
   async mustLeave(): Promise<Outcome> {

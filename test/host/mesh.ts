@@ -1,12 +1,10 @@
 /** The mesh that the hosts join: brought up once, by the program itself. */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { hostScripts } from "../../ssh/bundle";
 import { assertInsideLab } from "../../lab/exec";
 import { labByName, vmByName } from "../../lab/paths";
-import { renderBundle } from "../../mesh/hostState";
 import { labConfig, TestStack } from "../support/testStack";
-import { commandsOf, filesOf, type HostCommands } from "./commands";
+import { commandsOf, type HostCommands } from "./commands";
 import { Host } from "./host";
 
 const NAMES = ["vm1", "vm2", "vm3"] as const;
@@ -26,10 +24,6 @@ export class Mesh {
     let commands: Record<string, HostCommands>;
     if (process.env.ISTIO_VM_KEEP_MESH && existsSync(kept)) {
       commands = JSON.parse(readFileSync(kept, "utf8")) as typeof commands;
-      for (const of of Object.values(commands)) {
-        of.joinBundle = withPresentScripts(of.joinBundle);
-        of.accessBundle = withPresentScripts(of.accessBundle);
-      }
     } else {
       commands = await this.bringUp();
       writeFileSync(kept, JSON.stringify(commands), { mode: 0o600 });
@@ -61,10 +55,4 @@ export class Mesh {
     const { stdout } = await stack.succeed(["stack", "export", "--show-secrets"]);
     return Object.fromEntries(NAMES.map((name) => [name, commandsOf(stdout, name)]));
   }
-}
-
-/** A bundle that was kept, with the checkout's scripts as they are now. */
-function withPresentScripts(bundle: string): string {
-  const certificates = Object.entries(filesOf(bundle)).filter(([name]) => name.endsWith(".pem"));
-  return renderBundle({ ...hostScripts(), ...Object.fromEntries(certificates) });
 }

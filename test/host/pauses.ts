@@ -27,7 +27,6 @@ export type Place = (typeof PLACES)[number];
 
 /** The line of the scripts behind which a pause comes, by phase and place. */
 const LINES = {
-  access: { start: "umask 022", middle: "HOST=$(fact host)", end: `HOST=\${HOST:-$(hostname)}` },
   check: { start: "check() {", middle: "  check_space", end: "  check" },
   record: { start: "record() {", middle: `  getent group istio-proxy >"$new/group" || :`, end: "  record" },
   install_package: { start: "install_package() {", middle: "  arm", end: "  install_package" },
@@ -38,7 +37,7 @@ const LINES = {
   },
   write_files: {
     start: "write_files() {",
-    middle: `    replace "$CERTS/key.pem" 0600 istio-proxy:istio-proxy <"$here/key.pem" || :`,
+    middle: `  replace "$2" "$1" istio-proxy:istio-proxy content "$2" "$3"`,
     end: "  write_files",
   },
   restart_sidecar: {

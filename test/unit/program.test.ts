@@ -282,7 +282,7 @@ kubernetes cluster`,
       "vm1-identity-certificate",
       "vm2-identity-certificate",
     ]);
-    assert.deepEqual(holders("vm1-identity-key"), ["vm1-identity-request", "vm1-join"]);
+    assert.deepEqual(holders("vm1-identity-key"), ["vm1-identity-request"]);
     assert.deepEqual(holders("login"), ["vm1-access", "vm1-join", "vm2-access", "vm2-join"]);
   });
 

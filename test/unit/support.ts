@@ -30,6 +30,8 @@ export interface Registered {
   provider?: string;
   retainOnDelete: boolean;
   ignoreChanges: string[];
+  /** Whether the engine asks the program before it makes or changes it. */
+  asksBefore: { create: boolean; update: boolean };
   inputs: Record<string, unknown>;
 }
 
@@ -59,6 +61,7 @@ function readable(value: unknown): unknown {
 
 interface Monitor {
   registerResource(request: RegisterResourceRequest, callback: unknown): Promise<void>;
+  registerResourceHook(request: unknown, done: (error: null, answer: object) => void): void;
 }
 
 /** Pulumi's mocks tell neither parents nor dependencies: the requests to their monitor do. */
@@ -66,6 +69,8 @@ function record(resources: Registered[]) {
   const monitor = pulumi.runtime.getMonitor() as unknown as Monitor;
   const register = monitor.registerResource.bind(monitor);
   const nameOf = (urn: string) => urn.split("::")[3]!;
+  // The mocks say that they have hooks, but lack this.
+  monitor.registerResourceHook = (_, done) => done(null, {});
   monitor.registerResource = (request, callback) => {
     resources.push({
       type: request.getType(),
@@ -75,6 +80,10 @@ function record(resources: Registered[]) {
       provider: request.getProvider() ? nameOf(request.getProvider()) : undefined,
       retainOnDelete: request.getRetainondelete() ?? false,
       ignoreChanges: request.getIgnorechangesList(),
+      asksBefore: {
+        create: (request.getHooks()?.getBeforeCreateList() ?? []).length > 0,
+        update: (request.getHooks()?.getBeforeUpdateList() ?? []).length > 0,
+      },
       inputs: readable(request.getObject()!.toJavaScript()) as Record<string, unknown>,
     });
     return register(request, callback);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { hostScripts } from "../../../ssh/bundle";
-import { confirmCommand, stateDigest } from "../../../mesh/hostState";
+import { confirmCommand, stateDigest } from "../../../ssh/commands";
 import { FAULTS } from "../faults";
 import type { Host } from "../host";
 import type { Mesh } from "../mesh";
@@ -31,7 +31,7 @@ export function finishing(mesh: Mesh): void {
     before(async () => {
       host = mesh.host("vm1");
       update = await Update.of(host);
-      bundle = host.commands.joinBundle;
+      bundle = host.bundle;
       await host.mustJoin({ state: update.newer });
       newer = await found();
       await host.mustJoin();
@@ -63,7 +63,7 @@ export function finishing(mesh: Mesh): void {
     }
 
     it("right after the installation does not make that package the one to go back to", async () => {
-      await update.killed(insertAfter(bundle, '  rm -f "$deb"', PAUSE));
+      await update.killed(insertAfter(bundle, '  rm -f "$file"', PAUSE));
       await failing();
       assert.deepEqual(await found(), older);
     });
@@ -77,7 +77,7 @@ export function finishing(mesh: Mesh): void {
 
     it("leaves nothing by which a later one would be confirmed too early", async () => {
       await update.killed(withPause(bundle, "await_confirmation", "middle"));
-      const session = host.startJoin({ bundle: withPause(bundle, "start", "end"), confirm: false });
+      const session = await host.startJoin({ bundle: withPause(bundle, "start", "end"), confirm: false });
       await untilPaused(host);
       for (const state of [update.newer, host.commands.state]) {
         const { exitCode } = await host.ssh(confirmCommand(stateDigest(state), new Date())).done;

@@ -10,11 +10,12 @@ export function interrupting(mesh: Mesh): void {
     await host.reset();
     await host.mustJoin();
     const sidecar = () => host.sh("systemctl show --property=MainPID --property=NRestarts istio.service");
-    const unattended = () => succeeds(["flock", "--nonblock", `${host.root}/var/lib/istio-vm/joining`, "true"]);
+    const attended = `for dir in ${host.root}/run/istio-vm.*; do [ ! -e $dir/attended ] || flock -n $dir true || exit 1; done`;
+    const unattended = () => succeeds(["sh", "-c", attended]);
     const before = await sidecar();
 
-    const bundle = withPause(host.commands.joinBundle, "install_package", "end");
-    const session = host.startJoin({ state: `${host.commands.state}\nsidecar.env INTERRUPTED=1`, bundle });
+    const bundle = withPause(host.bundle, "install_package", "end");
+    const session = await host.startJoin({ state: `${host.commands.state}\nsidecar.env INTERRUPTED=1`, bundle });
     await untilPaused(host);
     await until("the program to attend", 20, async () => !(await unattended()));
     session.stopConfirming();

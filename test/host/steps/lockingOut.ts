@@ -58,8 +58,8 @@ export function lockingOut(mesh: Mesh): void {
       this.timeout(400_000);
       await host.sh(withRule(NO_SSH));
       await lockOut(async () => {
-        const bundle = withTimes(host.commands.joinBundle, { undo: 20 });
-        const session = host.startJoin({ bundle: withPause(bundle, "await_confirmation", "start"), confirm: false });
+        const bundle = withTimes(host.bundle, { undo: 20 });
+        const session = await host.startJoin({ bundle: withPause(bundle, "await_confirmation", "start"), confirm: false });
         await untilPaused(host);
         await FAULTS.kill(host, session);
         await host.untilReachable(260);
@@ -70,7 +70,7 @@ export function lockingOut(mesh: Mesh): void {
     it("a sidecar with which nothing reaches the host, not even istiod", async () => {
       await host.sh(withRule(NO_NETWORK));
       await lockOut(async () => {
-        const session = host.startJoin({ bundle: withTimes(host.commands.joinBundle, { ready: 10 }) });
+        const session = await host.startJoin({ bundle: withTimes(host.bundle, { ready: 10 }) });
         await session.done;
         session.stopConfirming();
         await host.untilIdle();
@@ -83,7 +83,7 @@ export function lockingOut(mesh: Mesh): void {
       before = await host.snapshot();
       const outcome = await host.join({
         state: `${host.commands.state}\nsidecar.env CA_ADDR=192.0.2.1:15012`,
-        bundle: withTimes(host.commands.joinBundle, { ready: 10 }),
+        bundle: withTimes(host.bundle, { ready: 10 }),
       });
       assert.equal(outcome.exitCode, 3, outcome.output);
       assert.match(outcome.output, /the sidecar is not ready after \d+ s; its last words:\n.+/);

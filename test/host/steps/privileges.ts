@@ -1,3 +1,4 @@
+import { HOST_SCRIPT } from "../../../ssh/commands";
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -19,7 +20,7 @@ export function privileges(mesh: Mesh): void {
     assert.notEqual(exitCode, 0, output);
 
     const { commands } = host;
-    mustSucceed(await host.ssh(commands.access, commands.accessBundle).done, "access");
+    mustSucceed(await host.ssh(commands.access, HOST_SCRIPT).done, "access");
     const joined = mustSucceed(await host.join(), "join");
     assert.match(joined.output, /confirm +ok: a fresh SSH session works/);
     await host.mustLeave();

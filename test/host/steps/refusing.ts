@@ -3,7 +3,7 @@ import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { run } from "../../../lab/run";
-import { renderBundle } from "../../../mesh/hostState";
+import { renderFiles } from "../../../ssh/bundle";
 import { assertSame } from "../../support/snapshot";
 import { filesOf } from "../commands";
 import { bootWithSmallDisk } from "../faults";
@@ -142,8 +142,8 @@ export function refusing(mesh: Mesh): void {
           certificate,
           ...subject,
         ]);
-        const files = { ...filesOf(host.commands.joinBundle), "root-cert.pem": readFileSync(certificate, "utf8") };
-        assert.match(await refused({ bundle: renderBundle(files) }), /does not prove to be of this mesh: .*error/i);
+        const files = { ...filesOf(host.bundle), "root-cert.pem": readFileSync(certificate, "utf8") };
+        assert.match(await refused({ bundle: renderFiles(files) }), /does not prove to be of this mesh: .*error/i);
       } finally {
         rmSync(folder, { recursive: true });
         await host.exec("rm", "/usr/bin/openssl");

@@ -90,8 +90,7 @@ export function surviving(mesh: Mesh): void {
 
     it("can be cut off at every place of the matrix", () => {
       for (const { phase, place } of ALL) {
-        const { joinBundle, accessBundle } = mesh.host("vm1").commands;
-        withPause(phase === "access" ? accessBundle : joinBundle, phase, place);
+        withPause(mesh.host("vm1").bundle, phase, place);
       }
     });
 
@@ -131,14 +130,7 @@ async function survive(host: Host, one: Case, before: Snapshot): Promise<Result>
 }
 
 async function suffer(host: Host, { phase, place, fault }: Case): Promise<void> {
-  const { commands } = host;
-  const session =
-    phase === "access"
-      ? {
-          ...host.ssh(commands.access, withPause(commands.accessBundle, phase, place)),
-          stopConfirming: () => undefined,
-        }
-      : host.startJoin({ bundle: withPause(commands.joinBundle, phase, place) });
+  const session = await host.startJoin({ bundle: withPause(host.bundle, phase, place) });
   const ended = session.done.then(({ output }) => {
     throw new Error(`it ended before it came to the pause:\n${output}`);
   });

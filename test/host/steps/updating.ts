@@ -29,7 +29,7 @@ export function updating(mesh: Mesh): void {
       const confirmed = await update.files();
       const outcome = await host.join({
         state: `${update.newer}\nsidecar.env CA_ADDR=192.0.2.1:15012`,
-        bundle: withTimes(host.commands.joinBundle, { ready: 10 }),
+        bundle: withTimes(host.bundle, { ready: 10 }),
       });
       assert.equal(outcome.exitCode, 3, outcome.output);
       assert.equal(await update.files(), confirmed);
@@ -39,9 +39,9 @@ export function updating(mesh: Mesh): void {
     for (const [phase, place, fault] of INTERRUPTIONS) {
       it(`goes back by itself after ${fault} in the ${place} of ${phase}`, async () => {
         const [confirmed, books] = [await update.files(), await update.books()];
-        const bundle = withTimes(host.commands.joinBundle, { undo: 20 });
+        const bundle = withTimes(host.bundle, { undo: 20 });
         const state = update.newer;
-        const session = host.startJoin({ state, bundle: withPause(bundle, phase, place), confirm: false });
+        const session = await host.startJoin({ state, bundle: withPause(bundle, phase, place), confirm: false });
         await untilPaused(host);
         assert.notEqual(await update.files(), confirmed, "the change had not begun");
         await FAULTS[fault](host, session);
@@ -54,7 +54,7 @@ export function updating(mesh: Mesh): void {
     }
 
     it("holds new connections back for some seconds only, if it is killed just then", async () => {
-      await update.killed(withPause(host.commands.joinBundle, "restart_sidecar", "middle"));
+      await update.killed(withPause(host.bundle, "restart_sidecar", "middle"));
       assert.equal(await opens(host.address, 8080), false, "they were not held back");
       const begun = Date.now();
       await until("new connections to be let in", 10, () => opens(host.address, 8080));

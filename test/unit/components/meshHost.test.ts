@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { readdirSync } from "node:fs";
-import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { MeshHost, type MeshHostArgs } from "../../../components/meshHost";
+import { JOIN_SCRIPT } from "../../../ssh/bundle";
+import { HOST_SCRIPT } from "../../../ssh/commands";
 import { certificate, privateKey, runProgram, Secret, UNKNOWN, valueOf } from "../support";
 
 const ID = "spiffe://cluster.local/ns/vm/sa/default";
@@ -59,7 +59,7 @@ describe("MeshHost", () => {
       ],
     );
     const access = find("vm1-access").inputs;
-    assert.deepEqual(words(access.create).slice(3, 6), ["--", "access", "\nhost vm1\n"]);
+    assert.deepEqual(words(access.create).slice(3, 6), ["--", "access", "vm1"]);
     assert.deepEqual(words(access.delete).slice(3, 6), ["--", "leave", "\nhost vm1\nowner me\n"]);
     const join = find("vm1-join").inputs;
     assert.deepEqual(words(join.create).slice(0, 5), ["-n", "sh", "-s", "--", "join"]);
@@ -99,7 +99,10 @@ describe("MeshHost", () => {
         "sidecar.env ISTIO_SVC_IP=10.0.0.1",
         String.raw`sidecar.env ISTIO_METAJSON_LABELS="{\"app\":\"mysql\"}"`,
         "sidecar.env ISTIO_META_DNS_CAPTURE=true",
-        "file 0644 /etc/certs/root-cert.pem sha256:DIGEST",
+        "file 0644 /var/lib/istio/envoy/cluster.env lines:cluster.env restart",
+        "file 0644 /var/lib/istio/envoy/sidecar.env lines:sidecar.env restart",
+        "file - /etc/hosts block:hosts restart",
+        "file 0644 /etc/certs/root-cert.pem sha256:DIGEST restart",
         "file 0644 /etc/certs/cert-chain.pem sha256:DIGEST",
         "file 0600 /etc/certs/key.pem of-certificate:DIGEST",
         "scripts sha256:DIGEST",
@@ -107,27 +110,23 @@ describe("MeshHost", () => {
     );
   });
 
-  it("keeps keys out of every text that is not secret, and sends the host's on stdin", async () => {
+  it("has neither keys nor certificates nor scripts in any input, but brings them just before the join", async () => {
     const { resources, find } = await make();
-    // A Secret is a placeholder in JSON.
-    assert.doesNotMatch(JSON.stringify(resources), /PRIVATE KEY/);
+    const revealed = (value: unknown): unknown => {
+      if (value instanceof Secret) return revealed(value.value);
+      if (typeof value !== "object" || value === null) return value;
+      return Object.values(value).map(revealed);
+    };
+    const shown = JSON.stringify(revealed(resources));
+    assert.ok(shown.includes(JSON.stringify(LOGIN_KEY).slice(1, -1)), "the login's key is there, as a secret");
+    assert.doesNotMatch(JSON.stringify(resources), /PRIVATE KEY/); // A Secret is a placeholder in JSON.
+    for (const text of [HOST_KEY, args.certChain as string, "install_package"]) {
+      assert.ok(!shown.includes(JSON.stringify(text).slice(1, -1)), text);
+    }
+    assert.deepEqual(find("vm1-join").asksBefore, { create: true, update: true });
+    assert.deepEqual(find("vm1-access").asksBefore, { create: false, update: false });
     const { create, stdin } = find("vm1-join").inputs;
-    assert.equal(typeof create, "string");
-    assert.ok(stdin instanceof Secret);
-    assert.ok((stdin.value as string).includes(HOST_KEY));
-    assert.ok((stdin.value as string).includes(args.certChain as string));
-    assert.equal(typeof find("vm1-access").inputs.stdin, "string");
-  });
-
-  it("sends every script of host/", async () => {
-    const { find } = await make();
-    const scripts = readdirSync(join(__dirname, "../../../host")).sort();
-    const sent = (text: string) => [...text.matchAll(/^cat >"\$dir\/(.*)" <</gm)].map(([, name]) => name).sort();
-    assert.deepEqual(sent(find("vm1-access").inputs.stdin as string), scripts);
-    assert.deepEqual(
-      sent((find("vm1-join").inputs.stdin as Secret).value as string),
-      [...scripts, "root-cert.pem", "cert-chain.pem", "key.pem"].sort(),
-    );
+    assert.deepEqual([typeof create, stdin, find("vm1-access").inputs.stdin], ["string", JOIN_SCRIPT, HOST_SCRIPT]);
   });
 
   it("copies a package that is a file here, before joining", async () => {

@@ -9,13 +9,20 @@ import { withCommands, withDirectory } from "../support";
 const SCRIPTS = join(__dirname, "../../../host");
 const ISTIOD = "istiod.istio-system.svc";
 
-const STATE = `host vm1
+/** The state of a host that has its files in `directory`. */
+const stateIn = (directory: string) => `host vm1
 owner 0123
 identity spiffe://cluster.local/ns/vm/sa/default
 package aa https://example.org/istio-sidecar.deb
 hosts 192.0.2.10 ${ISTIOD}
 cluster.env ISTIO_INBOUND_PORTS=8080
-sidecar.env ISTIO_SVC_IP=192.0.2.21`;
+sidecar.env ISTIO_SVC_IP=192.0.2.21
+file 0644 ${directory}/env/cluster.env lines:cluster.env restart
+file 0644 ${directory}/env/sidecar.env lines:sidecar.env restart
+file - /etc/hosts block:hosts restart
+file 0644 ${directory}/certs/root-cert.pem sha256:aa restart
+file 0644 ${directory}/certs/cert-chain.pem sha256:bb
+file 0600 ${directory}/certs/key.pem of-certificate:bb`;
 
 /** A host that lacks nothing; what it says of itself is known. */
 const COMMANDS = {
@@ -44,12 +51,15 @@ const COMMANDS = {
 /** What `istio-vm inspect` prints on such a host, with all that is the program's own in `directory`. */
 function inspect(directory: string, commands: Record<string, string> = {}): Promise<string> {
   const script = `set -eu
-    for file in lib check status inspect; do . "$0/$file.sh"; done
+    here=$0
+    for file in lib files package check status inspect; do . "$0/$file.sh"; done
     HOME_DIR=$1 RECORD=$1/record CERTS=$1/certs ENV_DIR=$1/env
     here=$1 HOST=vm1 SSH_PORT=22 STATE=$2
     inspect`;
   return withCommands({ ...COMMANDS, ...commands }, () => {
-    const { stdout, stderr, status } = spawnSync("sh", ["-c", script, SCRIPTS, directory, STATE], { encoding: "utf8" });
+    const { stdout, stderr, status } = spawnSync("sh", ["-c", script, SCRIPTS, directory, stateIn(directory)], {
+      encoding: "utf8",
+    });
     assert.deepEqual([status, stderr], [0, ""]);
     return stdout;
   });
@@ -119,7 +129,7 @@ describe("parseInspection", () => {
     withDirectory(async (directory) => {
       write(directory, {
         "record/owner": "0123\n",
-        state: `${STATE}\n`,
+        state: `${stateIn(directory)}\n`,
         "certs/root-cert.pem": "the root\n",
         "certs/cert-chain.pem": "the chain\nof two\n",
         "env/cluster.env": "ISTIO_INBOUND_PORTS=9090\nready        ! by hand\n",
@@ -143,7 +153,7 @@ describe("parseInspection", () => {
 
   it("reads what a host prints whose first join was cut off", () =>
     withDirectory(async (directory) => {
-      write(directory, { "record/owner": "0123\n", joining: `${STATE}\n` });
+      write(directory, { "record/owner": "0123\n", joining: `${stateIn(directory)}\n` });
       const { joined } = parseInspection(await inspect(directory));
       assert.deepEqual(
         [joined?.owner, joined?.changed, joined?.unfinished, joined?.certChain, joined?.rootCert],

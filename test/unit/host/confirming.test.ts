@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { stateDigest } from "../../../mesh/hostState";
+import { stateDigest } from "../../../ssh/commands";
 import { type Scripts, withScripts } from "./scripts";
 
 const STATE = "host vm1";
+const DIGEST = stateDigest(STATE);
 /** The scripts' own time is long enough for a test to fail; that of an absence is as short as can be. */
 const PATIENT = { CONFIRM_SECONDS: 60, ABSENT_SECONDS: 1 };
 const HASTY = { CONFIRM_SECONDS: 2, ABSENT_SECONDS: 1 };
@@ -16,14 +17,16 @@ async function until(path: string): Promise<void> {
   while (!existsSync(path)) await delay(20);
 }
 
-/** Begins a join, and a session that attends it. */
+/** Begins a session that attends a join, and the join. */
 async function begin(scripts: Scripts) {
+  const attending = scripts.attend(DIGEST);
+  await until(join(scripts.folder, "for"));
+  renameSync(join(scripts.folder, "for"), join(scripts.folder, "taken")); // as the join's own session does
   const joining = scripts.start("join", STATE);
   await until(join(scripts.home, "joining"));
-  const attending = scripts.start("attend");
-  await until(join(scripts.home, "attended"));
   return {
     joining,
+    attending,
     leave: async () => {
       attending.stdin!.end();
       await attending;
@@ -71,7 +74,7 @@ describe("host/commit.sh: a join that waits to be confirmed", function () {
       const { joining, leave, goOn } = await begin(scripts);
       await leave();
       goOn();
-      const again = scripts.start("attend");
+      const again = scripts.attend(DIGEST);
       await until(join(scripts.home, "awaiting"));
       await scripts.start("confirm", stateDigest(STATE), `${Math.floor(Date.now() / 1000)}`);
       assert.equal((await joining).exitCode, 0);
@@ -104,9 +107,32 @@ describe("host/istio-vm", () => {
       );
       assert.equal(stderr, "");
     }));
+});
 
-  it("attends nothing while no change is under way", () =>
+describe("host/attend.sh", () => {
+  it("says when what was brought is there, when the join waits to be confirmed, and when that is over", () =>
+    withScripts("", PATIENT, async (scripts) => {
+      const { joining, attending, leave } = await begin(scripts);
+      let said = "";
+      attending.stdout!.on("data", (chunk: Buffer) => (said += chunk.toString()));
+      const hears = async (words: string) => {
+        while (said !== words) await delay(20);
+      };
+      await hears("ready\nawaiting\n");
+      await scripts.start("confirm", DIGEST, `${Math.floor(Date.now() / 1000)}`);
+      await joining;
+      renameSync(scripts.folder, `${scripts.folder}-gone`); // as the join's own session removes it
+      await hears("ready\nawaiting\nover\n");
+      renameSync(`${scripts.folder}-gone`, scripts.folder);
+      await leave();
+    }));
+
+  it("takes back what no join has taken over", () =>
     withScripts("", {}, async (scripts) => {
-      assert.equal((await scripts.start("attend")).exitCode, 4);
+      const attending = scripts.attend(DIGEST);
+      await until(join(scripts.folder, "for"));
+      attending.stdin!.end();
+      assert.equal((await attending).stdout, "ready");
+      assert.ok(!existsSync(join(scripts.folder, "for")));
     }));
 });

@@ -21,10 +21,10 @@ write_files() { :; }
 start() { say start ok; }
 undo() { say leave done; }
 commit() { :; }
-installed_version() { echo 1; }`;
+package_version() { echo 1; }`;
 
 export class Scripts {
-  constructor(private readonly folder: string) {}
+  constructor(readonly folder: string) {}
 
   /** Where a host has its state. */
   get home(): string {
@@ -34,6 +34,12 @@ export class Scripts {
   /** Starts `istio-vm` with these arguments. Its input stays open. */
   start(...args: string[]): ExecaChildProcess {
     return execa("sh", [join(this.folder, "istio-vm"), ...args], { stdin: "pipe", reject: false });
+  }
+
+  /** Starts a session that attends a join, with the lock that the bundle takes. It stays until its input ends. */
+  attend(digest: string): ExecaChildProcess {
+    const command = ["sh", join(this.folder, "istio-vm"), "attend", digest];
+    return execa("flock", [this.folder, ...command], { stdin: "pipe", reject: false });
   }
 }
 

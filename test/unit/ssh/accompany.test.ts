@@ -1,14 +1,18 @@
 import assert from "node:assert/strict";
-import { chmodSync, existsSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { gunzipSync } from "node:zlib";
 import { execa } from "execa";
-import { confirmWhileJoining } from "../../../ssh/confirmation";
-import { ATTEND_COMMAND, stateDigest } from "../../../mesh/hostState";
+import { accompany } from "../../../ssh/accompany";
+import { REJOIN_SCRIPT, renderFiles } from "../../../ssh/bundle";
+import { attendCommand, stateDigest } from "../../../ssh/commands";
 import { sshKey, startSshServer, type TestServer } from "../../support/sshServer";
 import { withDirectory } from "../support";
 
 const STATE = "host vm1\nowner me";
+const BAGGAGE = { state: STATE, files: renderFiles({ "istio-vm": "exit 0", "key.pem": "THE KEY" }) };
+const LIMITS = { join: 20_000, pause: 20, confirmation: 5000, silence: 5000 };
 
 /** What the host was told: the state's digest, and the time of this test. */
 function assertConfirms(command: string | undefined): void {
@@ -17,14 +21,14 @@ function assertConfirms(command: string | undefined): void {
   assert.ok(Math.abs(Number(epoch) - Date.now() / 1000) < 10, command);
 }
 
-describe("confirmWhileJoining", () => {
+describe("accompany", () => {
   const key = sshKey();
   let server: TestServer;
 
   beforeEach(async () => (server = await startSshServer({ authorizedKey: key.public })));
   afterEach(() => server.close());
 
-  const connection = () => ({
+  const login = () => ({
     host: "127.0.0.1",
     port: server.port,
     user: "admin",
@@ -36,89 +40,182 @@ describe("confirmWhileJoining", () => {
   const untilAlone = async () => {
     while (server.connections.open > 0) await delay(10);
   };
-  const confirmations = () => server.commands.filter((command) => command !== ATTEND_COMMAND);
-  const attendances = () => server.commands.filter((command) => command === ATTEND_COMMAND);
+  const ATTEND = attendCommand(stateDigest(STATE));
+  const confirmations = () => server.commands.filter((command) => command !== ATTEND);
+  const attendances = () => server.commands.filter((command) => command === ATTEND);
 
-  /** Puts a `sudo` first on the PATH that refuses the first `failures` confirmations, and attends until its input ends. */
-  async function withSudo<T>(failures: number, use: () => Promise<T>, attend = "cat"): Promise<T> {
+  /** A join that waits to be confirmed, and is over when `$0.calls` has so many lines. */
+  const joinsAfter = (calls: number) => `echo ready
+    echo awaiting
+    while [ "$(wc -l <"$0.calls")" -lt ${calls} ]; do sleep 0.02; done
+    echo over
+    cat >"$0.stdin"`;
+
+  /** Puts a `sudo` first on the PATH that takes a confirmation as `confirm` says, and attends as `attend` says. */
+  async function withSudo<T>(
+    { confirm = "true", attend = joinsAfter(1) }: { confirm?: string; attend?: string },
+    use: (file: string) => Promise<T>,
+  ): Promise<T> {
     return withDirectory(async (directory) => {
       const sudo = join(directory, "sudo");
+      writeFileSync(`${sudo}.calls`, "");
       writeFileSync(
         sudo,
         `#!/bin/sh
-case "$*" in *attend) ${attend} ;; *) echo >>"$0.calls"; [ "$(wc -l <"$0.calls")" -gt ${failures} ] ;; esac
+case "$*" in
+*"-- attend "*)
+  echo >>"$0.attended"
+  ${attend}
+  ;;
+*)
+  echo >>"$0.calls"
+  ${confirm}
+  ;;
+esac
 `,
       );
       chmodSync(sudo, 0o755);
       const path = process.env.PATH;
       process.env.PATH = `${directory}:${path}`;
       try {
-        return await use();
+        return await use(sudo);
       } finally {
         process.env.PATH = path;
-        assert.equal(existsSync(sudo), true);
       }
     });
   }
+  const go = (options = {}) => accompany(login(), BAGGAGE, { limits: LIMITS, ...options });
 
-  it("logs in anew each time, until the host takes the confirmation", async () => {
-    await withSudo(1, () => confirmWhileJoining(connection(), STATE, () => false, 10));
-    assert.equal(confirmations().length, 2);
-    confirmations().forEach(assertConfirms);
-    assert.equal(server.connections.loggedIn, 3);
-  });
+  it("brings scripts and key on stdin, compressed, and says when they are there", () =>
+    withSudo({}, async (sudo) => {
+      await go();
+      await untilAlone();
+      const script = readFileSync(`${sudo}.stdin`, "utf8");
+      const [, packed = ""] = /<<'END'[^\n]*\n([^]*?)END\n/.exec(script) ?? [];
+      assert.equal(gunzipSync(Buffer.from(packed, "base64")).toString(), BAGGAGE.files);
+      assert.doesNotMatch(server.commands.join("\n"), /THE KEY/);
+    }));
 
-  it("stays with one session of its own until the host has taken the confirmation", async () => {
-    await withSudo(3, () => confirmWhileJoining(connection(), STATE, () => false, 10));
-    assert.equal(attendances().length, 1);
-    await untilAlone();
-  });
+  it("logs in anew each time, until the host takes the confirmation", () =>
+    withSudo({ confirm: '[ "$(wc -l <"$0.calls")" -gt 1 ]', attend: joinsAfter(2) }, async () => {
+      await go();
+      await untilAlone();
+      assert.equal(confirmations().length, 2);
+      confirmations().forEach(assertConfirms);
+      assert.equal(server.connections.loggedIn, 3);
+    }));
 
-  it("stays until the join has ended, and no longer", async () => {
-    let polls = 0;
-    await withSudo(99, () => confirmWhileJoining(connection(), STATE, () => ++polls > 3, 10));
-    assert.equal(attendances().length, 1);
-    await untilAlone();
-  });
+  it("dials once, and only to bring it, where the join has nothing to confirm", () =>
+    withSudo({ attend: "echo ready; echo over; cat >/dev/null" }, async () => {
+      await go();
+      await untilAlone();
+      assert.deepEqual([server.commands, server.connections.opened], [[ATTEND], 1]);
+    }));
 
-  it("comes back when its session was lost, or came too early", async () => {
-    await withSudo(3, () => confirmWhileJoining(connection(), STATE, () => false, 100), "exit 4");
-    assert.ok(attendances().length > 1);
-  });
+  it("stays until it is told that the join is over, and no longer", () =>
+    withSudo({ attend: `echo ready; until [ -e "$0.end" ]; do sleep 0.02; done; echo over; cat` }, async (sudo) => {
+      await go();
+      assert.equal(server.connections.open, 1);
+      writeFileSync(`${sudo}.end`, "");
+      await untilAlone();
+      await delay(5 * LIMITS.pause);
+      assert.equal(attendances().length, 1);
+    }));
+
+  for (const [what, options] of [
+    ["when it is stopped", () => ({ stop: [AbortSignal.timeout(200)] })],
+    ["when its time is up", () => ({ limits: { ...LIMITS, join: 200 } })],
+  ] as const) {
+    it(`ends ${what}`, () =>
+      withSudo({ attend: "echo ready; echo awaiting; cat", confirm: "false" }, async () => {
+        await go(options());
+        await untilAlone();
+        const { opened } = server.connections;
+        await delay(5 * LIMITS.pause);
+        assert.equal(server.connections.opened, opened);
+      }));
+  }
+
+  it("comes back when its session was lost", () =>
+    withSudo(
+      {
+        attend: `if [ "$(wc -l <"$0.attended")" = 1 ]; then echo ready; exit 1; fi
+          ${joinsAfter(1)}`,
+      },
+      async (sudo) => {
+        await go();
+        while (attendances().length < 2) await delay(10);
+        await untilAlone();
+        assert.equal(readFileSync(`${sudo}.stdin`, "utf8"), REJOIN_SCRIPT);
+        assertConfirms(confirmations()[0]);
+      },
+    ));
+
+  it("comes back when nothing was heard for too long", () =>
+    withSudo(
+      {
+        attend: `if [ "$(wc -l <"$0.attended")" = 1 ]; then echo ready; exec sleep 60; fi
+          ${joinsAfter(1)}`,
+      },
+      async () => {
+        await go({ limits: { ...LIMITS, silence: 200 } });
+        while (attendances().length < 2) await delay(10);
+      },
+    ));
+
+  it("does not wait for a confirmation that hangs", () =>
+    withSudo({ confirm: '[ "$(wc -l <"$0.calls")" -gt 1 ] || exec sleep 60', attend: joinsAfter(2) }, async () => {
+      await go({ limits: { ...LIMITS, confirmation: 100 } });
+      while (confirmations().length < 2) await delay(10);
+    }));
 
   it("does not keep a program that has come to its end", async function () {
     this.timeout(30_000);
     const program = `
-      const { confirmWhileJoining } = require("./ssh/confirmation");
-      void confirmWhileJoining(${JSON.stringify(connection())}, "host vm1", () => false, 10);
+      const { accompany } = require("./ssh/accompany");
+      void accompany(${JSON.stringify(login())}, ${JSON.stringify(BAGGAGE)}).then(() => console.log("brought"));
       setTimeout(() => undefined, 1000);`;
-    await withSudo(99, async () => {
-      const { exitCode } = await execa("node", ["--require", "tsx/cjs", "--eval", program], { timeout: 25_000 });
-      assert.equal(exitCode, 0);
-      assert.equal(attendances().length, 1);
+    await withSudo({ attend: "echo ready; cat" }, async () => {
+      const { stdout } = await execa("node", ["--require", "tsx/cjs", "--eval", program], { timeout: 25_000 });
+      assert.equal(stdout, "brought");
+      await untilAlone();
     });
   });
 
   it("goes through the bastion", async () => {
     const bastion = await startSshServer({ authorizedKey: key.public });
-    const proxy = { ...connection(), port: bastion.port, hostKey: bastion.hostKey };
-    await withSudo(0, () => confirmWhileJoining({ ...connection(), proxy }, STATE, () => false, 10));
+    const proxy = { ...login(), port: bastion.port, hostKey: bastion.hostKey };
+    await withSudo({}, async () => {
+      await accompany({ ...login(), proxy }, BAGGAGE, { limits: LIMITS });
+      await untilAlone();
+    });
     assert.equal(confirmations().length, 1);
     assertConfirms(confirmations()[0]);
     assert.deepEqual([bastion.commands, bastion.connections.loggedIn], [[], 2]);
     await bastion.close();
   });
 
-  it("does not dial for a join that has nothing to do", async () => {
-    await confirmWhileJoining(connection(), STATE, () => true, 10);
-    assert.equal(server.connections.opened, 0);
-  });
+  describe("says why it could not bring it, and tries no further:", () => {
+    const fails = async (error: RegExp, changes = {}) => {
+      await assert.rejects(accompany({ ...login(), ...changes }, BAGGAGE, { limits: LIMITS }), error);
+      const { opened } = server.connections;
+      await delay(5 * LIMITS.pause);
+      assert.equal(server.connections.opened, opened);
+    };
 
-  it("says nothing to a host with another key", async () => {
-    const hostKey = sshKey().public;
-    let dials = 0;
-    await confirmWhileJoining({ ...connection(), hostKey }, STATE, () => ++dials > 3, 10);
-    assert.ok(server.connections.opened >= 3);
-    assert.deepEqual([server.connections.loggedIn, server.commands], [0, []]);
+    it("one may not become root", () =>
+      withSudo({ attend: "echo 'sudo: a password is required' >&2; exit 1" }, () =>
+        fails(/sudo: a password is required$/),
+      ));
+
+    it("the host has another key, and is told nothing", async () => {
+      await fails(/answers with another host key than the one that is known$/, { hostKey: sshKey().public });
+      assert.deepEqual([server.connections.loggedIn, server.commands], [0, []]);
+    });
+
+    it("nobody listens there", () =>
+      fails(/^Error: 127\.0\.0\.1:1 refuses connections: does sshd run\?$/, { port: 1 }));
+
+    it("the key is not let in", () => fails(/does not accept the key for admin$/, { privateKey: sshKey().private }));
   });
 });

@@ -1,0 +1,81 @@
+# The package as Debian and Ubuntu have it: the verbs of package.sh.
+# shellcheck shell=sh
+
+PACKAGE_FORMAT=deb
+PACKAGE_MANAGER=dpkg
+PACKAGE_SYSTEMS='Debian and Ubuntu'
+PACKAGE_TOOLS=apt-get
+PACKAGE_GET='apt-get install'
+PACKAGE_LOCK=/var/lib/dpkg/lock-frontend
+PACKAGE_LEFTOVERS="/usr/local/bin/envoy.dpkg-new /usr/local/bin/pilot-agent.dpkg-new /usr/local/bin/istio-start.sh.dpkg-new
+  /lib/systemd/system/istio.service.dpkg-new"
+
+# As dpkg calls it: installed, half-installed, ...
+package_status() { dpkg-query -W -f='${db:Status-Status}' istio-sidecar 2>/dev/null || :; }
+
+package_version() {
+  dpkg-query -W -f='${db:Status-Status} ${Version}\n' istio-sidecar 2>/dev/null | sed -n 's/^installed //p'
+}
+
+# apt-get rather than dpkg: it waits for whoever holds the package manager's lock.
+package_install() {
+  local log
+  # From an installation that was killed only dpkg goes on, apt-get refuses.
+  case $(package_status) in
+    '' | installed | not-installed | config-files) ;;
+    *) package_put "$1" "taken up again after an installation that was cut off" ;;
+  esac
+  log=$(DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 apt-get -q -y -o DPkg::Lock::Timeout=120 \
+    -o APT::Sandbox::User=root install --no-install-recommends --no-remove --reinstall --allow-downgrades "$1" 2>&1) ||
+    fail "the sidecar package could not be installed:
+$(printf '%s\n' "$log" | tail -n 15)"
+}
+
+package_put() {
+  local log
+  log=$(dpkg --install --force-downgrade "$1" 2>&1) || fail "the package istio-sidecar can't be $2: $log"
+}
+
+package_keep() {
+  local tree file
+  tree=$HOME_DIR/repacked
+  rm -rf "$tree"
+  mkdir -p "$tree/DEBIAN"
+  dpkg-query -s istio-sidecar | sed '/^Status: /d' >"$tree/DEBIAN/control"
+  for file in /var/lib/dpkg/info/istio-sidecar.*; do
+    case ${file##*.} in
+      list) ;;
+      *) cp -p "$file" "$tree/DEBIAN/${file##*.}" ;;
+    esac
+  done
+  # Without folders that are links (/lib), which a package must not have.
+  dpkg-query -L istio-sidecar | sed -n 's,^/\([^.]\),\1,p' |
+    while read -r file; do [ -L "/$file" ] && [ -d "/$file" ] || echo "$file"; done |
+    tar -C / --no-recursion --files-from=- -cpf - | tar -C "$tree" -xpf -
+  dpkg-deb -Znone --build "$tree" "$1.new" >/dev/null
+  mv "$1.new" "$1"
+  rm -rf "$tree"
+}
+
+# Of an installation that failed, dpkg remembers the wish for it, until the package has been there and was removed: so an
+# empty one comes in its place. (Changed selections would do, but dpkg then rewrites other packages' sections.)
+package_remove() {
+  local tree
+  if [ "$(package_status)" = not-installed ]; then
+    tree=$HOME_DIR/empty
+    mkdir -p "$tree/DEBIAN"
+    printf '%s\n' 'Package: istio-sidecar' 'Version: 0' "Architecture: $(dpkg --print-architecture)" \
+      'Maintainer: pulumi-istio-vm' 'Description: nothing' >"$tree/DEBIAN/control"
+    dpkg-deb --build "$tree" "$tree.deb" && dpkg --unpack "$tree.deb" || return 1
+  fi
+  dpkg --purge --force-remove-reinstreq istio-sidecar
+}
+
+package_altered() {
+  if [ "${VERIFY:-}" = quick ]; then
+    dpkg-query -L istio-sidecar |
+      xargs -d '\n' sh -c 'find "$@" -maxdepth 0 -type f -newer /var/lib/dpkg/info/istio-sidecar.list' find 2>/dev/null || :
+  else
+    dpkg -V istio-sidecar 2>/dev/null || :
+  fi
+}
