@@ -59,7 +59,10 @@ export function lockingOut(mesh: Mesh): void {
       await host.sh(withRule(NO_SSH));
       await lockOut(async () => {
         const bundle = withTimes(host.bundle, { undo: 20 });
-        const session = await host.startJoin({ bundle: withPause(bundle, "await_confirmation", "start"), confirm: false });
+        const session = await host.startJoin({
+          bundle: withPause(bundle, "await_confirmation", "start"),
+          confirm: false,
+        });
         await untilPaused(host);
         await FAULTS.kill(host, session);
         await host.untilReachable(260);
