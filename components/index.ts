@@ -1,4 +1,4 @@
-/** The components, for programs of your own: `import { MeshHost } from "pulumi-istio-vm"`. */
+/** The components, for programs of your own: `import { MeshHost } from "pulumi-istio-vm/components"`. */
 export { CaCertsSecret, type CaCertsSecretArgs } from "./caCertsSecret";
 export {
   CertificateAuthority,

@@ -5,15 +5,17 @@ import { describeIssue, show } from "./problems";
 import { checkReferences, checkSecrets } from "./references";
 import { type Config, resolve } from "./resolve";
 import { keys, stack } from "./schema";
+import { CodedError } from "../mesh/codes";
 
 export type { Config, HostConfig, ServiceConfig, SshConfig, SshServer } from "./resolve";
 export type { SshKey } from "./schema";
 
 /** The configuration was refused: every reason, a line each. */
-export class ConfigError extends Error {
+export class ConfigError extends CodedError {
   constructor(readonly problems: string[]) {
     super(
-      `IVM201 the stack's configuration has ${problems.length} problem${problems.length > 1 ? "s" : ""}:\n  ${problems.join("\n  ")}`,
+      "IVM201",
+      `the stack's configuration has ${problems.length} problem${problems.length > 1 ? "s" : ""}:\n  ${problems.join("\n  ")}`,
     );
     this.name = "ConfigError";
   }

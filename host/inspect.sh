@@ -1,5 +1,5 @@
 # What `istio-vm doctor` and `status` (cli/) ask a host for, in one session: facts, a line each, nothing secret. Nothing
-# is changed. The format is read by mesh/inspection.ts.
+# is changed. The format is read by diagnosis/inspection.ts.
 # shellcheck shell=sh
 
 inspect() {

@@ -1,5 +1,6 @@
 import { X509Certificate as NodeCertificate } from "node:crypto";
 import "reflect-metadata";
+import { CodedError } from "./codes";
 import { BasicConstraintsExtension, SubjectAlternativeNameExtension, X509Certificate } from "@peculiar/x509";
 
 /** What the program asserts about a certificate after its issue. */
@@ -57,7 +58,7 @@ export function assertRoot(pem: string): string {
   const { subject, isCa, pathLength } = inspectCertificate(pem);
   if (!isCa || pathLength !== 1) {
     const found = isCa ? `one of path length ${pathLength ?? "unlimited"}` : "no CA";
-    throw new Error(`IVM403 the root certificate "${subject}" must be a CA of path length 1, but is ${found}`);
+    throw new CodedError("IVM403", `the root certificate "${subject}" must be a CA of path length 1, but is ${found}`);
   }
   return pem;
 }
@@ -65,10 +66,11 @@ export function assertRoot(pem: string): string {
 /** Returns `pem` if it is an end-entity certificate whose only URI SAN is `spiffeId`; throws otherwise. */
 export function assertWorkload(pem: string, spiffeId: string): string {
   const { isCa, uris } = inspectCertificate(pem);
-  if (isCa) throw new Error(`IVM407 the certificate of ${spiffeId} must not be a CA`);
+  if (isCa) throw new CodedError("IVM407", `the certificate of ${spiffeId} must not be a CA`);
   if (uris.length !== 1 || uris[0] !== spiffeId) {
-    throw new Error(
-      `IVM407 the certificate of ${spiffeId} must have that one URI SAN, but has ${uris.join(", ") || "none"}`,
+    throw new CodedError(
+      "IVM407",
+      `the certificate of ${spiffeId} must have that one URI SAN, but has ${uris.join(", ") || "none"}`,
     );
   }
   return pem;

@@ -3,6 +3,7 @@ import type { types } from "@pulumi/command";
 import type { SshConfig, SshKey } from "../config";
 import { agentProblem } from "./agent";
 import { type Endpoint, readKey, sshEndpoint } from "./endpoint";
+import { CodedError } from "../mesh/codes";
 
 /** A dial that fails is tried again twice: a host that is down is reported in seconds, not minutes. */
 const DIAL = { dialErrorLimit: 2, perDialTimeout: 10 };
@@ -17,7 +18,7 @@ function knownEndpoint(ssh: SshConfig): Endpoint {
   try {
     return sshEndpoint(ssh);
   } catch (error) {
-    throw new Error(`IVM202 ${(error as Error).message}`);
+    throw new CodedError("IVM202", (error as Error).message);
   }
 }
 
@@ -44,7 +45,8 @@ export function sshConnection(ssh: SshConfig): types.input.remote.ConnectionArgs
 export function requireAnsweringAgent(): void {
   const problem = agentProblem();
   if (problem === undefined) return;
-  throw new Error(
-    `IVM208 ${problem}: the command provider would fail on every host, even with a key of its own. Nothing was changed; unset SSH_AUTH_SOCK, or start an agent`,
+  throw new CodedError(
+    "IVM208",
+    `${problem}: the command provider would fail on every host, even with a key of its own. Nothing was changed; unset SSH_AUTH_SOCK, or start an agent`,
   );
 }

@@ -5,6 +5,7 @@ import { renderIstioOperator } from "../mesh/istioOperator";
 import type { KubernetesObject } from "../mesh/kubernetesObject";
 import { parseManifests } from "../mesh/manifests";
 import { capture, CommandError } from "./command";
+import { CodedError } from "../mesh/codes";
 
 /** What istioctl says of its version. @throws CommandError */
 export async function istioctlVersion(): Promise<string> {
@@ -32,15 +33,12 @@ export async function controlPlaneManifest(config: Config): Promise<KubernetesOb
   let manifest: string;
   try {
     const problem = istioctlProblem(await istioctlVersion(), config.istioVersion);
-    if (problem !== undefined) throw new Error(`IVM103 ${problem}`);
+    if (problem !== undefined) throw new CodedError("IVM103", problem);
     manifest = await generateManifest(config);
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
-    throw new Error(
-      error.missing
-        ? "IVM102 istioctl is not on the PATH: install the version that istioVersion names"
-        : `istioctl ${error.args.join(" ")} failed:\n${error.output}`,
-    );
+    if (!error.missing) throw new Error(`istioctl ${error.args.join(" ")} failed:\n${error.output}`);
+    throw new CodedError("IVM102", "istioctl is not on the PATH: install the version that istioVersion names");
   }
   return parseManifests(manifest);
 }

@@ -1,3 +1,5 @@
+import type { Code } from "../../mesh/codes";
+
 /**
  * Who writes a line: istiod, the agent or Envoy on a host, or what starts them there (istio-start.sh, by the journal);
  * or `pulumi up`, in the words of the command provider or of our scripts on a host.
@@ -20,8 +22,7 @@ export interface Sign {
 
 /** A known cause of trouble in a mesh with hosts outside of the cluster. */
 export interface Cause {
-  /** Stable: IVM901. */
-  code: string;
+  code: Code;
   title: string;
   /** A warning may be as it shall be: a request that was refused on purpose. */
   severity: "error" | "warning";
@@ -32,5 +33,5 @@ export interface Cause {
   /** Set where being in touch with istiod again says nothing of it: then it is over once the sidecar was started anew. */
   untilRestart?: true;
   /** Causes that have this one as a consequence: where one of them was found, this one is not worth a word. */
-  follows?: string[];
+  follows?: Code[];
 }

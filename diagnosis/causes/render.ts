@@ -41,7 +41,7 @@ export function renderCauses(): string {
   return [
     "# Causes that `istio-vm explain` knows",
     "",
-    "`npx istio-vm explain` reads the last lines of the logs of istiod and of every host, `explain -` a text on stdin, such as what a failed `pulumi up` printed, and names these causes. Made from the table in [`mesh/causes`](../mesh/causes) by `npm run docs`; don't edit.",
+    "`npx istio-vm explain` reads the last lines of the logs of istiod and of every host, `explain -` a text on stdin, such as what a failed `pulumi up` printed, and names these causes. Made from the table in [`diagnosis/causes`](../diagnosis/causes) by `npm run docs`; don't edit.",
     "",
     "What Envoy says of requests is in its access log, which Istio writes only with `meshConfig.accessLogFile: /dev/stdout`. A cause is over, and no error any more, if the sidecar is in touch with istiod again since; one that istiod has no part in, if the sidecar was started anew since.",
     "",

@@ -1,4 +1,5 @@
 import type { Config } from "../../config";
+import type { Code } from "../../mesh/codes";
 import type { Joined } from "../inspection";
 import { type ClusterFacts, type Facts, type HostFacts, isAvailable, isOurs } from "../facts";
 
@@ -21,8 +22,7 @@ export interface Verdict {
 
 /** One rule: what would break an update or the mesh, and how to tell. */
 export interface Check {
-  /** Stable: IVM101. */
-  code: string;
+  code: Code;
   /** What is looked at, as it is said when all is well. */
   title: string;
   /** What happens if it is not so. For docs/checks.md. */
@@ -35,7 +35,7 @@ export interface Check {
 
 /** A verdict with the check that it comes from. */
 export interface Finding extends Verdict {
-  code: string;
+  code: Code;
   group: Group;
   title: string;
 }

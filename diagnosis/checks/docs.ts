@@ -3,7 +3,7 @@ import { CHECKS } from "./index";
 
 const INTRODUCTION = `# Checks of \`istio-vm doctor\`
 
-Made from the table in [\`mesh/checks\`](../mesh/checks) by \`npm run docs\`; don't edit. \`pulumi up\` and the scripts on the hosts name the same codes where they find the same thing.
+Made from the table in [\`diagnosis/checks\`](../diagnosis/checks) by \`npm run docs\`; don't edit. \`pulumi up\` and the scripts on the hosts name the same codes where they find the same thing.
 
 Each check is called by what is so when all is well, and ends in one of four ways:
 

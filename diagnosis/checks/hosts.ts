@@ -1,3 +1,4 @@
+import type { Code } from "../../mesh/codes";
 import { type Check, error, ofHosts, ofJoined, ok, skipped, warning, wasInspected } from "./check";
 
 type Words = Pick<Check, "title" | "why" | "fix"> & {
@@ -6,7 +7,7 @@ type Words = Pick<Check, "title" | "why" | "fix"> & {
 };
 
 /** A check that the host makes itself, before a join and for doctor alike (host/check.sh). */
-export function fromHost(code: string, { needsIstiod = false, ...words }: Words): Check {
+export function fromHost(code: Code, { needsIstiod = false, ...words }: Words): Check {
   return {
     code,
     ...words,

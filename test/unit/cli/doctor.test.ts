@@ -4,7 +4,7 @@ import { render } from "../../../cli/doctor";
 import { exitCode } from "../../../cli/output";
 import type { Finding } from "../../../diagnosis/checks/check";
 
-const finding = (code: string, result: Finding["result"], more: Partial<Finding> = {}): Finding => ({
+const finding = (code: Finding["code"], result: Finding["result"], more: Partial<Finding> = {}): Finding => ({
   code,
   group: "hosts",
   title: `title of ${code}`,

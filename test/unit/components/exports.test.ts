@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import * as components from "pulumi-istio-vm";
+import * as components from "pulumi-istio-vm/components";
 
 describe("the package, as other programs import it", () => {
   const folder = join(__dirname, "../../../components");

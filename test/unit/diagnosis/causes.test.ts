@@ -27,7 +27,7 @@ const logOf = (file: string) => fixture(file).log;
 
 const codes = (...logs: Log[]) => explain(logs).map(({ code, where, result }) => `${code} ${where} ${result}`);
 
-describe("mesh/causes", () => {
+describe("diagnosis/causes", () => {
   for (const { file, code, log } of broken) {
     it(`${file}: names ${code}, and nothing else`, () => {
       const found = explain([log]);
@@ -210,7 +210,7 @@ describe("mesh/causes", () => {
   });
 });
 
-describe("mesh/causes/logLine", () => {
+describe("diagnosis/causes/logLine", () => {
   it("reads the times of istiod, agent, Envoy, access log and journal", () => {
     const time = "2026-11-23T17:52:13.523Z";
     const is = (line: string, expected?: string) => assert.equal(timeOf(line)?.toISOString(), expected, line);
