@@ -77,12 +77,12 @@ replace() {
   fi
 }
 
-# `replace_foreign PATH OWNER_OF COMMAND...`: the same for a file that is the operator's: with mode and owner of OWNER_OF.
+# `replace_foreign PATH LIKE COMMAND...`: the same for a file that is the operator's, with mode and owner of LIKE.
 replace_foreign() {
   local path like
   path=$1 like=$2
   shift 2
-  replace "$path" "$(stat -c %a "$like")" "$(stat -c %u:%g "$like")" "$@"
+  replace "$path" "$(stat -Lc %a "$like")" "$(stat -Lc %u:%g "$like")" "$@"
 }
 
 # `put_back SAVED PATH`: by rename, for a full disk must not cost the host its /etc/passwd.

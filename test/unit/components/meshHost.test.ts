@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
+import { STATE_KEYS } from "../../../mesh/hostState";
 import { MeshHost, type MeshHostArgs } from "../../../components/meshHost";
 import { certificate, privateKey, runProgram, Secret, UNKNOWN, valueOf } from "../support";
 
@@ -108,6 +109,16 @@ describe("MeshHost", () => {
         "scripts sha256:DIGEST",
       ],
     );
+  });
+
+  it("has lines under every key that a file's line names, and leaves no key to files that none of them names", async () => {
+    const lines = words((await make()).find("vm1-join").inputs.create)[5]!
+      .trim()
+      .split("\n");
+    const named = lines.flatMap((line) => /^file .* (?:lines|block):(\S+)/.exec(line)?.[1] ?? []);
+    for (const key of named) assert.ok(key in STATE_KEYS && lines.some((line) => line.startsWith(`${key} `)), key);
+    for (const [key, { reader }] of Object.entries(STATE_KEYS))
+      assert.ok(reader !== "file" || named.includes(key), key);
   });
 
   it("keeps keys out of every text that is not secret, and sends the host's on stdin", async () => {
