@@ -87,7 +87,8 @@ replace_foreign() {
 
 # `put_back SAVED PATH`: by rename, for a full disk must not cost the host its /etc/passwd.
 put_back() {
-  if ! cp -a "$1" "$2.istio-vm"; then
+  # The folder may be another user's: nothing is written through a link that lies there.
+  if ! cp -a --remove-destination "$1" "$2.istio-vm"; then
     rm -f "$2.istio-vm"
     fail "can't write $2: is the disk full? What was recorded stays in $RECORD: make room, then leave or join again"
   fi

@@ -160,6 +160,7 @@ give_back_files() {
 give_back_file() {
   local saved
   saved=$RECORD/saved/$(copy_of "$2")
+  rm -f "$2".istio-vm.?????? # of a `replace` that was killed
   case $3 in
     block:*)
       if [ -e "$2" ] && [ ! -L "$saved" ]; then
