@@ -7,7 +7,7 @@ function setBy(line: string): string[] {
     ...[...line.matchAll(/(?:^|[;&|({]|\b(?:then|do|if|else|!))\s*((?:\w+=(?:\$\([^)]*\)|"[^"]*"|'[^']*'|\S)*\s*)+)/g)]
       .flatMap(([, assignments = ""]) => [...assignments.matchAll(/(?:^|\s)([a-z_]+)=/g)])
       .map(([, name = ""]) => name),
-    ...[...line.matchAll(/\bfor (\w+)/g)].map(([, name = ""]) => name),
+    ...[...line.matchAll(/\bfor (\w+) in\b/g)].map(([, name = ""]) => name),
     ...[...line.matchAll(/\bread -r ([a-z_ ]+)/g)].flatMap(([, names = ""]) => names.trim().split(/\s+/)),
   ];
 }
