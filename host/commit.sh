@@ -31,6 +31,7 @@ EOF
 
 disarm() {
   systemctl stop istio-vm-undo.timer 2>/dev/null || :
+  rm -f "$UNDO_UNIT".istio-vm.??????
   [ -e "$UNDO_UNIT" ] || return 0
   systemctl disable --quiet istio-vm-undo.service 2>/dev/null || :
   rm -f "$UNDO_UNIT"

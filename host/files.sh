@@ -77,17 +77,18 @@ replace() {
   fi
 }
 
-# `replace_foreign PATH OWNER_OF COMMAND...`: the same for a file that is the operator's: with mode and owner of OWNER_OF.
+# `replace_foreign PATH LIKE COMMAND...`: the same for a file that is the operator's, with mode and owner of LIKE.
 replace_foreign() {
   local path like
   path=$1 like=$2
   shift 2
-  replace "$path" "$(stat -c %a "$like")" "$(stat -c %u:%g "$like")" "$@"
+  replace "$path" "$(stat -Lc %a "$like")" "$(stat -Lc %u:%g "$like")" "$@"
 }
 
 # `put_back SAVED PATH`: by rename, for a full disk must not cost the host its /etc/passwd.
 put_back() {
-  if ! cp -a "$1" "$2.istio-vm"; then
+  # The folder may be another user's: nothing is written through a link that lies there.
+  if ! cp -a --remove-destination "$1" "$2.istio-vm"; then
     rm -f "$2.istio-vm"
     fail "can't write $2: is the disk full? What was recorded stays in $RECORD: make room, then leave or join again"
   fi

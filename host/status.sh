@@ -2,12 +2,12 @@
 # shellcheck shell=sh
 
 status() {
-  local problems altered
+  local altered
   if [ ! -d "$RECORD" ]; then
     say status "not joined"
     exit 1
   fi
-  problems=0
+  PROBLEMS=0
   row identity "$(fact identity)"
   row owner "$(cat "$RECORD/owner")"
   row sidecar "istio-sidecar $(package_version)"
@@ -18,12 +18,12 @@ status() {
   each_file "$(facts file)" status_file
   altered=$(package_altered | grep -v "$ENV_DIR" || :) # the environment in it is but an example
   [ -z "$altered" ] || problem package "files differ from the package's: $altered"
-  [ "$problems" -eq 0 ] || exit 1
+  [ "$PROBLEMS" -eq 0 ] || exit 1
 }
 
 row() { printf '%-12s %s\n' "$1" "$2"; }
 problem() {
-  problems=$((problems + 1))
+  PROBLEMS=$((PROBLEMS + 1))
   row "$1" "! $2"
 }
 

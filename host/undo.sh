@@ -73,7 +73,7 @@ undo_file() {
     ! cmp -s "$kept" "$2" || return 0
     : >"$RESTARTING"
     mv -f "$kept" "$2"
-  elif [ -e "$2" ] && ! has_file "$(sed -n 's/^file //p' "$HOME_DIR/state")" "$2"; then
+  elif [ -e "$2" ] && ! has_file "$(STATE=$(cat "$HOME_DIR/state") && facts file)" "$2"; then
     : >"$RESTARTING"
     give_back_file "$@"
   fi
@@ -160,9 +160,10 @@ give_back_files() {
 give_back_file() {
   local saved
   saved=$RECORD/saved/$(copy_of "$2")
+  rm -f "$2".istio-vm.?????? # of a `replace` that was killed
   case $3 in
     block:*)
-      if [ -e "$2" ]; then
+      if [ -e "$2" ] && [ ! -L "$saved" ]; then
         replace_foreign "$2" "$saved" foreign "$2"
         # But for a line break at its end, perhaps, which our block needed.
         [ "$(cat "$saved")" = "$(cat "$2")" ] || return 0

@@ -1,4 +1,5 @@
 import { Mesh } from "./mesh";
+import { adding } from "./steps/adding";
 import { drifting } from "./steps/drifting";
 import { finishing } from "./steps/finishing";
 import { interrupting } from "./steps/interrupting";
@@ -21,6 +22,7 @@ describe("hosts that operators trust", () => {
   restoring(mesh);
   privileges(mesh);
   drifting(mesh);
+  adding(mesh);
   tellingTime(mesh);
   interrupting(mesh);
   surviving(mesh);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import * as pulumi from "@pulumi/pulumi";
+import { STATE_KEYS } from "../../../mesh/hostState";
 import { MeshHost, type MeshHostArgs } from "../../../components/meshHost";
 import { JOIN_SCRIPT } from "../../../ssh/bundle";
 import { HOST_SCRIPT } from "../../../ssh/commands";
@@ -108,6 +109,16 @@ describe("MeshHost", () => {
         "scripts sha256:DIGEST",
       ],
     );
+  });
+
+  it("has lines under every key that a file's line names, and leaves no key to files that none of them names", async () => {
+    const lines = words((await make()).find("vm1-join").inputs.create)[5]!
+      .trim()
+      .split("\n");
+    const named = lines.flatMap((line) => /^file .* (?:lines|block):(\S+)/.exec(line)?.[1] ?? []);
+    for (const key of named) assert.ok(key in STATE_KEYS && lines.some((line) => line.startsWith(`${key} `)), key);
+    for (const [key, { reader }] of Object.entries(STATE_KEYS))
+      assert.ok(reader !== "file" || named.includes(key), key);
   });
 
   it("has neither keys nor certificates nor scripts in any input, but brings them just before the join", async () => {
