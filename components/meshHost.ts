@@ -1,11 +1,9 @@
 import { remote, type types } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { inspectCertificate } from "../mesh/certificates";
-import { clusterEnv, hostsEntry, sidecarEnv } from "../mesh/environment";
 import { accompany } from "../ssh/accompany";
 import { hostScripts, JOIN_SCRIPT, renderFiles } from "../ssh/bundle";
 import { accessCommand, HOST_SCRIPT, leaveCommand, remoteCommand } from "../ssh/commands";
-import { renderState, sha256 } from "../mesh/hostState";
+import { hostState } from "../mesh/hostState";
 
 /** The istio-sidecar package: from a URL that the host can reach, or a file here that is copied to the host. */
 export type SidecarPackage = ({ url: string } | { file: string }) & { sha256: string };
@@ -98,53 +96,33 @@ export class MeshHost extends pulumi.ComponentResource {
     }
 
     const state = pulumi
-      .all([
-        pulumi.all([args.owner, args.identity, args.rootCert, args.certChain]),
-        pulumi.all([args.istiodAddress, args.istiodPort, args.serviceCidr, args.inboundPorts, args.clusterName]),
+      .output({
+        owner: args.owner,
+        identity: args.identity,
+        rootCert: args.rootCert,
+        certChain: args.certChain,
+        istiodAddress: args.istiodAddress,
+        istiodPort: args.istiodPort,
+        mesh: { serviceCidr: args.serviceCidr, trustDomain: args.trustDomain, clusterName: args.clusterName },
+        workload: {
+          namespace: args.namespace,
+          serviceAccount: args.serviceAccount,
+          inboundPorts: args.inboundPorts,
+        },
         // Not the connection as a whole: its key would make the text a secret, and a preview could not show it.
-        pulumi.all([args.namespace, args.serviceAccount, args.trustDomain, args.connection.port ?? 22]),
-        pulumi.all([args.address, args.labels, args.environment ?? {}]),
-      ])
-      .apply(([[owner, identity, rootCert, certChain], mesh, workload, [address, labels, extra]]) => {
-        const [istiodAddress, istiodPort, serviceCidr, inboundPorts, clusterName] = mesh;
-        const [namespace, serviceAccount, trustDomain, sshPort] = workload;
-        const { notBefore, notAfter } = inspectCertificate(certChain);
-        const digest = sha256(certChain);
-        return renderState({
+        sshPort: args.connection.port ?? 22,
+        sidecar: { address: args.address, labels: args.labels, extra: args.environment ?? {} },
+      })
+      .apply((spec) =>
+        hostState({
+          ...spec,
           name,
-          owner,
-          identity,
           packageSha256: sidecar.sha256,
           packageSource: "url" in sidecar ? sidecar.url : packagePath,
-          istiodAddress,
-          istiodPort,
-          notBefore,
-          notAfter,
-          hostsEntry: hostsEntry(istiodAddress),
-          clusterEnv: clusterEnv({
-            serviceCidr,
-            inboundPorts,
-            pilotPort: istiodPort,
-            namespace,
-            serviceAccount,
-            proxyName: name,
-            trustDomain,
-            clusterName,
-            sshPort,
-          }),
-          sidecarEnv: sidecarEnv({ address, labels, extra }),
-          files: [
-            { path: "/var/lib/istio/envoy/cluster.env", mode: "0644", source: "lines:cluster.env", restart: true },
-            { path: "/var/lib/istio/envoy/sidecar.env", mode: "0644", source: "lines:sidecar.env", restart: true },
-            { path: "/etc/hosts", mode: "-", source: "block:hosts", restart: true },
-            { path: "/etc/certs/root-cert.pem", mode: "0644", source: `sha256:${sha256(rootCert)}`, restart: true },
-            { path: "/etc/certs/cert-chain.pem", mode: "0644", source: `sha256:${digest}` },
-            { path: "/etc/certs/key.pem", mode: "0600", source: `of-certificate:${digest}` },
-          ],
-          scripts: `sha256:${sha256(JSON.stringify(scripts))}`,
+          scripts,
           run: args.healDrift ? new Date() : undefined,
-        });
-      });
+        }),
+      );
     const baggage = pulumi.all([args.connection, state, args.rootCert, args.certChain, args.key]);
     const bring = () =>
       new Promise<void>((resolve, reject) => {

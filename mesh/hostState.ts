@@ -1,4 +1,6 @@
 import { createHash } from "node:crypto";
+import { inspectCertificate } from "./certificates";
+import { type ClusterEnvironment, clusterEnv, hostsEntry, type SidecarEnvironment, sidecarEnv } from "./environment";
 
 /**
  * The keys of a state, in their order. `once`: the scripts read one line (`fact KEY`), else all (`facts KEY`); `reader`:
@@ -37,29 +39,29 @@ export interface HostFile {
   restart?: boolean;
 }
 
-/** The state that a host shall have, as the join script reads it: text, one fact a line, nothing secret. */
-export interface HostState {
+/** What a host shall be, in plain values. */
+export interface HostSpec {
   /** The name of the host in this stack. */
   name: string;
   /** The stack's owner mark. */
   owner: string;
+  /** The host's SPIFFE ID. */
   identity: string;
-  /** SHA-256 of the sidecar package, in hex. */
+  rootCert: string;
+  /** The workload's certificate and its issuers. */
+  certChain: string;
+  /** The sidecar package: its digest, and where the host gets it: an http(s) URL, or the path to which it was copied. */
   packageSha256: string;
-  /** Where the host gets the package: an http(s) URL, or the path to which it was copied. */
   packageSource: string;
-  /** The address of istiod as the host sees it. */
+  /** istiod as the host sees it. */
   istiodAddress: string;
   istiodPort: number;
-  /** Start and end of the workload certificate's validity. */
-  notBefore: Date;
-  notAfter: Date;
-  hostsEntry: string;
-  clusterEnv: string[];
-  sidecarEnv: string[];
-  files: HostFile[];
-  /** Digest of the scripts themselves: a new version of them runs again on every host. */
-  scripts: string;
+  mesh: Pick<ClusterEnvironment, "serviceCidr" | "trustDomain" | "clusterName">;
+  workload: Pick<ClusterEnvironment, "namespace" | "serviceAccount" | "inboundPorts">;
+  sshPort: number;
+  sidecar: SidecarEnvironment;
+  /** The scripts themselves: a new version of them runs again on every host. */
+  scripts: Record<string, string>;
   /** When it was asked for, if it shall be put right even though nothing changed. */
   run?: Date;
 }
@@ -74,23 +76,44 @@ export function stateText(facts: Partial<Record<StateKey, string[]>>): string {
   return keys.flatMap((key) => (facts[key] ?? []).map((fact) => `${key} ${fact}`)).join("\n");
 }
 
-/** The state as text. `pulumi preview --diff` shows it line by line, so each fact has a line of its own. */
-export function renderState(state: HostState): string {
-  const seconds = (date: Date) => Math.floor(date.getTime() / 1000);
-  const utc = (date: Date) => date.toISOString().replace(".000", "");
+/** Enough of a digest to tell whether something is another one. */
+const digest = (text: string) => sha256(text).slice(0, 16);
+
+/** What join puts on a host. */
+function hostFiles({ rootCert, certChain }: HostSpec): HostFile[] {
+  return [
+    { path: "/var/lib/istio/envoy/cluster.env", mode: "0644", source: "lines:cluster.env", restart: true },
+    { path: "/var/lib/istio/envoy/sidecar.env", mode: "0644", source: "lines:sidecar.env", restart: true },
+    { path: "/etc/hosts", mode: "-", source: "block:hosts", restart: true },
+    { path: "/etc/certs/root-cert.pem", mode: "0644", source: `sha256:${digest(rootCert)}`, restart: true },
+    { path: "/etc/certs/cert-chain.pem", mode: "0644", source: `sha256:${digest(certChain)}` },
+    { path: "/etc/certs/key.pem", mode: "0600", source: `of-certificate:${digest(certChain)}` },
+  ];
+}
+
+/**
+ * The state that a host shall have, as the scripts read it: text, one fact a line, nothing secret. `pulumi preview --diff`
+ * shows it line by line.
+ */
+export function hostState(spec: HostSpec): string {
+  const { name, istiodAddress, istiodPort, mesh, workload, sshPort } = spec;
+  const { notBefore, notAfter } = inspectCertificate(spec.certChain);
+  const time = (date: Date) => `${Math.floor(date.getTime() / 1000)} ${date.toISOString().replace(".000", "")}`;
   return stateText({
-    host: [state.name],
-    owner: [state.owner],
-    identity: [state.identity],
-    package: [`${state.packageSha256} ${state.packageSource}`],
-    istiod: [`${state.istiodAddress} ${state.istiodPort}`],
-    "not-before": [`${seconds(state.notBefore)} ${utc(state.notBefore)}`],
-    "not-after": [`${seconds(state.notAfter)} ${utc(state.notAfter)}`],
-    hosts: [state.hostsEntry],
-    "cluster.env": state.clusterEnv,
-    "sidecar.env": state.sidecarEnv,
-    file: state.files.map(({ path, mode, source, restart }) => `${mode} ${path} ${source}${restart ? " restart" : ""}`),
-    scripts: [state.scripts],
-    run: state.run === undefined ? [] : [state.run.toISOString()],
+    host: [name],
+    owner: [spec.owner],
+    identity: [spec.identity],
+    package: [`${spec.packageSha256} ${spec.packageSource}`],
+    istiod: [`${istiodAddress} ${istiodPort}`],
+    "not-before": [time(notBefore)],
+    "not-after": [time(notAfter)],
+    hosts: [hostsEntry(istiodAddress)],
+    "cluster.env": clusterEnv({ ...mesh, ...workload, pilotPort: istiodPort, proxyName: name, sshPort }),
+    "sidecar.env": sidecarEnv(spec.sidecar),
+    file: hostFiles(spec).map(
+      ({ path, mode, source, restart }) => `${mode} ${path} ${source}${restart ? " restart" : ""}`,
+    ),
+    scripts: [`sha256:${digest(JSON.stringify(spec.scripts))}`],
+    run: spec.run === undefined ? [] : [spec.run.toISOString()],
   });
 }

@@ -63,7 +63,8 @@ for dir in /run/istio-vm.??????; do
     exit
   fi
 done
-printf '%s\\n' "$state" | sed -n 's/^host \\(.*\\)/\\1: the scripts for this join are not here: run pulumi up again/p' >&2
+name=$(printf '%s' "$state" | sed -n 's/^host //p')
+echo "$name: the scripts for this join are not here: run pulumi up again" >&2
 exit 3
 `;
 

@@ -2,7 +2,8 @@
 import { sha256 } from "../mesh/hostState";
 import { quote } from "../mesh/shell";
 
-const INSTALLED = "/var/lib/istio-vm/bin/istio-vm";
+const HOME = "/var/lib/istio-vm";
+const INSTALLED = `${HOME}/bin/istio-vm`;
 
 /** A root shell that reads its script from stdin, with these words as its arguments. */
 const rootShell = (...words: string[]) => ["sudo -n sh -s --", ...words].join(" ");
@@ -20,22 +21,20 @@ export function remoteCommand(action: "join" | "inspect", state: string): string
  * the host back by the scripts that join left there, which know what they recorded.
  */
 export const HOST_SCRIPT = `case $1 in
-  access)
-    . /etc/os-release
-    printf '%s: access   ok: root on %s\\n' "$2" "$PRETTY_NAME"
-    ;;
-  leave)
-    if [ -x ${INSTALLED} ]; then
-      exec ${INSTALLED} "$@" </dev/null
-    fi
-    if [ -e /var/lib/istio-vm/record ]; then
-      echo "the scripts that give this host back are gone from /var/lib/istio-vm/bin: pulumi up brings them again" >&2
-      exit 3
-    fi
-    rm -rf /var/lib/istio-vm           # of a join that was cut off before it began
-    rm -f /var/tmp/istio-sidecar-*.deb # as copied here for a join that then was refused
-    printf '%s\\n' "$2" | sed -n 's/^host \\(.*\\)/\\1: left     it was not joined: nothing to undo/p'
-    ;;
+access)
+  . /etc/os-release
+  echo "$2: access   ok: root on $PRETTY_NAME"
+  ;;
+leave)
+  name=$(printf '%s' "$2" | sed -n 's/^host //p')
+  [ ! -x ${INSTALLED} ] || exec ${INSTALLED} "$@" </dev/null
+  if [ -e ${HOME}/record ]; then
+    echo "$name: the scripts that give it back are gone from ${HOME}/bin: pulumi up brings them again" >&2
+    exit 3
+  fi
+  rm -rf ${HOME} /var/tmp/istio-sidecar-*.deb # of a join that was refused or cut off before it began
+  echo "$name: left     it was not joined: nothing to undo"
+  ;;
 esac
 exit
 `;

@@ -1,46 +1,59 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { type HostState, renderState, sha256 } from "../../../mesh/hostState";
+import { type HostSpec, hostState, sha256 } from "../../../mesh/hostState";
+import { certificate } from "../support";
 
-it("renderState has each fact on a line of its own", () => {
-  const facts: HostState = {
-    name: "vm1",
-    owner: "0123",
-    identity: "spiffe://cluster.local/ns/vm/sa/default",
-    packageSha256: "aa",
-    packageSource: "https://example.org/a.deb",
-    istiodAddress: "192.168.17.150",
-    istiodPort: 31794,
-    notBefore: new Date("2026-01-01T00:00:00Z"),
-    notAfter: new Date("2027-01-01T00:00:00.999Z"),
-    hostsEntry: "192.168.17.150 istiod.istio-system.svc",
-    clusterEnv: ["ISTIO_NAMESPACE=vm", 'A="b c"'],
-    sidecarEnv: ["ISTIO_SVC_IP=10.0.0.1"],
-    files: [
-      { path: "/etc/certs/key.pem", mode: "0600", source: "of-certificate:bb" },
-      { path: "/etc/hosts", mode: "-", source: "block:hosts", restart: true },
-    ],
-    scripts: "sha256:cc",
-  };
-  assert.equal(
-    renderState(facts),
-    `host vm1
+describe("hostState", () => {
+  it("has each fact on a line of its own", async () => {
+    const spec: HostSpec = {
+      name: "vm1",
+      owner: "0123",
+      identity: "spiffe://cluster.local/ns/vm/sa/default",
+      rootCert: "root",
+      certChain: await certificate({}),
+      packageSha256: "aa",
+      packageSource: "https://example.org/a.deb",
+      istiodAddress: "192.168.17.150",
+      istiodPort: 31794,
+      mesh: { serviceCidr: "10.96.0.0/16", trustDomain: "cluster.local", clusterName: "east" },
+      workload: { namespace: "vm", serviceAccount: "web", inboundPorts: [8080] },
+      sshPort: 2222,
+      sidecar: { address: "10.0.0.1", labels: {}, extra: { A: "b c" } },
+      scripts: { "istio-vm": "exit" },
+    };
+    const digest = (text: string) => sha256(text).slice(0, 16);
+    assert.equal(
+      hostState(spec),
+      `host vm1
 owner 0123
 identity spiffe://cluster.local/ns/vm/sa/default
 package aa https://example.org/a.deb
 istiod 192.168.17.150 31794
 not-before 1767225600 2026-01-01T00:00:00Z
-not-after 1798761600 2027-01-01T00:00:00.999Z
+not-after 1798761600 2027-01-01T00:00:00Z
 hosts 192.168.17.150 istiod.istio-system.svc
+cluster.env ISTIO_SERVICE_CIDR=10.96.0.0/16
+cluster.env ISTIO_INBOUND_PORTS=8080
+cluster.env ISTIO_PILOT_PORT=31794
 cluster.env ISTIO_NAMESPACE=vm
-cluster.env A="b c"
+cluster.env SERVICE_ACCOUNT=web
+cluster.env POD_NAME=vm1
+cluster.env TRUST_DOMAIN=cluster.local
+cluster.env ISTIO_META_CLUSTER_ID=east
+cluster.env ISTIO_LOCAL_EXCLUDE_PORTS=22,2222,15020,15021,15090
 sidecar.env ISTIO_SVC_IP=10.0.0.1
-file 0600 /etc/certs/key.pem of-certificate:bb
+sidecar.env A="b c"
+file 0644 /var/lib/istio/envoy/cluster.env lines:cluster.env restart
+file 0644 /var/lib/istio/envoy/sidecar.env lines:sidecar.env restart
 file - /etc/hosts block:hosts restart
-scripts sha256:cc`,
-  );
-  const run = new Date("2026-02-03T04:05:06.789Z");
-  assert.equal(renderState({ ...facts, run }), `${renderState(facts)}\nrun 2026-02-03T04:05:06.789Z`);
+file 0644 /etc/certs/root-cert.pem sha256:${digest("root")} restart
+file 0644 /etc/certs/cert-chain.pem sha256:${digest(spec.certChain)}
+file 0600 /etc/certs/key.pem of-certificate:${digest(spec.certChain)}
+scripts sha256:${digest('{"istio-vm":"exit"}')}`,
+    );
+    const run = new Date("2026-02-03T04:05:06.789Z");
+    assert.equal(hostState({ ...spec, run }), `${hostState(spec)}\nrun 2026-02-03T04:05:06.789Z`);
+  });
 });
 
 it("sha256 is that of the text's UTF-8", () => {
