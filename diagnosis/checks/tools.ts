@@ -33,11 +33,11 @@ export const tools: Check[] = [
   {
     code: "IVM101",
     title: "pulumi is installed",
-    why: "Nothing runs without Pulumi's engine. The program needs its third major version.",
+    why: "Nothing runs without Pulumi's engine. The program is written for its third major version, and asks it to be told before a join begins (resource hooks), as it does from 3.182 on.",
     fix: "install the Pulumi CLI: https://www.pulumi.com/docs/install/",
     evaluate: ({ tools: { pulumi } }) =>
-      pulumi !== undefined && numbers(pulumi)?.[0] !== 3
-        ? error(`pulumi is of version ${pulumi}, but the program is written for version 3`)
+      pulumi !== undefined && (numbers(pulumi)?.[0] !== 3 || !isAtLeast(pulumi, "3.182"))
+        ? error(`pulumi is of version ${pulumi}, but the program needs version 3, from 3.182 on`)
         : onPath("pulumi", pulumi),
   },
   {

@@ -72,7 +72,8 @@ describe("renderBundle", () => {
 });
 
 describe("what was brought for a join", () => {
-  const STATE = "host vm1\nowner me";
+  const STATE = String.raw`host vm1
+sidecar.env ISTIO_METAJSON_LABELS="{\"a\":\"b\\n\"}"`;
   const script = `printf '<%s>' "$@"; cat; ls "$(dirname "$0")" | tr '\\n' ' '; exit 7`;
   const bring = (directory: string, name: string, files: Record<string, string>) => {
     mkdirSync(join(directory, name));

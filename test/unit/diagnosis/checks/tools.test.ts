@@ -12,12 +12,17 @@ testChecks("tools", {
     {
       when: "pulumi is of an earlier major version",
       break: (facts) => (facts.tools.pulumi = "v2.25.2"),
-      finds: error("pulumi is of version v2.25.2, but the program is written for version 3"),
+      finds: error("pulumi is of version v2.25.2, but the program needs version 3, from 3.182 on"),
+    },
+    {
+      when: "pulumi has no resource hooks yet",
+      break: (facts) => (facts.tools.pulumi = "v3.181.0"),
+      finds: error("pulumi is of version v3.181.0, but the program needs version 3, from 3.182 on"),
     },
     {
       when: "pulumi does not tell its version",
       break: (facts) => (facts.tools.pulumi = "unknown (it crashed)"),
-      finds: error("pulumi is of version unknown (it crashed), but the program is written for version 3"),
+      finds: error("pulumi is of version unknown (it crashed), but the program needs version 3, from 3.182 on"),
     },
   ],
   IVM102: [
