@@ -54,7 +54,7 @@ check_system() {
   command -v "$PACKAGE_MANAGER" >/dev/null || finding IVM706 "it has no $PACKAGE_MANAGER: only $PACKAGE_SYSTEMS are supported"
   getconf GNU_LIBC_VERSION >/dev/null 2>&1 || finding IVM707 "its C library is not glibc, which Envoy needs"
   missing=''
-  for tool in bash ip iptables sudo hostname $PACKAGE_TOOLS flock; do
+  for tool in bash ip iptables sudo hostname flock; do
     command -v $tool >/dev/null || missing="$missing $tool"
   done
   [ -z "$missing" ] || finding IVM708 "it lacks$missing: $PACKAGE_GET bash iproute2 iptables sudo hostname util-linux"

@@ -10,10 +10,11 @@ MAX_SKEW=60 # seconds between the clocks of a host and of the computer where pul
 UNDO_SECONDS=$((READY_SECONDS + CONFIRM_SECONDS + 30))
 UNDO_UNIT=/etc/systemd/system/istio-vm-undo.service
 
+# `--no-reload`, here and below: what is enabled matters at the next boot, and for systemd to reload takes a while.
 arm() {
   systemctl stop istio-vm-undo.timer 2>/dev/null || :
   rm -f "$CONFIRMED" "$HOME_DIR/awaiting"
-  systemctl disable --quiet istio.service 2>/dev/null || :
+  systemctl disable --quiet --no-reload istio.service 2>/dev/null || :
   replace "$UNDO_UNIT" 0644 root:root cat <<EOF
 [Unit]
 Description=pulumi-istio-vm: takes a change back that nobody confirmed
@@ -23,7 +24,8 @@ ExecStart=$HOME_DIR/bin/istio-vm undo
 [Install]
 WantedBy=multi-user.target
 EOF
-  if ! { systemctl daemon-reload && systemctl enable --quiet istio-vm-undo.service 2>/dev/null &&
+  # To enable it makes systemd reload as well.
+  if ! { { systemctl is-enabled --quiet istio-vm-undo.service || systemctl enable --quiet istio-vm-undo.service; } 2>/dev/null &&
     systemd-run --quiet --collect --on-active="$UNDO_SECONDS" --timer-property=AccuracySec=1s --unit=istio-vm-undo; }; then
     fail "systemd can't be told to undo a failed change: systemctl status istio-vm-undo.timer"
   fi
@@ -33,7 +35,7 @@ disarm() {
   systemctl stop istio-vm-undo.timer 2>/dev/null || :
   rm -f "$UNDO_UNIT".istio-vm.??????
   [ -e "$UNDO_UNIT" ] || return 0
-  systemctl disable --quiet istio-vm-undo.service 2>/dev/null || :
+  systemctl disable --quiet --no-reload istio-vm-undo.service 2>/dev/null || :
   rm -f "$UNDO_UNIT"
   systemctl daemon-reload
 }
@@ -75,7 +77,7 @@ await_confirmation() {
 
 # In an order in which being cut off leaves the host either with the change or with something that undoes it.
 commit() {
-  systemctl enable --quiet istio.service 2>/dev/null || fail "istio.service can't be enabled: systemctl status istio"
+  systemctl enable --quiet --no-reload istio.service 2>/dev/null || fail "istio.service can't be enabled: systemctl status istio"
   mv -f "$HOME_DIR/joining" "$HOME_DIR/state"
   disarm
   rm -rf "$HOME_DIR/awaiting" "$PREVIOUS" "$CONFIRMED"

@@ -4,7 +4,6 @@
 PACKAGE_FORMAT=deb
 PACKAGE_MANAGER=dpkg
 PACKAGE_SYSTEMS='Debian and Ubuntu'
-PACKAGE_TOOLS=apt-get
 PACKAGE_GET='apt-get install'
 PACKAGE_LOCK=/var/lib/dpkg/lock-frontend
 PACKAGE_LEFTOVERS="/usr/local/bin/envoy.dpkg-new /usr/local/bin/pilot-agent.dpkg-new /usr/local/bin/istio-start.sh.dpkg-new
@@ -17,23 +16,26 @@ package_version() {
   dpkg-query -W -f='${db:Status-Status} ${Version}\n' istio-sidecar 2>/dev/null | sed -n 's/^installed //p'
 }
 
-# apt-get rather than dpkg: it waits for whoever holds the package manager's lock.
-package_install() {
-  local log
-  # From an installation that was killed only dpkg goes on, apt-get refuses.
-  case $(package_status) in
-    '' | installed | not-installed | config-files) ;;
-    *) package_put "$1" "taken up again after an installation that was cut off" ;;
-  esac
-  log=$(DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 apt-get -q -y -o DPkg::Lock::Timeout=120 \
-    -o APT::Sandbox::User=root install --no-install-recommends --no-remove --reinstall --allow-downgrades "$1" 2>&1) ||
-    fail "the sidecar package could not be installed:
-$(printf '%s\n' "$log" | tail -n 15)"
-}
-
+# Goes on where an installation was cut off. Not by apt-get, which makes four more checksums of 130 MB than ours.
 package_put() {
   local log
-  log=$(dpkg --install --force-downgrade "$1" 2>&1) || fail "the package istio-sidecar can't be $2: $log"
+  log=$(patient_dpkg --install --force-downgrade "$1") || fail "the package istio-sidecar can't be $2: $log"
+}
+
+LOCK_SECONDS=120 # for which somebody else's use of the package manager is waited out
+
+# `patient_dpkg ARGUMENT...`: dpkg, but waits for whoever holds the package manager's lock, which dpkg itself gives up at
+# once, before it has done anything. Prints what was said if it fails.
+patient_dpkg() {
+  local deadline said
+  deadline=$(($(date +%s) + LOCK_SECONDS))
+  until said=$(DEBIAN_FRONTEND=noninteractive dpkg "$@" 2>&1); do
+    case $said in
+      *'locked by another process'*) [ "$(date +%s)" -ge "$deadline" ] || { sleep 1 && continue; } ;;
+    esac
+    printf '%s\n' "$said" | tail -n 15
+    return 1
+  done
 }
 
 package_keep() {
@@ -66,9 +68,9 @@ package_remove() {
     mkdir -p "$tree/DEBIAN"
     printf '%s\n' 'Package: istio-sidecar' 'Version: 0' "Architecture: $(dpkg --print-architecture)" \
       'Maintainer: pulumi-istio-vm' 'Description: nothing' >"$tree/DEBIAN/control"
-    dpkg-deb --build "$tree" "$tree.deb" && dpkg --unpack "$tree.deb" || return 1
+    dpkg-deb --build "$tree" "$tree.deb" && patient_dpkg --unpack "$tree.deb" || return 1
   fi
-  dpkg --purge --force-remove-reinstreq istio-sidecar
+  patient_dpkg --purge --force-remove-reinstreq istio-sidecar
 }
 
 package_altered() {

@@ -94,7 +94,7 @@ write_file() {
 start() {
   local begun
   if [ -n "$RESTART" ]; then
-    systemctl daemon-reload
+    [ "$(systemctl show --property=NeedDaemonReload --value istio.service)" = no ] || systemctl daemon-reload
     restart_sidecar ||
       fail "istio.service does not start: $(systemctl status istio.service --no-pager 2>&1 | tail -n 5)"
   fi

@@ -2,16 +2,15 @@
 #
 #   package_status             nothing, if the package manager never heard of it
 #   package_version            of the one that is installed; nothing, if none is
-#   package_install FILE       waits for whoever is at work; a sidecar that runs is not touched
+#   package_put FILE WHAT      installs it, without asking any repository; WHAT can't be done to it, should that fail.
+#                              Waits for whoever is at work; a sidecar that runs is not touched
 #   package_keep FILE          packs the installed one, as it is
-#   package_put FILE WHAT      installs one of those, without asking any repository; WHAT can't be done to it, should
-#                              that fail
 #   package_remove             with all that the package manager remembers of it; fails if it can't be, and says why
 #   package_altered            files of it that are not as it brought them; VERIFY=quick: by their times, without reading
 #                              130 MB
 #   PACKAGE_FORMAT             how its files end
-#   PACKAGE_MANAGER, PACKAGE_TOOLS, PACKAGE_SYSTEMS, PACKAGE_GET
-#                              the program that must be there, others that it needs, whose they are, how to get programs
+#   PACKAGE_MANAGER, PACKAGE_SYSTEMS, PACKAGE_GET
+#                              the program that must be there, whose it is, how to get programs
 #   PACKAGE_LOCK               the file that is locked by whoever is at work
 #   PACKAGE_LEFTOVERS          what an installation that was killed leaves
 # shellcheck shell=sh
@@ -40,7 +39,7 @@ install_package() {
   fi
   keep_previous_package
   arm
-  package_install "$file"
+  package_put "$file" installed
   rm -f "$file"
   remove_copy "$source"
   echo "$digest" >"$HOME_DIR/package"

@@ -41,7 +41,7 @@ const COMMANDS = {
   uname: "echo x86_64",
   getconf: "echo glibc 2.36",
   curl: "exit 22",
-  ...Object.fromEntries(["ip", "sudo", "apt-get", "flock"].map((tool) => [tool, "exit 0"])),
+  ...Object.fromEntries(["ip", "sudo", "flock"].map((tool) => [tool, "exit 0"])),
   ...Object.fromEntries(["", "-nft", "-legacy"].map((kind) => [`iptables${kind}`, "exit 0"])),
   ...Object.fromEntries(
     ["iptables-nft", "iptables-legacy", "ip6tables-nft", "ip6tables-legacy"].map((tool) => [`${tool}-save`, "exit 0"]),
