@@ -13,7 +13,7 @@ export PATH := $(if $(node),$(node):)$(PATH)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down shell doctor status lab-up lab-down clean-lab test test-unit test-host test-faults test-e2e test-fresh lint
+.PHONY: help demo demo-down shell doctor status lab-up lab-down clean-lab test test-unit test-host test-faults test-e2e test-fresh bench lint
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,11 @@ test-e2e: node_modules ## tests of the whole, on the lab
 
 test-fresh: node_modules ## what the README says, typed into a stock Debian with nothing of ours on it (root; half an hour)
 	$(tsx) test/fresh/main.ts
+
+bench: export LAB_NAME = bench
+bench: node_modules ## how long joins take, next to plain ssh, and what a host costs the engine (root; a quarter of an hour)
+	$(lab) up --vms 6
+	$(lab) exec -- $(tsx) bench/main.ts; status=$$?; $(lab) clean && exit $$status
 
 lint: node_modules ## style, types, format, shell scripts
 	@command -v shellcheck >/dev/null || { apt-get update -qq && apt-get install -qq -y shellcheck; }
