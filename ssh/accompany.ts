@@ -5,10 +5,10 @@ import { attendCommand, confirmCommand, stateDigest } from "./commands";
 import { type Login, loginProblem, run, withSession } from "./session";
 
 /**
- * Milliseconds: how long a join is accompanied at most; between two tries; how long a confirmation may take; after which
- * silence a session is lost: the host says something every five seconds.
+ * Milliseconds: how long a join is accompanied at most; how long it may take to bring it what it needs, and to confirm it;
+ * between two tries; after which silence a session is lost: the host says something every five seconds.
  */
-const LIMITS = { join: 20 * 60_000, pause: 2000, confirmation: 15_000, silence: 15_000 };
+const LIMITS = { join: 20 * 60_000, bring: 60_000, confirmation: 15_000, pause: 2000, silence: 15_000 };
 
 /** What is brought to a join. */
 export interface Baggage {
@@ -84,28 +84,39 @@ export function accompany(login: Login, { state, files }: Baggage, options: Acco
     }
   };
 
+  const attending = (script: string, hear: (line: string) => void) =>
+    withSession(login, (client) => attend(client, attendCommand(digest), script, limits, hear, end), {
+      background: true,
+    });
+
   return new Promise((resolve, reject) => {
+    // Unlike all that follows, this keeps the program: it waits for what is brought.
+    const late = setTimeout(
+      () => fail(new Error(`nothing could be brought within ${limits.bring / 1000} s`)),
+      limits.bring,
+    );
     let ready = false;
+    const fail = (error: Error) => {
+      clearTimeout(late);
+      if (ready) return; // it is a session that was lost
+      over.abort();
+      reject(loginProblem(error, login));
+    };
+    let confirming: Promise<void> | undefined;
     const hear = (line: string) => {
       if (line === "ready") {
         ready = true;
+        clearTimeout(late);
         resolve();
-      } else if (line === "awaiting") void confirm();
+      } else if (line === "awaiting") confirming ??= confirm();
       else if (line === "over") over.abort();
     };
-    const attending = (script: string) =>
-      withSession(login, (client) => attend(client, attendCommand(digest), script, limits, hear, end), {
-        background: true,
-      });
     void (async () => {
-      // What goes wrong before the host is ready is the caller's to know; later it is a session that was lost.
-      await attending(renderBundle(files)).catch((error: Error) => {
-        if (!ready) over.abort();
-        reject(loginProblem(error, login));
-      });
+      const ended = () => fail(new Error("the session ended before anything was brought"));
+      await attending(renderBundle(files), hear).then(ended, fail);
       while (!end.aborted) {
         await pause();
-        await attending(REJOIN_SCRIPT).catch(() => undefined);
+        await attending(REJOIN_SCRIPT, hear).catch(() => undefined);
       }
     })();
   });

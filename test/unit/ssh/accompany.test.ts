@@ -12,7 +12,7 @@ import { withDirectory } from "../support";
 
 const STATE = "host vm1\nowner me";
 const BAGGAGE = { state: STATE, files: renderFiles({ "istio-vm": "exit 0", "key.pem": "THE KEY" }) };
-const LIMITS = { join: 20_000, pause: 20, confirmation: 5000, silence: 5000 };
+const LIMITS = { join: 20_000, bring: 10_000, confirmation: 5000, pause: 20, silence: 5000 };
 
 /** What the host was told: the state's digest, and the time of this test. */
 function assertConfirms(command: string | undefined): void {
@@ -169,13 +169,13 @@ esac
       while (confirmations().length < 2) await delay(10);
     }));
 
-  it("does not keep a program that has come to its end", async function () {
+  it("keeps a program until it has brought everything, and no longer", async function () {
     this.timeout(30_000);
     const program = `
       const { accompany } = require("./ssh/accompany");
       void accompany(${JSON.stringify(login())}, ${JSON.stringify(BAGGAGE)}).then(() => console.log("brought"));
-      setTimeout(() => undefined, 1000);`;
-    await withSudo({ attend: "echo ready; cat" }, async () => {
+      `;
+    await withSudo({ attend: "sleep 0.5; echo ready; cat" }, async () => {
       const { stdout } = await execa("node", ["--require", "tsx/cjs", "--eval", program], { timeout: 25_000 });
       assert.equal(stdout, "brought");
       await untilAlone();
@@ -212,6 +212,14 @@ esac
       await fails(/answers with another host key than the one that is known$/, { hostKey: sshKey().public });
       assert.deepEqual([server.connections.loggedIn, server.commands], [0, []]);
     });
+
+    it("the host hangs", () =>
+      withSudo({ attend: "exec sleep 60" }, () =>
+        assert.rejects(go({ limits: { ...LIMITS, bring: 300 } }), /: nothing could be brought within 0\.3 s$/),
+      ));
+
+    it("the session ends at once", () =>
+      withSudo({ attend: "exit 0" }, () => fails(/: the session ended before anything was brought$/)));
 
     it("nobody listens there", () =>
       fails(/^Error: 127\.0\.0\.1:1 refuses connections: does sshd run\?$/, { port: 1 }));
