@@ -3,7 +3,8 @@
  *
  *   LAB_NAME=bench node --import tsx lab/main.ts exec -- node --import tsx bench/main.ts [--rounds N] [--hosts N] [PART...]
  *
- * PART: joins (plain ssh and our join, in turn), up (the same by `pulumi up`), weight (what a host costs the engine).
+ * PART: joins (plain ssh and our join, in turn), up (the same by `pulumi up`; after joins), weight (what a host costs the
+ * engine). Default: all.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -146,22 +147,27 @@ async function main(): Promise<void> {
     const { seconds, processor } = figures[of];
     return [title, spread(seconds), ratio(of, "seconds"), spread(processor), ratio(of, "processor")];
   };
-  print(
-    `${hosts.length} fresh hosts, ${rounds} rounds`,
-    ["min / median", "seconds", "of A", "processor seconds a host", "of A"],
-    [
-      row("A  plain ssh, one script each", "floor"),
-      row("B  our access and join", "join"),
-      row("C  pulumi up with them", "up"),
-      row("D  pulumi up without a change", "idle"),
-      ["C less D", "", ratio("up", "seconds", "idle"), "", ratio("up", "processor", "idle")],
-    ],
-  );
-  print(
-    "where B's time goes",
-    ["until the host has said", "seconds, min / median"],
-    [...phases].map(([phase, all]) => [phase, spread(all)]),
-  );
+  const byEngine = [
+    row("C  pulumi up with them", "up"),
+    row("D  pulumi up without a change", "idle"),
+    ["C less D", "", ratio("up", "seconds", "idle"), "", ratio("up", "processor", "idle")],
+  ];
+  if (parts.includes("joins")) {
+    print(
+      `${hosts.length} fresh hosts, ${rounds} rounds`,
+      ["min / median", "seconds", "of A", "processor seconds a host", "of A"],
+      [
+        row("A  plain ssh, one script each", "floor"),
+        row("B  our access and join", "join"),
+        ...(parts.includes("up") ? byEngine : []),
+      ],
+    );
+    print(
+      "where B's time goes",
+      ["until the host has said", "seconds, min / median"],
+      [...phases].map(([phase, all]) => [phase, spread(all)]),
+    );
+  }
   if (parts.includes("weight")) {
     if (!parts.includes("up")) await upWith([]);
     const { rows, stateBytes } = await weigh(stack, config, stored, hosts[0]!.name);
