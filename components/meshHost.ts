@@ -124,16 +124,19 @@ export class MeshHost extends pulumi.ComponentResource {
         }),
       );
     const baggage = pulumi.all([args.connection, state, args.rootCert, args.certChain, args.key]);
-    const bring = () =>
-      new Promise<void>((resolve, reject) => {
-        baggage.apply(([connection, text, rootCert, certChain, key]) => {
-          const certificates = { "root-cert.pem": rootCert, "cert-chain.pem": certChain, "key.pem": key };
-          const files = renderFiles({ ...scripts, ...certificates });
-          accompany(connection, { state: text, files }).then(resolve, ({ message }: Error) =>
-            reject(new Error(`${name}: ${message}`)),
-          );
-        });
-      });
+    const bring = new pulumi.ResourceHook(
+      `${name}-bring`,
+      () =>
+        new Promise<void>((resolve, reject) => {
+          baggage.apply(([connection, text, rootCert, certChain, key]) => {
+            const certificates = { "root-cert.pem": rootCert, "cert-chain.pem": certChain, "key.pem": key };
+            const files = renderFiles({ ...scripts, ...certificates });
+            accompany(connection, { state: text, files }).then(resolve, ({ message }: Error) =>
+              reject(new Error(`${name}: what the join needs could not be brought: ${message}`)),
+            );
+          });
+        }),
+    );
     const join = new remote.Command(
       `${name}-join`,
       {
