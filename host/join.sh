@@ -94,7 +94,7 @@ write_file() {
 start() {
   local begun
   if [ -n "$RESTART" ]; then
-    [ "$(systemctl show --property=NeedDaemonReload --value istio.service)" = no ] || systemctl daemon-reload
+    systemctl daemon-reload # always: systemd does not notice a drop-in of the operator's in a new folder
     restart_sidecar ||
       fail "istio.service does not start: $(systemctl status istio.service --no-pager 2>&1 | tail -n 5)"
   fi
