@@ -43,7 +43,7 @@ disarm() {
 state_digest() { printf '%s\n' "$STATE" | sha256sum | cut -d ' ' -f 1; }
 
 # `is_awaiting DIGEST`: whether join waits for somebody to confirm that state.
-is_awaiting() { [ "$(cat "$HOME_DIR/awaiting" 2>/dev/null)" = "$1" ]; }
+is_awaiting() { [ -e "$HOME_DIR/awaiting" ] && [ "$(cat "$HOME_DIR/awaiting" 2>/dev/null)" = "$1" ]; }
 
 # `confirm DIGEST EPOCH`: a fresh session says that it could be had, and what its clock says. It counts only once the
 # sidecar runs with the state in question.

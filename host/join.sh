@@ -36,8 +36,15 @@ join_failed() {
 # For leave, for the timer that undoes, and for whoever looks at the host. istio-vm comes last: where it is, all are.
 install_scripts() {
   local file
-  mkdir -p "$HOME_DIR/bin"
+  mkdir -p "$HOME_DIR"
   chmod 0700 "$HOME_DIR"
+  if [ ! -e "$HOME_DIR/bin" ]; then
+    rm -rf "$HOME_DIR/bin.new"
+    { mkdir "$HOME_DIR/bin.new" && cp "$here"/*.sh "$here/istio-vm" "$HOME_DIR/bin.new" &&
+      chmod 0700 "$HOME_DIR/bin.new"/* && mv "$HOME_DIR/bin.new" "$HOME_DIR/bin"; } ||
+      fail "can't write $HOME_DIR/bin: is the disk full?"
+    return
+  fi
   for file in "$here"/*.sh "$here/istio-vm"; do
     replace "$HOME_DIR/bin/${file##*/}" 0700 root:root cat "$file"
   done
