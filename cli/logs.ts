@@ -1,8 +1,7 @@
-import { once } from "node:events";
 import { createInterface } from "node:readline";
-import type { Readable } from "node:stream";
+import { PassThrough, type Readable } from "node:stream";
 import { execa } from "execa";
-import type { Client, ClientChannel } from "ssh2";
+import type { Client } from "ssh2";
 import type { Config, HostConfig } from "../config";
 import { linesOf, redact } from "../diagnosis/causes/logLine";
 import type { Log } from "../diagnosis/causes";
@@ -109,19 +108,11 @@ export async function followHost(
   stop: AbortSignal,
   show: (line: string) => void = print,
 ): Promise<void> {
-  const channel = await new Promise<ClientChannel>((resolve, reject) =>
-    client.exec(command, (error, opened) => (error ? reject(error) : resolve(opened))),
-  );
-  const stderr: string[] = [];
-  channel.stderr.on("data", (chunk: Buffer) => stderr.push(chunk.toString()));
-  let exitCode = -1;
-  channel.on("exit", (status: number | null) => (exitCode = status ?? -1));
-  const closed = once(channel, "close");
+  const said = new PassThrough();
   // Its stdin stays open: the end of it is what ends the script.
-  channel.write(FOLLOW_SCRIPT);
-  stop.addEventListener("abort", () => channel.end());
-  await Promise.all([printLines(channel, show), closed]);
-  if (!stop.aborted) mustSucceed({ exitCode, stderr: stderr.join("") });
+  const ended = run(client, command, FOLLOW_SCRIPT, { stays: stop, stdout: (chunk) => said.write(chunk) });
+  const [outcome] = await Promise.all([ended.finally(() => said.end()), printLines(said, show)]);
+  if (!stop.aborted) mustSucceed(outcome);
 }
 
 async function followIstiod({ cluster }: Config, lines: number, stop: AbortSignal): Promise<void> {

@@ -37,17 +37,16 @@ function attend(
     const late = () => reject(new Error(`nothing was heard for ${silence / 1000} s`));
     const timer = setTimeout(late, silence).unref();
     let rest = "";
-    const words: Buffer[] = [];
     const stdout = (chunk: Buffer) => {
       timer.refresh();
       const lines = (rest + chunk.toString()).split("\n");
       rest = lines.pop()!;
       lines.forEach(hear);
     };
-    run(client, command, script, { stays, stdout, stderr: (chunk) => words.push(chunk) })
-      .then(({ exitCode }) => {
+    run(client, command, script, { stays, stdout })
+      .then(({ exitCode, stderr }) => {
         if (exitCode === 0) resolve();
-        else reject(new Error(Buffer.concat(words).toString().trim() || "the session was lost"));
+        else reject(new Error(stderr.trim() || "the session was lost"));
       }, reject)
       .finally(() => clearTimeout(timer));
   });
