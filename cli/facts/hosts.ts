@@ -1,4 +1,4 @@
-import { hostScripts, renderBundle, renderFiles } from "../../ssh/bundle";
+import { hostScripts, bundleScript, renderFiles } from "../../ssh/bundle";
 import { remoteCommand } from "../../ssh/commands";
 import type { HostConfig } from "../../config";
 import { hostAndPort } from "../../mesh/addresses";
@@ -28,24 +28,28 @@ function stateFor({ config: { sidecar }, owner, outputs }: ConfiguredStack, host
 async function inspect(
   stack: ConfiguredStack,
   host: HostConfig,
-  bundle: string,
+  scripts: string,
   rootCert: string | undefined,
 ): Promise<HostFacts> {
   const { name } = host;
   try {
     return await withHost(host, stack.secret, async (client) => {
-      const command = remoteCommand("inspect", stateFor(stack, host));
       const chunks: Buffer[] = [];
       const { outputs } = stack;
       const proof = outputs && rootCert ? proveIstiod(client, outputs.istiod, rootCert) : undefined;
       const asked = Date.now();
       let answered = asked;
-      const { exitCode, stderr } = await run(client, command, bundle, {
-        stdout: (chunk) => {
-          if (chunks.length === 0) answered = Date.now();
-          chunks.push(chunk);
+      const { exitCode, stderr } = await run(
+        client,
+        remoteCommand("inspect"),
+        bundleScript(scripts, stateFor(stack, host)),
+        {
+          stdout: (chunk) => {
+            if (chunks.length === 0) answered = Date.now();
+            chunks.push(chunk);
+          },
         },
-      });
+      );
       if (exitCode !== 0 && chunks.length === 0 && /^sudo: /m.test(stderr)) {
         throw new HostError("sudo", `${host.ssh.user} can't become root: ${stderr.trim()}`);
       }
@@ -73,12 +77,12 @@ export async function inspectHosts(
   done: (name: string) => void,
 ): Promise<HostFacts[]> {
   // The scripts as they are here: what lies on the host may be of another version, or nothing yet.
-  const bundle = renderBundle(renderFiles(hostScripts()));
+  const scripts = renderFiles(hostScripts());
   const waiting = stack.config.hosts.map((host, index) => ({ host, index }));
   const facts: HostFacts[] = [];
   const work = async () => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-      facts[next.index] = await inspect(stack, next.host, bundle, rootCert);
+      facts[next.index] = await inspect(stack, next.host, scripts, rootCert);
       done(next.host.name);
     }
   };
