@@ -20,6 +20,7 @@ import {
 import type { Config } from "./config";
 import { loadConfig } from "./config/stackConfig";
 import { fingerprint } from "./mesh/certificates";
+import { hasGateway } from "./mesh/controlPlane";
 import { exposureOf } from "./mesh/exposure";
 import { ownerLabels } from "./mesh/kubernetesObject";
 import { requireAnsweringAgent, sshConnection } from "./ssh/connection";
@@ -30,10 +31,11 @@ import { detectServiceCidr } from "./tools/serviceCidr";
 async function program() {
   const config = loadConfig();
   const { cluster, sampleClient } = config;
-  const { serviceTypes, passed } = exposureOf(config.exposure);
   if (config.hosts.length > 0) requireAnsweringAgent();
   const connections = new Map(config.hosts.map(({ name, ssh }) => [name, sshConnection(ssh)]));
   const manifest = await controlPlaneManifest(config);
+  const gateway = hasGateway(manifest);
+  const { serviceTypes, passed } = exposureOf(config.exposure, gateway);
 
   const provider = new Provider("cluster", {
     kubeconfig: cluster.kubeconfig,
@@ -46,7 +48,11 @@ async function program() {
 
   const ca = new CertificateAuthority("ca", authorityArgs(config));
 
-  const cacerts = new CaCertsSecret("cacerts", { ...ca, access: cluster, owner }, { provider, dependsOn: ca });
+  const cacerts = new CaCertsSecret(
+    "cacerts",
+    { ...ca, namespaceExists: cluster.existingNamespaces.includes("istio-system"), access: cluster, owner },
+    { provider, dependsOn: ca },
+  );
 
   const controlPlane = new IstioControlPlane(
     "istio",
@@ -60,10 +66,11 @@ async function program() {
       ? []
       : [new MeshExpansion("expansion", { ports: passed, owner }, { provider, dependsOn: controlPlane })];
 
-  const exposure = new ControlPlaneExposure("exposure", config.exposure, {
-    provider,
-    dependsOn: [controlPlane, ...expansion],
-  });
+  const exposure = new ControlPlaneExposure(
+    "exposure",
+    { ...config.exposure, gateway },
+    { provider, dependsOn: [controlPlane, ...expansion] },
+  );
 
   const wanted = [...config.hosts, ...config.services, ...(sampleClient ? [sampleClient] : [])];
   const namespaces = [...new Set(wanted.map(({ namespace }) => namespace))]

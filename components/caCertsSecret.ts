@@ -10,6 +10,8 @@ export interface CaCertsSecretArgs {
   /** The intermediate and its issuers up to the root. */
   certChain: pulumi.Input<string>;
   caKey: pulumi.Input<string>;
+  /** Whether istio-system is there already and is not ours to make or remove. A plain value. Default: false. */
+  namespaceExists?: boolean;
   /** The cluster, for kubectl. Default: as kubectl finds it. */
   access?: ClusterAccess;
   /** The stack's owner mark. */
@@ -40,15 +42,17 @@ export class CaCertsSecret extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    const namespace = new Namespace(
-      `${name}-namespace`,
-      { metadata: { name: "istio-system", labels } },
-      { parent: this, dependsOn: leftovers },
-    );
+    const namespace = args.namespaceExists
+      ? undefined
+      : new Namespace(
+          `${name}-namespace`,
+          { metadata: { name: "istio-system", labels } },
+          { parent: this, dependsOn: leftovers },
+        );
     const secret = new Secret(
       `${name}-secret`,
       {
-        metadata: { name: "cacerts", namespace: namespace.metadata.name, labels },
+        metadata: { name: "cacerts", namespace: namespace?.metadata.name ?? "istio-system", labels },
         stringData: {
           "root-cert.pem": args.rootCert,
           "ca-cert.pem": args.caCert,
@@ -56,7 +60,7 @@ export class CaCertsSecret extends pulumi.ComponentResource {
           "ca-key.pem": pulumi.secret(args.caKey),
         },
       },
-      { parent: this },
+      { parent: this, dependsOn: namespace ?? leftovers },
     );
     this.namespace = secret.metadata.namespace;
     this.registerOutputs({ namespace: this.namespace });

@@ -1,11 +1,14 @@
 /** The configuration of a stack, checked as a whole before anything is contacted. */
 import { readFileSync } from "node:fs";
-import { load } from "js-yaml";
 import { describeIssue, show } from "./problems";
 import { checkReferences, checkSecrets } from "./references";
 import { type Config, resolve } from "./resolve";
 import { keys, stack } from "./schema";
 import { CodedError } from "../mesh/codes";
+import { exposureOf } from "../mesh/exposure";
+import type { IstioOperatorFacts } from "../mesh/istioOperator";
+import { operatorProblems } from "../mesh/operatorRules";
+import { inlineOperator, readOperator } from "../mesh/operatorText";
 
 export type { Config, HostConfig, ServiceConfig, SshConfig, SshServer } from "./resolve";
 export type { SshKey } from "./schema";
@@ -38,11 +41,9 @@ function structured(raw: string): unknown {
   }
 }
 
-/** The IstioOperator in a YAML file. Throws when it can't be read or is no map. */
-function readOperator(path: string): Record<string, unknown> {
-  const operator = load(readFileSync(path, "utf8"));
-  if (typeof operator !== "object" || operator === null || Array.isArray(operator)) throw new Error("it is no map");
-  return operator as Record<string, unknown>;
+/** What of an IstioOperator follows from the rest. */
+export function operatorFacts({ cluster, exposure }: Pick<Config, "cluster" | "exposure">): IstioOperatorFacts {
+  return { trustDomain: cluster.trustDomain, clusterName: cluster.name, exposure: exposureOf(exposure) };
 }
 
 /**
@@ -66,13 +67,15 @@ export function parseConfig(source: ConfigSource): Config {
       ...error.issues.flatMap((issue) => describeIssue(issue, input, Object.keys(keys))),
     ]);
   }
-  let operator = {};
+  let operator = inlineOperator("{}");
   try {
-    operator = typeof data.istioOperator === "string" ? readOperator(data.istioOperator) : data.istioOperator;
+    if (typeof data.istioOperator === "string") operator = readOperator(readFileSync(data.istioOperator, "utf8"));
+    else if (source.values.istioOperator !== undefined) operator = inlineOperator(source.values.istioOperator);
   } catch (reason) {
     const [line] = (reason as Error).message.split("\n");
     problems.push(`istioOperator: ${show(input.istioOperator)} can't be read: ${line}`);
   }
+  problems.push(...operatorProblems(operator.content, operatorFacts(data)));
   const config = resolve(data, operator);
   problems.push(...checkReferences(config), ...checkSecrets(data, secrets));
   if (problems.length > 0) throw new ConfigError(problems);

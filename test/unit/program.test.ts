@@ -58,6 +58,11 @@ kind: Service
 metadata: {name: istiod, namespace: istio-system}
 spec: {type: ClusterIP, ports: [{port: 15012}]}
 ---
+apiVersion: v1
+kind: Service
+metadata: {name: istio-ingressgateway, namespace: istio-system}
+spec: {type: LoadBalancer, ports: [{name: a, port: 15012}, {name: b, port: 15017}]}
+---
 apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingWebhookConfiguration
 metadata: {name: istio-validator-istio-system}
@@ -76,7 +81,7 @@ function program() {
   return (load(path) as typeof import("../../index"))();
 }
 
-function run(changes: object = {}, preview = false, agent?: string) {
+function run(changes: object = {}, preview = false, agent?: string, manifestOf = commands) {
   const values = { ...config, sshKey: SSH_KEY, ...changes };
   const present = Object.entries(values).filter(([, value]) => value !== undefined);
   const raw = present.map(([key, value]): [string, string] => [
@@ -100,7 +105,7 @@ function run(changes: object = {}, preview = false, agent?: string) {
         return tlsOutputs(resource);
       },
     });
-  return withAgentAt(agent, () => withCommands(commands, execute));
+  return withAgentAt(agent, () => withCommands(manifestOf, execute));
 }
 
 describe("the program", () => {
@@ -146,6 +151,7 @@ ExternalService service-db-mysql
 IstioControlPlane istio
   CustomResourceDefinition istio-CustomResourceDefinition/gateways.networking.istio.io
   Deployment istio-Deployment/istio-system/istiod
+  Service istio-Service/istio-system/istio-ingressgateway
   Service istio-Service/istio-system/istiod
   ValidatingWebhookConfiguration istio-ValidatingWebhookConfiguration/istio-validator-istio-system
 MeshHost vm1
@@ -326,6 +332,40 @@ kubernetes cluster`,
     const istio = names.filter((name) => name.startsWith("istio-"));
     for (const name of istio) assert.ok(find("expansion").dependencies.includes(name));
     for (const name of [...istio, ...opened]) assert.ok(find("exposure").dependencies.includes(name));
+  });
+
+  describe("without an ingress gateway", () => {
+    const without = { ...commands, istioctl: istioctl("1.31.0", manifest.replaceAll("istio-ingressgateway", "other")) };
+
+    it("touches no Service that is not there, where hosts need none", async () => {
+      const { resources, find } = await run({}, false, undefined, without);
+      const patches = resources.filter(({ type }) => type.endsWith("Patch")).map(({ name }) => name);
+      assert.deepEqual(patches, ["exposure-istiod"]);
+      assert.match(find("vm1-join").inputs.create as string, /istiod 192\.168\.17\.150 31794/);
+    });
+
+    it("makes nothing where hosts need it", async () => {
+      await assert.rejects(
+        run({ exposure: { type: "LoadBalancer" } }, false, undefined, without),
+        /there is no istio-ingressgateway, through which hosts reach istiod with exposure LoadBalancer/,
+      );
+    });
+  });
+
+  it("makes no namespace that is there already, istio-system among them", async () => {
+    const existingNamespaces = ["db", "istio-system"];
+    const { resources, find } = await run({ cluster: { ...config.cluster, existingNamespaces } });
+    assert.deepEqual(
+      resources
+        .filter(({ type }) => type.endsWith(":Namespace"))
+        .map(({ name }) => name)
+        .sort(),
+      ["namespace-default", "namespace-vm"],
+    );
+    const { metadata } = find("cacerts-secret").inputs;
+    assert.equal((metadata as { namespace: string }).namespace, "istio-system");
+    // What istiod leaves in all namespaces is removed after the rest.
+    assert.ok(find("cacerts-secret").dependencies.includes("cacerts-leftovers"));
   });
 
   it("takes a host that is gone out of its services", async () => {

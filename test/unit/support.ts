@@ -261,7 +261,7 @@ export const tlsOutputs: Outputs = async ({ type, name, inputs }) => {
 export const istioctl = (version: string, manifest: string) => `
 case "$*" in
   "version --remote=false --output=json") echo '{"clientVersion": {"version": "${version}"}}' ;;
-  "manifest generate --filename=-")
+  "manifest generate "*" --filename=-"*)
     cat >/dev/null
     cat <<'END_OF_MANIFEST'
 ${manifest}

@@ -67,6 +67,7 @@ describe("parseConfig", () => {
         existingNamespaces: ["default"],
       },
       istioOperator: {},
+      istioOperatorText: '{"kind":"IstioOperator"}',
       serviceCidr: "auto",
       ca: {
         organization: "Istio",
@@ -507,7 +508,11 @@ describe("parseConfig", () => {
       ["a list", "- a\n", "it is no map"],
       ["empty", "", "expected a document, but the input is empty"],
       ["no YAML", "a: [\nb: c\n", "deficient indentation (2:1)"],
-      ["several documents", "a: 1\n---\nb: 2\n", "expected a single document in the stream, but found more"],
+      [
+        "several documents",
+        "a: 1\n---\nb: 2\n",
+        "it has 2 documents (?, ?), but istioctl takes one IstioOperator: put all of it into one",
+      ],
     ] as const) {
       it(`is refused where the file is ${what}`, () =>
         file(text, (path) => {
