@@ -18,6 +18,17 @@ export interface CaCertsSecretArgs {
   owner: pulumi.Input<string>;
 }
 
+/** What istiod's replicas agree on their leaders by (pilot/pkg/leaderelection), and leave there. */
+function elections(): string[] {
+  const names = [
+    ...["istio-leader", "istio-status-leader", "istio-analyze-leader", "istio-gateway-status-leader"],
+    ...["istio-namespace-controller-election", "istio-serviceexport-controller-election"],
+    ...["istio-clustertrustbundle-controller-election"],
+    ...["istio-gateway-deployment", "istio-gateway-inferencepool", "istio-node-untaint", "istio-ip-autoallocate"],
+  ];
+  return [...names, ...names.map((name) => `${name}-default`)];
+}
+
 /**
  * The namespace istio-system and in it the secret `cacerts`, from which istiod takes its signing key
  * (istio.io/docs/tasks/security/cert-management/plugin-ca-cert). It must be there before istiod starts: istiod would
@@ -35,10 +46,15 @@ export class CaCertsSecret extends pulumi.ComponentResource {
     const leftovers = new local.Command(
       `${name}-leftovers`,
       {
-        delete: kubectlCommand(
-          args.access,
-          "delete configmaps --all-namespaces --selector=istio.io/config=true --ignore-not-found".split(" "),
-        ),
+        delete: [
+          "delete configmaps --all-namespaces --selector=istio.io/config=true --ignore-not-found",
+          // Goes with the namespace, if that is ours.
+          ...(args.namespaceExists
+            ? [`delete configmaps,leases --namespace=istio-system --ignore-not-found ${elections().join(" ")}`]
+            : []),
+        ]
+          .map((command) => kubectlCommand(args.access, command.split(" ")))
+          .join(" && "),
       },
       { parent: this },
     );

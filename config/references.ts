@@ -3,7 +3,7 @@ import { canonicalAddress, isWithin } from "../mesh/addresses";
 import { OWN_PORTS } from "../mesh/environment";
 import { sshPlaces } from "./files";
 import { show } from "./problems";
-import type { Config, HostConfig, ServiceConfig } from "./resolve";
+import type { Config, HostConfig, ServiceConfig, SshServer } from "./resolve";
 import { keys, type Stack } from "./schema";
 
 function* duplicates<T>(items: T[], value: (item: T) => string | undefined): Generator<[number, number, string]> {
@@ -24,12 +24,14 @@ function untaken(port: number, { ssh }: HostConfig): string | undefined {
   return port >= 15000 && port <= 15099 ? "ports 15000 to 15099 belong to the sidecar itself" : undefined;
 }
 
-/** The machine that one logs in to, if it can be told; a private address behind a bastion is another one elsewhere. */
-function machineOf({ ssh: { host, port, bastion }, gone }: HostConfig): string | undefined {
+/** Where one logs in, if that tells a machine: another user or host key may belong to another behind the same address. */
+function loginOf({ ssh: { bastion, ...server }, gone }: HostConfig): string | undefined {
   if (gone) return undefined;
-  const name = ({ host: own, port: at }: { host: string; port: number }) =>
-    `${canonicalAddress(own).toLowerCase().replace(/\.$/, "")} port ${at}`;
-  return bastion === undefined ? name({ host, port }) : `${name({ host, port })} through ${name(bastion)}`;
+  const name = ({ user, host, port, hostKey }: SshServer) => {
+    const key = hostKey?.split(" ").slice(0, 2).join(" ");
+    return [user, canonicalAddress(host).toLowerCase().replace(/\.$/, ""), port, key].join(" ");
+  };
+  return [server, ...(bastion === undefined ? [] : [bastion])].map(name).join(" through ");
 }
 
 function hostProblems({ hosts }: Config): string[] {
@@ -41,10 +43,11 @@ function hostProblems({ hosts }: Config): string[] {
     problems.push(`hosts[${index}].address: ${show(hosts[index]!.address)} is already the address of hosts[${first}]`);
   }
   const sameAddress = new Set([...duplicates(hosts, (host) => canonicalAddress(host.address))].map(([index]) => index));
-  for (const [index, first, machine] of duplicates(hosts, machineOf)) {
+  for (const [index, first] of duplicates(hosts, loginOf)) {
     if (sameAddress.has(index)) continue;
+    const { host, port } = hosts[index]!.ssh;
     problems.push(
-      `hosts[${index}].ssh.host: ${machine} is already where one logs in to hosts[${first}]: one machine is one host`,
+      `hosts[${index}].ssh.host: ${show(host)}, port ${port}, is already where one logs in to hosts[${first}]: a machine is one host`,
     );
   }
   for (const [index, host] of hosts.entries()) {

@@ -184,7 +184,10 @@ const ca = z.xor(
 );
 
 const PACKAGE_URL = "an http or https URL without user, password or query; {secret: NAME} for one that has any";
-const packageUrl = is(/^https?:\/\/[^\s'"\\?#@/]+(\/[^\s'"\\?#]*)?$/, PACKAGE_URL).refine((url) => URL.canParse(url), PACKAGE_URL);
+const packageUrl = is(/^https?:\/\/[^\s'"\\?#@/]+(\/[^\s'"\\?#]*)?$/, PACKAGE_URL).refine(
+  (url) => URL.canParse(url),
+  PACKAGE_URL,
+);
 const SERVICE_CIDR = 'auto, a CIDR such as 10.96.0.0/16 (several with commas between), or "*"';
 
 /** Every top-level key of a stack's configuration that is not a secret. */

@@ -223,7 +223,7 @@ describe("a user's IstioOperator, with the real istioctl", function () {
       });
     }
 
-    it("refuses a gateway that is switched off where nobody would look", async () => {
+    it("refuses a gateway that is switched off where nobody would look", () => {
       const operator = `${HEAD}spec: {profile: minimal, components: {ingressGateways: [{name: east}]}}\n`;
       assert.throws(
         () => config(operator, { type: "LoadBalancer" }),

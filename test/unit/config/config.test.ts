@@ -497,7 +497,9 @@ describe("parseConfig", () => {
           { ...vm2, ssh: { host: "box.example.org." } },
         ],
       },
-      ["hosts[1].ssh.host: box.example.org port 22 is already where one logs in to hosts[0]: one machine is one host"],
+      [
+        'hosts[1].ssh.host: "box.example.org.", port 22, is already where one logs in to hosts[0]: a machine is one host',
+      ],
     ],
     [
       "machines among the cluster's services",
