@@ -209,7 +209,7 @@ export const keys = {
   }).prefault({}),
   /** The version of Istio; istioctl must be of this very version. */
   istioVersion: is(/^\d+\.\d+\.\d+([-+.][\w.+-]*)?$/, "a version such as 1.31.0"),
-  /** An IstioOperator, or the path of its YAML file, laid upon our defaults. */
+  /** An IstioOperator, or the path of its YAML file: it reaches istioctl as it is, and ours is laid upon it. */
   istioOperator: z
     .union([path, z.record(z.string(), z.unknown())], { error: "an IstioOperator, or the path of its YAML file" })
     .default({}),

@@ -138,9 +138,7 @@ export const cluster: Check[] = [
           name,
           error(
             `the namespace ${name} is there already, and this stack did not make it`,
-            name === "istio-system"
-              ? "if nobody needs it: kubectl delete namespace istio-system"
-              : undefined,
+            name === "istio-system" ? "if nobody needs it: kubectl delete namespace istio-system" : undefined,
           ),
         ),
       );
