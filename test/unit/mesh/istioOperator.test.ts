@@ -62,6 +62,30 @@ describe("istioctlInput", () => {
     assert.equal(added(entry([{ name: "tls-istiod", port: 9000 }])), "1:tls-istiod-vm 1:15012 2:tls-webhook 2:15017");
   });
 
+  it("leaves the user's ports as they are, and has each port and each name once, istiod's among them", () => {
+    const names = fc.constantFrom("http", "tls-istiod", "tls-webhook", "tls-istiod-vm", "x");
+    const numbers = fc.constantFrom(80, 443, 15012, 15017, 15021, 9000);
+    const port = fc.record({ name: names, port: numbers });
+    const ports = fc
+      .uniqueArray(port, { selector: ({ name }) => name })
+      .map((all) => all.filter(({ port: n }, at) => all.findIndex((other) => other.port === n) === at));
+    fc.assert(
+      fc.property(ports, (own) => {
+        const all: { name?: string; port?: number }[] = own.map((each) => ({ ...each }));
+        for (const flag of input(entry(own)).flags) {
+          const [, n, field, value] = /\.\[(\d+)\]\.(name|port)=(.+)$/.exec(flag) ?? [];
+          if (n === undefined) continue;
+          assert.ok(Number(n) >= own.length, `${flag} changes the user's own`);
+          all[Number(n)] = { ...all[Number(n)], [field!]: field === "port" ? Number(value) : value };
+        }
+        const unique = (values: unknown[]) => assert.equal(new Set(values).size, values.length, JSON.stringify(all));
+        unique(all.map(({ name }) => name));
+        unique(all.map(({ port: number }) => number));
+        for (const wanted of [15012, 15017]) assert.ok(all.some(({ port: number }) => number === wanted));
+      }),
+    );
+  });
+
   it("adds to the list that counts", () => {
     const values = { gateways: { "istio-ingressgateway": { ports: [{ name: "a", port: 1 }] } } };
     assert.match(input({ spec: { values } }).flags[0]!, /^--set=values\.gateways\.istio-ingressgateway\.ports\.\[1\]/);
