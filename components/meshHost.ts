@@ -3,10 +3,15 @@ import * as pulumi from "@pulumi/pulumi";
 import { accompany } from "../ssh/accompany";
 import { hostScripts, joinScript, renderFiles } from "../ssh/bundle";
 import { accessCommand, hostScript, leaveCommand, remoteCommand } from "../ssh/commands";
-import { hostState } from "../mesh/hostState";
+import { hostState, SECRET_URL } from "../mesh/hostState";
 
-/** The istio-sidecar package: from a URL that the host can reach, or a file here that is sent to the host. */
-export type SidecarPackage = ({ url: string } | { file: string }) & { sha256: string };
+/**
+ * The istio-sidecar package: from a URL that the host can reach, which may be a secret and is in no text then; or a file
+ * here that is sent to the host.
+ */
+export type SidecarPackage = ({ url: string } | { secretUrl: pulumi.Input<string> } | { file: string }) & {
+  sha256: string;
+};
 
 export interface MeshHostArgs {
   connection: types.input.remote.ConnectionArgs;
@@ -102,19 +107,21 @@ export class MeshHost extends pulumi.ComponentResource {
           ...spec,
           name,
           packageSha256: sidecar.sha256,
-          packageSource: "url" in sidecar ? sidecar.url : "sent",
+          packageSource: "url" in sidecar ? sidecar.url : "secretUrl" in sidecar ? SECRET_URL : "sent",
           scripts,
           run: args.healDrift ? new Date() : undefined,
         }),
       );
-    const brought = pulumi.all([args.connection, state, args.rootCert, args.certChain, args.key]);
+    const secretUrl = "secretUrl" in sidecar ? sidecar.secretUrl : undefined;
+    const brought = pulumi.all([args.connection, state, args.rootCert, args.certChain, args.key, secretUrl]);
     const bring = new pulumi.ResourceHook(
       `${name}-bring`,
       () =>
         new Promise<void>((resolve, reject) => {
-          brought.apply(([connection, text, rootCert, certChain, key]) => {
+          brought.apply(([connection, text, rootCert, certChain, key, url]) => {
             const certificates = { "root-cert.pem": rootCert, "cert-chain.pem": certChain, "key.pem": key };
-            const files = renderFiles({ ...scripts, ...certificates });
+            const ofPackage: Record<string, string> = url === undefined ? {} : { "package-url": url };
+            const files = renderFiles({ ...scripts, ...certificates, ...ofPackage });
             const baggage = { state: text, files, package: "file" in sidecar ? sidecar : undefined };
             accompany(connection, baggage).then(resolve, ({ message }: Error) =>
               reject(new Error(`${name}: what the join needs could not be brought: ${message}`)),

@@ -21,11 +21,10 @@ const installed = (judge: (cluster: ClusterFacts, outputs: Outputs, facts: Confi
     facts.outputs === undefined ? skipped("nothing is installed yet") : judge(cluster, facts.outputs, facts),
   );
 
-/** The namespaces that the stack makes or uses, besides istio-system. */
+/** The namespaces that the stack makes or uses. */
 function wantedNamespaces({ config: { hosts, services, sampleClient } }: Configured): string[] {
-  return [
-    ...new Set([...hosts, ...services, ...(sampleClient ? [sampleClient] : [])].map(({ namespace }) => namespace)),
-  ];
+  const used = [...hosts, ...services, ...(sampleClient ? [sampleClient] : [])].map(({ namespace }) => namespace);
+  return [...new Set([...used, "istio-system"])];
 }
 
 export const cluster: Check[] = [
@@ -132,10 +131,7 @@ export const cluster: Check[] = [
     fix: "add it to cluster.existingNamespaces, or name another",
     evaluate: ofCluster(({ namespaces }, facts) => {
       const { config } = facts;
-      const toBeMade = [
-        ...wantedNamespaces(facts).filter((name) => !config.cluster.existingNamespaces.includes(name)),
-        "istio-system",
-      ];
+      const toBeMade = wantedNamespaces(facts).filter((name) => !config.cluster.existingNamespaces.includes(name));
       const foreign = namespaces.filter((namespace) => toBeMade.includes(namespace.name) && !isOurs(namespace, facts));
       return each(foreign, ({ name }) =>
         about(
