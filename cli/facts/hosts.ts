@@ -37,7 +37,10 @@ async function inspect(
       const command = remoteCommand("inspect", stateFor(stack, host));
       const chunks: Buffer[] = [];
       const { outputs } = stack;
-      const proof = outputs && rootCert ? proveIstiod(client, outputs.istiod, rootCert) : undefined;
+      const proof =
+        outputs &&
+        rootCert &&
+        proveIstiod(client, outputs.istiod, rootCert).catch(({ message }: Error) => ({ untried: message }));
       const asked = Date.now();
       let answered = asked;
       const { exitCode, stderr } = await run(client, command, bundle, {
@@ -53,7 +56,7 @@ async function inspect(
       const inspection = parseInspection(Buffer.concat(chunks).toString("utf8"));
       // Its first line, the host's time, was written between the question and the answer.
       const clockOffset = inspection.epoch - (asked + answered) / 2000;
-      return { name, inspection, clockOffset, istiodProof: await proof };
+      return { name, inspection, clockOffset, istiodProof: (await proof) || undefined };
     });
   } catch (error) {
     const { kind = "script", message } = error as Partial<HostError> & Error;

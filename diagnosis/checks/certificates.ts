@@ -15,7 +15,7 @@ import {
   warning,
 } from "./check";
 import { duration } from "./duration";
-import { type Facts, isOurs } from "../facts";
+import { type Facts, isAvailable, isOurs } from "../facts";
 
 const DAY = 24 * 3600 * 1000;
 /** Days before the end of a CA at which one should think of the next. */
@@ -26,6 +26,10 @@ function ofAuthority(judge: (path: Certificate[], facts: Facts) => Verdict[]): C
   return ofConfig((facts) => {
     const path = caPath(facts);
     if (path.length > 0) return judge(path, facts);
+    const { cluster } = facts;
+    if (authority(facts) === undefined && (!isAvailable(cluster) || !isAvailable(cluster.cacerts))) {
+      return skipped("the certificate authority could not be read (IVM301, IVM303)");
+    }
     return skipped(
       authority(facts) === undefined
         ? "there is no certificate authority yet: pulumi up makes it"
@@ -46,7 +50,7 @@ export const certificates: Check[] = [
     title: "the cluster has this stack's CA",
     why: "istiod signs with the secret cacerts. If that is another CA's, no host is believed, and no host believes istiod.",
     fix: "pulumi refresh && pulumi up",
-    evaluate: ofCluster(({ cacerts }, facts) => {
+    evaluate: ofCluster(["cacerts"], ({ cacerts }, facts) => {
       const { outputs } = facts;
       if (outputs === undefined) {
         if (cacerts === undefined) return ok("none yet");
@@ -112,10 +116,10 @@ export const certificates: Check[] = [
     title: "every namespace trusts this root",
     why: "Sidecars of pods take their root from the ConfigMap istio-ca-root-cert; an earlier Istio may have left another there.",
     fix: "kubectl -n NAMESPACE delete configmap istio-ca-root-cert; istiod writes it anew",
-    evaluate: ofCluster(({ rootCerts }, { outputs }) => {
+    evaluate: ofCluster(["rootCerts"], ({ rootCerts }, { outputs }) => {
       if (outputs === undefined) return skipped("nothing is installed yet");
-      const others = Object.entries(rootCerts).filter(([, pem]) => !hasFingerprint(pem, outputs.rootFingerprint));
-      return each(others, ([namespace]) =>
+      const others = rootCerts.filter(({ pem }) => !hasFingerprint(pem, outputs.rootFingerprint));
+      return each(others, ({ namespace }) =>
         about(
           namespace,
           error(

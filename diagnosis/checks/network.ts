@@ -99,7 +99,7 @@ export const network: Check[] = [
     title: "a pod reaches each service",
     why: "The mesh as its users see it: a real request, by mutual TLS, from the sample client.",
     fix: "npx istio-vm explain",
-    evaluate: ofCluster(({ requests: asked }, { outputs }) => {
+    evaluate: ofCluster(["requests"], ({ requests: asked }, { outputs }) => {
       if (outputs === undefined) return skipped("nothing is installed yet");
       if (asked === undefined) return skipped("there is no sampleClient to ask from");
       const requests = Object.entries(asked);

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { HOST_HEADINGS, meshStatus, SERVICE_HEADINGS, statusRows } from "../../../diagnosis/status";
-import { healthyFacts, hostOf, joinedOf } from "./checks/facts";
+import { clusterOf, healthyFacts, hostOf, joinedOf } from "./checks/facts";
 import { spiffe } from "./checks/pki";
 
 /** The status of a mesh after `change`, and its rows. */
 async function after(change: (facts: Awaited<ReturnType<typeof healthyFacts>>) => void) {
   const facts = await healthyFacts();
   change(facts);
-  const requests = "problem" in facts.cluster ? undefined : facts.cluster.requests;
+  const { requests } = clusterOf(facts);
   const status = meshStatus({ ...facts, config: facts.config! }, facts.hosts, requests, facts.now);
   return { ...status, rows: statusRows(status, facts.now) };
 }

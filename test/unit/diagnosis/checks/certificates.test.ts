@@ -11,7 +11,10 @@ const GARBAGE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 /** A CA in the cluster that this stack has, with hosts that it certified. */
 function install(facts: Facts, root: Issued, signing: Issued, chain = [signing, root]): void {
   const [rootCert, caCert, certChain] = [root.pem, signing.pem, chain.map(({ pem }) => pem).join("")];
-  Object.assign(clusterOf(facts), { cacerts: { rootCert, caCert, certChain }, rootCerts: { default: rootCert } });
+  Object.assign(clusterOf(facts), {
+    cacerts: { rootCert, caCert, certChain },
+    rootCerts: [{ namespace: "default", pem: rootCert }],
+  });
   facts.outputs!.rootFingerprint = fingerprint(rootCert);
   for (const { name } of facts.hosts) joinedOf(facts, name).rootCert = rootCert;
 }
@@ -152,7 +155,7 @@ testChecks("certificates", {
   IVM405: [
     {
       when: "a namespace has another root",
-      break: async (facts) => (clusterOf(facts).rootCerts.vm = (await pki).intermediate.pem),
+      break: async (facts) => (clusterOf(facts).rootCerts[1]!.pem = (await pki).intermediate.pem),
       finds: about(
         "vm",
         error(
@@ -163,7 +166,7 @@ testChecks("certificates", {
     },
     {
       when: "a namespace has no certificate there",
-      break: (facts) => (clusterOf(facts).rootCerts.default = ""),
+      break: (facts) => (clusterOf(facts).rootCerts[0]!.pem = ""),
       finds: about(
         "default",
         error(

@@ -5,6 +5,7 @@ import { testChecks } from "./cases";
 import { clusterOf, freshFacts, OTHER_OWNER } from "./facts";
 
 const inCluster = (change: (cluster: ClusterFacts) => unknown) => (facts: Facts) => change(clusterOf(facts));
+const dns = (found: ClusterFacts["dns"]) => inCluster((cluster) => (cluster.dns = found));
 const configure = (change: (config: Config) => unknown) => (facts: Facts) => change(facts.config!);
 
 const istiod = { namespace: "istio-system", name: "istiod", available: 1, wanted: 1 };
@@ -177,10 +178,33 @@ testChecks("cluster", {
   ],
   IVM311: [
     {
-      when: "the cluster's DNS has no endpoint",
-      break: inCluster((cluster) => (cluster.dnsReady = false)),
-      finds: error("the Service kube-system/kube-dns has no ready endpoint"),
+      when: "a pod can't resolve a name",
+      break: dns({ resolves: false, servers: [] }),
+      finds: error("kubernetes.default.svc.cluster.local does not resolve in the sample client's pod"),
     },
+    {
+      when: "a pod can't resolve a name, and its server does not run",
+      break: dns({ resolves: false, servers: [{ name: "kube-system/kube-dns", ready: false }] }),
+      finds: error(
+        "kubernetes.default.svc.cluster.local does not resolve in the sample client's pod; no endpoint is ready of kube-system/kube-dns",
+      ),
+    },
+    {
+      when: "there is no pod to ask from, and a known server does not run",
+      break: dns({ servers: [{ name: "openshift-dns/dns-default", ready: false }] }),
+      finds: warning("it may not answer; no endpoint is ready of openshift-dns/dns-default"),
+    },
+    {
+      when: "one of two servers runs",
+      break: dns({
+        servers: [
+          { name: "kube-system/kube-dns", ready: false },
+          { name: "kube-system/rke2-coredns-rke2-coredns", ready: true },
+        ],
+      }),
+      finds: [],
+    },
+    { when: "there is no server that is known", break: dns({ servers: [] }), finds: [] },
   ],
   IVM312: [
     {
