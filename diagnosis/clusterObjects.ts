@@ -95,6 +95,8 @@ export interface StrictWebhook {
   name: string;
   namespace: string;
   service: string;
+  /** The owner mark of the stack that made it. */
+  owner?: string;
 }
 
 /** Istio's webhooks whose failurePolicy is Fail. */
@@ -104,7 +106,7 @@ export function strictWebhooks(objects: ClusterObject[]): StrictWebhook[] {
     .flatMap(({ metadata, webhooks = [] }) =>
       webhooks.flatMap(({ name, failurePolicy = "Fail", clientConfig: { service } }) =>
         failurePolicy === "Fail" && service !== undefined
-          ? [{ name: `${metadata.name} (${name})`, namespace: service.namespace, service: service.name }]
+          ? [{ name: `${metadata.name} (${name})`, namespace: service.namespace, service: service.name, owner: metadata.labels?.[OWNER_LABEL] }]
           : [],
       ),
     );

@@ -95,7 +95,7 @@ export interface ClusterFacts {
   /** Deployments of istiod anywhere. */
   istiods: { namespace: string; name: string; owner?: string; available: number; wanted: number }[];
   /** Istio's webhooks that refuse objects (failurePolicy Fail) while nobody serves them. */
-  deadWebhooks: string[];
+  deadWebhooks: DeadWebhook[];
   /** Its service ranges, comma-separated; "*" if it does not tell. */
   serviceCidr: string;
   /** Explicit node ports of the IstioOperator that the API server refuses, and its words. */
@@ -115,6 +115,14 @@ export interface ClusterFacts {
   rootCerts: { namespace: string; pem: string }[];
   /** Requests from a pod of the mesh: service name -> what came of it. Undefined without a sample client. */
   requests?: Record<string, RequestResult>;
+}
+
+export interface DeadWebhook {
+  /** Its configuration's name and its own. */
+  name: string;
+  /** namespace/name of the Service that has no ready endpoint. */
+  service: string;
+  owner?: string;
 }
 
 export interface NodeFacts {

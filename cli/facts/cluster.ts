@@ -65,14 +65,14 @@ export async function readVersion(kubectl: Kubectl): Promise<string> {
   return serverVersion.gitVersion;
 }
 
-/** What Istio's webhooks lack: each that refuses what it can't judge, and has nobody who answers for it. */
-async function findDeadWebhooks(kubectl: Kubectl): Promise<string[]> {
+/** Istio's webhooks that refuse what they can't judge, and have nobody who answers for them. */
+async function findDeadWebhooks(kubectl: Kubectl): Promise<ClusterFacts["deadWebhooks"]> {
   const kinds = ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"];
   const objects = (await Promise.all(kinds.map((kind) => list(kubectl, kind)))).flat();
-  const found = strictWebhooks(objects).map(async ({ name, namespace, service }) =>
+  const found = strictWebhooks(objects).map(async ({ name, namespace, service, owner }) =>
     hasReadyEndpoint(await slicesOf(kubectl, namespace, service))
       ? []
-      : [`nobody answers for the webhook ${name}: the Service ${namespace}/${service} has no ready endpoint`],
+      : [{ name, service: `${namespace}/${service}`, owner }],
   );
   return (await Promise.all(found)).flat();
 }

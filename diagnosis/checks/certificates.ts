@@ -1,3 +1,4 @@
+import { HEAL } from "../advice";
 import { X509Certificate } from "node:crypto";
 import { splitChain } from "../../mesh/certificates";
 import { authority, caPath, type Certificate, hasFingerprint, readCertificate, unreadable } from "./authority";
@@ -72,7 +73,7 @@ export const certificates: Check[] = [
     code: "IVM402",
     title: "the CA's chain leads to its root",
     why: "A chain with a gap, or in another order, is refused by every peer as signed by an unknown authority.",
-    fix: "give ca.provided.certChain from the intermediate up to the root",
+    fix: "give ca.provided.certChain from the intermediate up to the root; without ca.provided: pulumi refresh && pulumi up",
     evaluate: (facts) => {
       const at = authority(facts);
       const bad = at && unreadable(at);
@@ -150,7 +151,7 @@ export const certificates: Check[] = [
     code: "IVM407",
     title: "each host has its own identity",
     why: "Peers expect the host's SPIFFE ID; istiod refuses to renew a certificate for another one.",
-    fix: "on the host: rm /etc/certs/cert-chain.pem; then pulumi config set healDrift true && pulumi up",
+    fix: `on the host: rm /etc/certs/cert-chain.pem; then ${HEAL}`,
     evaluate: ofJoined(({ certChain }, { name }, { outputs }) => {
       const wanted = outputs?.meshHosts[name]?.identity;
       if (wanted === undefined) return skipped(`the identity of ${name} is not known yet`);
@@ -182,7 +183,7 @@ export const certificates: Check[] = [
     code: "IVM409",
     title: "each host trusts this root",
     why: "A host with another root refuses istiod and every peer.",
-    fix: "on the host: rm /etc/certs/root-cert.pem; then pulumi config set healDrift true && pulumi up",
+    fix: `on the host: rm /etc/certs/root-cert.pem; then ${HEAL}`,
     evaluate: ofJoined(({ rootCert }, { name }, { outputs }) => {
       if (outputs === undefined) return skipped("this stack's root is not known yet");
       if (rootCert === undefined) return skipped(`${name} has no root certificate (IVM723)`);

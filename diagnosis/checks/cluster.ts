@@ -86,13 +86,16 @@ export const cluster: Check[] = [
     code: "IVM304",
     title: "no other Istio is there",
     why: "Two control planes fight over webhooks, and each root ConfigMap has one owner only.",
-    fix: "istioctl uninstall --purge, or use another cluster",
+    fix: "use another cluster; or, if nobody needs that Istio, remove it as it was installed (never by istioctl uninstall --purge, which takes this stack's Istio with it)",
     evaluate: ofCluster(["istiods"], ({ istiods }, facts) => {
       const others = istiods.filter((istiod) => !isOurs(istiod, facts));
       return each(others, ({ namespace, name, owner }) =>
-        error(
-          `${namespace}/${name} was installed by ${owner === undefined ? "something else" : `the stack with owner mark ${owner}`}`,
-        ),
+        owner === undefined
+          ? error(`${namespace}/${name} was installed by something else`)
+          : error(
+              `${namespace}/${name} was installed by the stack with owner mark ${owner}`,
+              "use another cluster, or destroy that stack",
+            ),
       );
     }),
   },
@@ -100,8 +103,16 @@ export const cluster: Check[] = [
     code: "IVM305",
     title: "Istio's webhooks are served",
     why: "A webhook that an earlier Istio left behind refuses every pod or Istio object, as nobody answers it.",
-    fix: "kubectl delete mutatingwebhookconfiguration,validatingwebhookconfiguration NAME",
-    evaluate: ofCluster(["deadWebhooks"], ({ deadWebhooks }) => each(deadWebhooks, (webhook) => error(webhook))),
+    fix: "if that Istio is gone for good: kubectl delete mutatingwebhookconfiguration,validatingwebhookconfiguration NAME",
+    evaluate: ofCluster(["deadWebhooks"], ({ deadWebhooks }, facts) =>
+      each(deadWebhooks, ({ name, service, owner }) =>
+        error(
+          `nobody answers for the webhook ${name}: the Service ${service} has no ready endpoint`,
+          // This stack's is needed: it is served again as soon as istiod runs.
+          isOurs({ owner }, facts) ? "see IVM314: istiod must run again" : undefined,
+        ),
+      ),
+    ),
   },
   {
     code: "IVM306",

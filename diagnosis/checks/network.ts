@@ -1,3 +1,4 @@
+import { HEAL } from "../advice";
 import {
   about,
   type Check,
@@ -54,7 +55,7 @@ export const network: Check[] = [
     code: "IVM603",
     title: "istiod's name leads to istiod",
     why: "The sidecar connects to the name in istiod's certificate; the hosts file gives its address.",
-    fix: "pulumi config set healDrift true && pulumi up",
+    fix: HEAL,
     evaluate: ofJoined((_joined, { name, inspection: { istiodAddress } }, { outputs }) => {
       if (outputs === undefined) return skipped("istiod's address is not known yet");
       const { host: wanted } = hostAndPort(outputs.istiod);

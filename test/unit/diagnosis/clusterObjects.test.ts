@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import {
   type ClusterObject,
+  dnsServices,
   hasReadyEndpoint,
   readIstiods,
   readIstiodService,
@@ -82,6 +83,20 @@ describe("objects of the cluster", () => {
       found.map(({ name }) => name),
       ["istio-a (w)", "istio-b (w)"],
     );
-    assert.deepEqual(found[0], { name: "istio-a (w)", namespace: "istio-system", service: "istiod" });
+    assert.deepEqual(found[0], { name: "istio-a (w)", namespace: "istio-system", service: "istiod", owner: undefined });
+  });
+
+  it("Services of the cluster's DNS, whatever the distribution calls them", () => {
+    const service = (name: string, labels: Record<string, string> = {}, port = 53, protocol = "UDP") =>
+      object("Service", name, { metadata: { name, labels }, spec: { ports: [{ port, protocol }] } });
+    const names = (...services: ClusterObject[]) => dnsServices(services).map(({ metadata }) => metadata.name);
+    const others = [service("pihole"), service("web", {}, 8080), service("tls", {}, 53, "TCP")];
+    assert.deepEqual(names(...others, service("kube-dns")), ["kube-dns"]);
+    const rke2 = service("rke2-coredns-rke2-coredns", { "k8s-app": "kube-dns" });
+    assert.deepEqual(names(...others, rke2), ["rke2-coredns-rke2-coredns"]);
+    const openShift = service("dns-default", { "dns.operator.openshift.io/owning-dns": "default" });
+    assert.deepEqual(names(...others, openShift), ["dns-default"]);
+    assert.deepEqual(names(...others), ["pihole"]);
+    assert.deepEqual(names(service("web", {}, 8080)), []);
   });
 });

@@ -56,7 +56,10 @@ testChecks("cluster", {
     {
       when: "another stack installed an istiod",
       break: inCluster(({ istiods }) => istiods.push({ ...istiod, name: "istiod-canary", owner: OTHER_OWNER })),
-      finds: error(`istio-system/istiod-canary was installed by the stack with owner mark ${OTHER_OWNER}`),
+      finds: error(
+        `istio-system/istiod-canary was installed by the stack with owner mark ${OTHER_OWNER}`,
+        "use another cluster, or destroy that stack",
+      ),
     },
     {
       when: "an istiod was installed by hand, before the first update",
@@ -67,9 +70,20 @@ testChecks("cluster", {
   ],
   IVM305: [
     {
-      when: "nobody answers for a webhook",
-      break: inCluster((cluster) => (cluster.deadWebhooks = ["nobody answers for the webhook istiod-old"])),
-      finds: error("nobody answers for the webhook istiod-old"),
+      when: "an Istio that is gone left a webhook",
+      break: inCluster((cluster) => (cluster.deadWebhooks = [{ name: "old (o.istio.io)", service: "old/istiod" }])),
+      finds: error(
+        "nobody answers for the webhook old (o.istio.io): the Service old/istiod has no ready endpoint",
+      ),
+    },
+    {
+      when: "this stack's own istiod does not answer, whose webhook must not be deleted",
+      break: (facts) =>
+        (clusterOf(facts).deadWebhooks = [{ name: "w", service: "istio-system/istiod", owner: facts.owner }]),
+      finds: error(
+        "nobody answers for the webhook w: the Service istio-system/istiod has no ready endpoint",
+        "see IVM314: istiod must run again",
+      ),
     },
   ],
   IVM306: [
