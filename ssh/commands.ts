@@ -12,7 +12,7 @@ const rootShell = (...words: string[]) => ["sudo -n sh -s --", ...words].join(" 
  * Runs the bundle on stdin as root and tells it what to do. The SSH connection's own addresses go along, for sudo would
  * drop them and the port in use must never be intercepted.
  */
-export function remoteCommand(action: "join" | "inspect", state: string): string {
+export function remoteCommand(action: "join" | "inspect" | "glance", state: string): string {
   return rootShell(action, quote(`\n${state}\n`), '"$SSH_CONNECTION"');
 }
 

@@ -135,7 +135,7 @@ describe("the facts of a cluster", () => {
 
   it("are no JSON where a proxy answers with a page and success", async () => {
     const { nodes } = await look({ "get nodes": () => page });
-    assert.ok(!isAvailable(nodes!) && nodes.problem.startsWith('kubectl get nodes: it answered no JSON, but "<html>'));
+    assert.ok(!isAvailable(nodes) && nodes.problem.startsWith('kubectl get nodes: it answered no JSON, but "<html>'));
     const { istiods } = await look({ "get deployments": () => '{"kind":"Status"}' });
     assert.ok(isUnavailable(istiods) && /answered no list/.test(istiods.problem));
   });
