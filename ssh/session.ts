@@ -1,5 +1,5 @@
-import { connect } from "node:net";
-import { Client, type ClientChannel, type ConnectConfig } from "ssh2";
+import { connect, type Socket } from "node:net";
+import { Client, type ClientChannel } from "ssh2";
 
 /** Where and how to log in, with the key at hand. */
 export interface Login {
@@ -21,14 +21,17 @@ export interface Outcome {
   stderr: string;
 }
 
-/** Milliseconds in which a host must have let one in. */
-const READY_TIMEOUT = 10_000;
-/** A session whose host does not answer a question three times in a row, 5 s apart, is lost. */
-const KEEPALIVE = { keepaliveInterval: 5000, keepaliveCountMax: 3 };
+/**
+ * Milliseconds: in which a host must have let one in; between two questions to it, of which three in a row that are not
+ * answered mean that the session is lost; in which it must have said good-bye.
+ */
+const LIMITS = { ready: 10_000, question: 5000, goodbye: 1000 };
+const UNANSWERED = 3;
 
 async function withDirectSession<T>(
   login: Login,
-  { sock, ...keepalive }: Pick<ConnectConfig, "sock" | keyof typeof KEEPALIVE>,
+  sock: Socket | ClientChannel,
+  { background, limits }: Required<SessionOptions>,
   use: (client: Client) => Promise<T>,
 ) {
   const client = new Client();
@@ -44,8 +47,9 @@ async function withDirectSession<T>(
         privateKey: login.privateKey,
         agent: login.privateKey === undefined ? process.env.SSH_AUTH_SOCK : undefined,
         sock,
-        readyTimeout: READY_TIMEOUT,
-        ...keepalive,
+        readyTimeout: limits.ready,
+        // ssh2 would keep the program by the timer of its questions.
+        ...(!background && { keepaliveInterval: limits.question, keepaliveCountMax: UNANSWERED }),
         ...(expected !== undefined && {
           algorithms: { serverHostKey: [algorithm as "ssh-ed25519"] },
           hostVerifier: (key: Buffer) => key.toString("base64") === expected,
@@ -54,38 +58,51 @@ async function withDirectSession<T>(
     });
     const result = await Promise.race([use(client), lost(client)]);
     client.on("error", () => undefined).end();
+    setTimeout(() => sock.destroy(), limits.goodbye).unref();
     return result;
   } catch (error) {
     // Politeness to a host that does not answer would keep the program for minutes.
-    client.on("error", () => undefined).destroy();
+    client.on("error", () => undefined);
+    sock.destroy();
     throw error;
   }
 }
 
 /** Fails when the session is lost. */
 function lost(client: Client): Promise<never> {
-  return new Promise((_, reject) => client.once("error", reject));
+  return new Promise((_, reject) => {
+    client.once("error", (error: Error & { level?: string }) => {
+      reject(error.level === "client-timeout" ? new Error("it does not answer any more: the session was lost") : error);
+    });
+  });
+}
+
+export interface SessionOptions {
+  /** Whether the session may end with the program, which then does not wait for it. Default: false. */
+  background?: boolean;
+  limits?: typeof LIMITS;
 }
 
 /**
  * Logs in, through the proxy if there is one, sees to it that the host key is the expected one, and gives the session
  * to `use`.
  *
- * @param background whether the session may end with the program, which then does not wait for it
- * @throws when it can't log in within 10 s
+ * @throws when it can't log in within 10 s, or the host does not answer any more for 15 s
  */
 export async function withSession<T>(
   { proxy, ...login }: Login,
   use: (client: Client) => Promise<T>,
-  { background = false } = {},
+  { background = false, limits = LIMITS }: SessionOptions = {},
 ): Promise<T> {
   const { host, port = 22 } = proxy ?? login;
-  // ssh2 would keep the program by the timer of its questions.
-  const options = background ? { sock: connect({ host, port }).unref() } : KEEPALIVE;
-  if (proxy === undefined) return withDirectSession(login, options, use);
-  return withDirectSession(proxy, options, async (bastion) => {
-    const sock = await forward(bastion, login.host, login.port ?? 22);
-    return withDirectSession(login, { ...options, sock }, use);
+  const options = { background, limits };
+  // Of our own, so that it can be given up: ssh2 leaves one half open whose far end does not say good-bye.
+  const socket = connect({ host, port });
+  if (background) socket.unref();
+  if (proxy === undefined) return withDirectSession(login, socket, options, use);
+  return withDirectSession(proxy, socket, options, async (bastion) => {
+    const channel = await forward(bastion, login.host, login.port ?? 22, limits.ready);
+    return withDirectSession(login, channel, options, use);
   });
 }
 
@@ -95,7 +112,7 @@ export async function withSession<T>(
  * @param limit milliseconds. Where a firewall swallows what is sent, the far end itself would give up after two minutes
  * @throws when it is refused, or is not there in time
  */
-export function forward(client: Client, host: string, port: number, limit = READY_TIMEOUT): Promise<ClientChannel> {
+export function forward(client: Client, host: string, port: number, limit = LIMITS.ready): Promise<ClientChannel> {
   return new Promise((resolve, reject) => {
     const late = () => reject(new Error(`no connection to ${host}:${port} within ${limit / 1000} s`));
     const timer = setTimeout(late, limit).unref();
