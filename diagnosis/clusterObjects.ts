@@ -106,7 +106,14 @@ export function strictWebhooks(objects: ClusterObject[]): StrictWebhook[] {
     .flatMap(({ metadata, webhooks = [] }) =>
       webhooks.flatMap(({ name, failurePolicy = "Fail", clientConfig: { service } }) =>
         failurePolicy === "Fail" && service !== undefined
-          ? [{ name: `${metadata.name} (${name})`, namespace: service.namespace, service: service.name, owner: metadata.labels?.[OWNER_LABEL] }]
+          ? [
+              {
+                name: `${metadata.name} (${name})`,
+                namespace: service.namespace,
+                service: service.name,
+                owner: metadata.labels?.[OWNER_LABEL],
+              },
+            ]
           : [],
       ),
     );

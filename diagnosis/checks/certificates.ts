@@ -22,6 +22,18 @@ const DAY = 24 * 3600 * 1000;
 /** Days before the end of a CA at which one should think of the next. */
 const CA_WARNING_DAYS = 30;
 
+/** How a CA is renewed while the mesh goes on; test/cli/renewing.ts does it. The root keeps its key. */
+const RENEW = {
+  intermediate: "raise ca.intermediateValidityHours by an hour or more, and pulumi up",
+  root:
+    "raise ca.rootValidityHours and pulumi up; then kubectl -n istio-system rollout restart deployment; " +
+    "restart every pod with a sidecar; at last the fix of IVM409 on every host that it names",
+};
+const RENEW_PROVIDED = {
+  intermediate: "give ca.provided another intermediate of the same root, and pulumi up",
+  root: "give ca.provided a root of the same key and name, and an intermediate of it; with another key nobody believes anybody until istiod, every pod and every host have it",
+};
+
 /** A check of the CA's certificates, from the one that signs to the root. */
 function ofAuthority(judge: (path: Certificate[], facts: Facts) => Verdict[]): Check["evaluate"] {
   return ofConfig((facts) => {
@@ -102,13 +114,18 @@ export const certificates: Check[] = [
     code: "IVM404",
     title: "the CA is valid for long enough",
     why: "When a CA ends, every certificate below it ends with it.",
-    fix: "raise ca.rootValidityHours or ca.intermediateValidityHours and pulumi up, or give a new ca.provided",
-    evaluate: ofAuthority((path, { now }) =>
-      path.flatMap(({ subject, notBefore, notAfter }) => {
-        if (notBefore > now) return error(`"${subject}" is not valid before ${notBefore.toISOString()}`);
+    fix: `an intermediate: ${RENEW.intermediate}; the root: ${RENEW.root}`,
+    evaluate: ofAuthority((path, { now, config: { ca } }) =>
+      path.flatMap(({ subject, notBefore, notAfter }, index) => {
+        if (notBefore > now) {
+          const clocks = "see IVM501 to IVM504: a clock is wrong, or wait";
+          return error(`"${subject}" is not valid before ${notBefore.toISOString()}`, clocks);
+        }
         const left = `"${subject}": ${timeLeft(notAfter, now)}`;
-        if (notAfter <= now) return error(left);
-        return notAfter.getTime() - now.getTime() < CA_WARNING_DAYS * DAY ? warning(left) : ok(left);
+        const kind = index === path.length - 1 ? "root" : "intermediate";
+        const fix = "provided" in ca ? RENEW_PROVIDED[kind] : RENEW[kind];
+        if (notAfter <= now) return error(left, fix);
+        return notAfter.getTime() - now.getTime() < CA_WARNING_DAYS * DAY ? warning(left, fix) : ok(left);
       }),
     ),
   },
@@ -116,18 +133,12 @@ export const certificates: Check[] = [
     code: "IVM405",
     title: "every namespace trusts this root",
     why: "Sidecars of pods take their root from the ConfigMap istio-ca-root-cert; an earlier Istio may have left another there.",
-    fix: "kubectl -n NAMESPACE delete configmap istio-ca-root-cert; istiod writes it anew",
+    fix: "kubectl -n istio-system rollout restart deployment istiod, which writes it anew as it starts",
     evaluate: ofCluster(["rootCerts"], ({ rootCerts }, { outputs }) => {
       if (outputs === undefined) return skipped("nothing is installed yet");
       const others = rootCerts.filter(({ pem }) => !hasFingerprint(pem, outputs.rootFingerprint));
       return each(others, ({ namespace }) =>
-        about(
-          namespace,
-          error(
-            `istio-ca-root-cert of namespace ${namespace} holds another root`,
-            `kubectl -n ${namespace} delete configmap istio-ca-root-cert; istiod writes it anew`,
-          ),
-        ),
+        about(namespace, error(`istio-ca-root-cert of namespace ${namespace} holds another root`)),
       );
     }),
   },

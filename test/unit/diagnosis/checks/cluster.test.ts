@@ -72,9 +72,7 @@ testChecks("cluster", {
     {
       when: "an Istio that is gone left a webhook",
       break: inCluster((cluster) => (cluster.deadWebhooks = [{ name: "old (o.istio.io)", service: "old/istiod" }])),
-      finds: error(
-        "nobody answers for the webhook old (o.istio.io): the Service old/istiod has no ready endpoint",
-      ),
+      finds: error("nobody answers for the webhook old (o.istio.io): the Service old/istiod has no ready endpoint"),
     },
     {
       when: "this stack's own istiod does not answer, whose webhook must not be deleted",
