@@ -14,7 +14,7 @@ import {
 import { OWNER_LABEL } from "../../mesh/kubernetesObject";
 import { capture, parseJson } from "../../tools/command";
 import type { ConfiguredStack } from "../stack";
-import { answers } from "./answers";
+import { answers, unavailable } from "./answers";
 import { lookAtDns } from "./dns";
 import { list, slicesOf } from "./objects";
 import { requestServices } from "./requests";
@@ -52,7 +52,11 @@ async function precheck({ cluster }: Config): Promise<ClusterFacts["precheck"]> 
     "precheck",
     ...accessFlags(cluster),
     "--output=json",
-  ]).catch(({ message }: Error) => JSON.stringify([{ code: "istioctl", level: "Warning", message }]));
+  ]).catch((error: Error) => {
+    const { forbidden, problem: message } = unavailable(error);
+    if (forbidden) throw error;
+    return JSON.stringify([{ code: "istioctl", level: "Warning", message }]);
+  });
   if (!answer.trimStart().startsWith("[")) return [];
   return parseJson<ClusterFacts["precheck"]>(answer, "istioctl precheck").filter(({ level }) => level !== "Info");
 }

@@ -5,6 +5,7 @@ import { authority, caPath, type Certificate, hasFingerprint, readCertificate, u
 import {
   about,
   type Check,
+  type Configured,
   each,
   error,
   ofCluster,
@@ -16,7 +17,7 @@ import {
   warning,
 } from "./check";
 import { duration } from "./duration";
-import { type Facts, isAvailable, isOurs } from "../facts";
+import { isAvailable, isOurs } from "../facts";
 
 const DAY = 24 * 3600 * 1000;
 /** Days before the end of a CA at which one should think of the next. */
@@ -35,7 +36,7 @@ const RENEW_PROVIDED = {
 };
 
 /** A check of the CA's certificates, from the one that signs to the root. */
-function ofAuthority(judge: (path: Certificate[], facts: Facts) => Verdict[]): Check["evaluate"] {
+function ofAuthority(judge: (path: Certificate[], facts: Configured) => Verdict[]): Check["evaluate"] {
   return ofConfig((facts) => {
     const path = caPath(facts);
     if (path.length > 0) return judge(path, facts);
