@@ -1,11 +1,11 @@
 import { remote, type types } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { accompany } from "../ssh/accompany";
-import { hostScripts, JOIN_SCRIPT, renderFiles } from "../ssh/bundle";
-import { accessCommand, HOST_SCRIPT, leaveCommand, remoteCommand } from "../ssh/commands";
+import { hostScripts, joinScript, renderFiles } from "../ssh/bundle";
+import { accessCommand, hostScript, leaveCommand, remoteCommand } from "../ssh/commands";
 import { hostState } from "../mesh/hostState";
 
-/** The istio-sidecar package: from a URL that the host can reach, or a file here that is copied to the host. */
+/** The istio-sidecar package: from a URL that the host can reach, or a file here that is sent to the host. */
 export type SidecarPackage = ({ url: string } | { file: string }) & { sha256: string };
 
 export interface MeshHostArgs {
@@ -47,7 +47,7 @@ export interface MeshHostArgs {
  *
  * - `<name>-access` only logs in and becomes root when it is made; deleting it runs `leave`. It is there before join
  *   begins, so a join that was cut off half way is cleaned up by `pulumi destroy` too.
- * - `<name>-join` runs `join` when it is made or changed. Its text is the state that the host shall have, so that a
+ * - `<name>-join` runs `join` when it is made or changed. Its input is the state that the host shall have, so that a
  *   preview shows line by line what changes on which host. Just before it the program brings scripts, certificates and
  *   key there by a session of its own, which stays until the join has ended and confirms it (ssh/accompany.ts): so they
  *   are in no state, and are sent where they are needed only.
@@ -62,9 +62,9 @@ export class MeshHost extends pulumi.ComponentResource {
       `${name}-access`,
       {
         connection: args.connection,
-        create: pulumi.output(args.connection.user ?? "root").apply((user) => accessCommand(name, user)),
-        delete: pulumi.output(args.owner).apply((owner) => leaveCommand(name, owner)),
-        stdin: HOST_SCRIPT,
+        create: accessCommand(name),
+        delete: leaveCommand(),
+        stdin: pulumi.output(args.owner).apply((owner) => hostScript(name, owner)),
         addPreviousOutputInEnv: false,
       },
       args.gone
@@ -79,22 +79,6 @@ export class MeshHost extends pulumi.ComponentResource {
 
     const scripts = hostScripts();
     const { sidecar } = args;
-    const packagePath = `/var/tmp/istio-sidecar-${sidecar.sha256}.deb`;
-    const copies: pulumi.Resource[] = [];
-    if ("file" in sidecar) {
-      copies.push(
-        new remote.CopyToRemote(
-          `${name}-package`,
-          {
-            connection: args.connection,
-            source: new pulumi.asset.FileAsset(sidecar.file),
-            remotePath: packagePath,
-          },
-          { parent: this, dependsOn: access },
-        ),
-      );
-    }
-
     const state = pulumi
       .output({
         owner: args.owner,
@@ -118,20 +102,21 @@ export class MeshHost extends pulumi.ComponentResource {
           ...spec,
           name,
           packageSha256: sidecar.sha256,
-          packageSource: "url" in sidecar ? sidecar.url : packagePath,
+          packageSource: "url" in sidecar ? sidecar.url : "sent",
           scripts,
           run: args.healDrift ? new Date() : undefined,
         }),
       );
-    const baggage = pulumi.all([args.connection, state, args.rootCert, args.certChain, args.key]);
+    const brought = pulumi.all([args.connection, state, args.rootCert, args.certChain, args.key]);
     const bring = new pulumi.ResourceHook(
       `${name}-bring`,
       () =>
         new Promise<void>((resolve, reject) => {
-          baggage.apply(([connection, text, rootCert, certChain, key]) => {
+          brought.apply(([connection, text, rootCert, certChain, key]) => {
             const certificates = { "root-cert.pem": rootCert, "cert-chain.pem": certChain, "key.pem": key };
             const files = renderFiles({ ...scripts, ...certificates });
-            accompany(connection, { state: text, files }).then(resolve, ({ message }: Error) =>
+            const baggage = { state: text, files, package: "file" in sidecar ? sidecar : undefined };
+            accompany(connection, baggage).then(resolve, ({ message }: Error) =>
               reject(new Error(`${name}: what the join needs could not be brought: ${message}`)),
             );
           });
@@ -141,14 +126,12 @@ export class MeshHost extends pulumi.ComponentResource {
       `${name}-join`,
       {
         connection: args.connection,
+        create: remoteCommand("join"),
         // With the key's dependencies, but not its secretness: what is brought must be there when the join begins.
-        create: pulumi
-          .all([state, pulumi.unsecret(pulumi.output(args.key))])
-          .apply(([text]) => remoteCommand("join", text)),
-        stdin: JOIN_SCRIPT,
+        stdin: pulumi.all([state, pulumi.unsecret(pulumi.output(args.key))]).apply(([text]) => joinScript(text)),
         addPreviousOutputInEnv: false,
       },
-      { parent: this, dependsOn: [access, ...copies], hooks: { beforeCreate: [bring], beforeUpdate: [bring] } },
+      { parent: this, dependsOn: access, hooks: { beforeCreate: [bring], beforeUpdate: [bring] } },
     );
     this.state = join.stdout.apply((output) => output.trimEnd().split("\n").at(-1) ?? "");
     this.registerOutputs({ state: this.state });

@@ -13,7 +13,7 @@ glance() {
   echo "changed $(stat -c %Y "$HOME_DIR/state" 2>/dev/null)"
   in_touch
   for file in cert-chain root-cert; do
-    [ ! -s "$CERTS/$file.pem" ] || echo "$file $(base64 -w0 "$CERTS/$file.pem")"
+    [ -L "$CERTS/$file.pem" ] || [ ! -s "$CERTS/$file.pem" ] || echo "$file $(base64 -w0 "$CERTS/$file.pem")"
   done
   (VERIFY=quick && status) | sed 's/^/status /'
 }
@@ -32,7 +32,7 @@ inspect() {
   echo "resolves $(getent ahosts "$ISTIOD_NAME" 2>/dev/null | awk 'NR == 1 { print $1 }')"
   awk '$1 == "nameserver" { print "nameserver", $2 }' /etc/resolv.conf 2>/dev/null || :
   ss -Hltn 2>/dev/null | awk '{ sub(/.*:/, "", $4); if (!seen[$4]++) print "listening", $4 }'
-  package_manager_holder
+  package_busy | head -n 1 | sed 's/^/locked /'
   firewall
   package_reachable
   # What the checks of join find, on this host as it is now.
@@ -40,19 +40,6 @@ inspect() {
   check_host
   [ -z "$(fact istiod)" ] || check_istiod
   printf '%s\n' "$FINDINGS" | sed -n 's/^  - /finding /p'
-}
-
-# Whoever holds the package manager's lock; join waits for it. By the open file, not by the lock's inode: on an overlay,
-# as in a container, the kernel may name another one than the file has.
-package_manager_holder() {
-  local pid open
-  awk '$2 != "->" { print $5 }' /proc/locks | sort -u | while read -r pid; do
-    for open in "/proc/$pid/fd"/*; do
-      [ "$(readlink "$open")" = "$PACKAGE_LOCK" ] || continue
-      echo "locked $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null)"
-      break
-    done
-  done
 }
 
 # Whether the sidecar package could be fetched, if it comes from a URL: its first byte.

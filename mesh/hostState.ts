@@ -17,7 +17,7 @@ export const STATE_KEYS = {
   "not-after": { once: true, reader: "scripts", meaning: "when it ends" },
   hosts: { once: false, reader: "file", meaning: "a line of /etc/hosts" },
   "cluster.env": { once: false, reader: "scripts", meaning: "a variable: the mesh" },
-  "sidecar.env": { once: false, reader: "file", meaning: "a variable: the host" },
+  "sidecar.env": { once: false, reader: "scripts", meaning: "a variable: the host" },
   file: { once: false, reader: "scripts", meaning: "mode, path and source of a file, and `restart` (host/files.sh)" },
   scripts: { once: true, reader: "people", meaning: "digest of the scripts: a new version of them runs on every host" },
   run: { once: true, reader: "people", meaning: "when it was asked for, if nothing else has changed" },
@@ -50,7 +50,7 @@ export interface HostSpec {
   rootCert: string;
   /** The workload's certificate and its issuers. */
   certChain: string;
-  /** The sidecar package: its digest, and where the host gets it: an http(s) URL, or the path to which it was copied. */
+  /** The sidecar package: its digest, and where the host gets it: an http(s) URL, or `sent` by the program. */
   packageSha256: string;
   packageSource: string;
   /** istiod as the host sees it. */

@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { connect, type Socket } from "node:net";
+import { Readable } from "node:stream";
 import { Client, type ClientChannel } from "ssh2";
 
 /** Where and how to log in, with the key at hand. */
@@ -12,6 +14,15 @@ export interface Login {
   hostKey?: string;
   /** The host to go through. */
   proxy?: Login;
+}
+
+/** How one logs in. */
+export interface SessionOptions {
+  /** Whether the session may end with the program, which then does not wait for it. Default: false. */
+  background?: boolean;
+  /** Milliseconds in which a connection must be there, before the login begins. Default: as long as that may take. */
+  dial?: number;
+  limits?: typeof LIMITS;
 }
 
 /** How a command on a host ended. */
@@ -31,7 +42,7 @@ const UNANSWERED = 3;
 async function withDirectSession<T>(
   login: Login,
   sock: Socket | ClientChannel,
-  { background, limits }: Required<SessionOptions>,
+  { background, limits }: Required<Omit<SessionOptions, "dial">>,
   use: (client: Client) => Promise<T>,
 ) {
   const client = new Client();
@@ -77,12 +88,6 @@ function lost(client: Client): Promise<never> {
   });
 }
 
-export interface SessionOptions {
-  /** Whether the session may end with the program, which then does not wait for it. Default: false. */
-  background?: boolean;
-  limits?: typeof LIMITS;
-}
-
 /**
  * Logs in, through the proxy if there is one, sees to it that the host key is the expected one, and gives the session
  * to `use`.
@@ -92,18 +97,29 @@ export interface SessionOptions {
 export async function withSession<T>(
   { proxy, ...login }: Login,
   use: (client: Client) => Promise<T>,
-  { background = false, limits = LIMITS }: SessionOptions = {},
+  { background = false, limits = LIMITS, dial = limits.ready }: SessionOptions = {},
 ): Promise<T> {
-  const { host, port = 22 } = proxy ?? login;
   const options = { background, limits };
   // Of our own, so that it can be given up: ssh2 leaves one half open whose far end does not say good-bye.
-  const socket = connect({ host, port });
-  if (background) socket.unref();
+  const socket = await connected(proxy ?? login, dial, background);
   if (proxy === undefined) return withDirectSession(login, socket, options, use);
   return withDirectSession(proxy, socket, options, async (bastion) => {
-    const channel = await forward(bastion, login.host, login.port ?? 22, limits.ready);
+    const channel = await forward(bastion, login.host, login.port ?? 22, dial);
     return withDirectSession(login, channel, options, use);
   });
+}
+
+/** A connection, which does not keep the program if it is one in the background. */
+async function connected({ host, port = 22 }: Login, limit: number, background: boolean): Promise<Socket> {
+  const socket = connect({ host, port });
+  if (background) socket.unref();
+  const late = setTimeout(() => socket.destroy(new LateError(host, port, limit)), limit).unref();
+  try {
+    await once(socket, "connect");
+    return socket;
+  } finally {
+    clearTimeout(late);
+  }
 }
 
 /**
@@ -114,8 +130,7 @@ export async function withSession<T>(
  */
 export function forward(client: Client, host: string, port: number, limit = LIMITS.ready): Promise<ClientChannel> {
   return new Promise((resolve, reject) => {
-    const late = () => reject(new Error(`no connection to ${host}:${port} within ${limit / 1000} s`));
-    const timer = setTimeout(late, limit).unref();
+    const timer = setTimeout(() => reject(new LateError(host, port, limit)), limit).unref();
     client.forwardOut("127.0.0.1", 0, host, port, (error, channel) => {
       clearTimeout(timer);
       if (error) reject(error);
@@ -124,12 +139,18 @@ export function forward(client: Client, host: string, port: number, limit = LIMI
   });
 }
 
+class LateError extends Error {
+  constructor(host: string, port: number, limit: number) {
+    super(`no connection to ${host}:${port} within ${limit / 1000} s`);
+  }
+}
+
 /** How a command is run. */
 export interface RunOptions {
   /** Where its output goes while it runs; without it, into the outcome. */
   stdout?: (chunk: Buffer) => void;
   stderr?: (chunk: Buffer) => void;
-  /** Milliseconds after which it is given up. Default: a minute; none for one that stays. */
+  /** Milliseconds after which it is given up. Default: a minute; Infinity for one that stays. */
   limit?: number;
   /** It stays until it ends itself: its input ends with this signal only. */
   stays?: AbortSignal;
@@ -143,11 +164,16 @@ const RUN_LIMIT = 60_000;
  *
  * @throws when it can't be begun, or has not ended in time
  */
-export function run(client: Client, command: string, stdin = "", options: RunOptions = {}): Promise<Outcome> {
-  const { stays, limit = stays ? undefined : RUN_LIMIT } = options;
+export function run(
+  client: Client,
+  command: string,
+  stdin: string | Readable = "",
+  options: RunOptions = {},
+): Promise<Outcome> {
+  const { stays, limit = stays ? Infinity : RUN_LIMIT } = options;
   return new Promise((resolve, reject) => {
-    const late = () => reject(new Error(`a command did not end within ${limit! / 1000} s`));
-    const timer = limit === undefined ? undefined : setTimeout(late, limit).unref();
+    const late = () => reject(new Error(`a command did not end within ${limit / 1000} s`));
+    const timer = limit === Infinity ? undefined : setTimeout(late, limit).unref();
     client.exec(command, (error, channel) => {
       if (error) return reject(error);
       const out: Buffer[] = [];
@@ -162,6 +188,10 @@ export function run(client: Client, command: string, stdin = "", options: RunOpt
           resolve({ exitCode, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() });
         });
       channel.stderr.on("data", stderr);
+      if (stdin instanceof Readable) {
+        stdin.on("error", reject).pipe(channel);
+        return;
+      }
       channel.write(stdin);
       if (stays === undefined || stays.aborted) channel.end();
       else stays.addEventListener("abort", () => channel.end(), { once: true });
@@ -178,6 +208,7 @@ export function loginProblem(error: Error, { host, port = 22, user = "root" }: L
   }
   if (level === "client-authentication") return new LoginError("login", `${at} does not accept the key for ${user}`);
   if (level === "client-timeout") return new LoginError("login", `${at} does not answer within 10 s`);
+  if (error instanceof LateError) return new LoginError("login", message);
   if (code === "ECONNREFUSED") return new LoginError("login", `${at} refuses connections: does sshd run?`);
   return new LoginError("login", `${at}: ${message}`);
 }

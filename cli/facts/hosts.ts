@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Client } from "ssh2";
-import { hostScripts, renderBundle, renderFiles } from "../../ssh/bundle";
+import { bundleScript, hostScripts, renderFiles } from "../../ssh/bundle";
 import { remoteCommand } from "../../ssh/commands";
 import type { HostConfig } from "../../config";
 import { hostAndPort } from "../../mesh/addresses";
@@ -39,19 +39,19 @@ function stateFor({ config: { sidecar }, owner, outputs }: ConfiguredStack, host
 }
 
 /** What runs on a host. The scripts are those from here: what lies there may be of another version, or nothing yet. */
-const scripts = () => renderBundle(renderFiles(hostScripts()));
+const scripts = () => renderFiles(hostScripts());
 
 /** Has the scripts look at a host, within a session. */
 async function look(
   client: Client,
   { ssh: { user } }: HostConfig,
-  command: string,
-  bundle: string,
+  action: "inspect" | "glance",
+  script: string,
 ): Promise<{ inspection: Inspection; clockOffset: number }> {
   const chunks: Buffer[] = [];
   const asked = Date.now();
   let answered = asked;
-  const { exitCode, stderr } = await run(client, command, bundle, {
+  const { exitCode, stderr } = await run(client, remoteCommand(action), script, {
     stdout: (chunk) => {
       if (chunks.length === 0) answered = Date.now();
       chunks.push(chunk);
@@ -104,28 +104,28 @@ export function inspectHosts(
   rootCert: string | undefined,
   done: (name: string) => void,
 ): Promise<HostFacts[]> {
-  const bundle = scripts();
+  const files = scripts();
   const { outputs } = stack;
   const ask = async (client: Client, host: HostConfig): Promise<HostFacts> => {
     const proof =
       outputs &&
       rootCert &&
       proveIstiod(client, outputs.istiod, rootCert).catch(({ message }: Error) => ({ untried: message }));
-    const seen = await look(client, host, remoteCommand("inspect", stateFor(stack, host)), bundle);
+    const seen = await look(client, host, "inspect", bundleScript(files, stateFor(stack, host)));
     return { name: host.name, ...seen, istiodProof: (await proof) || undefined };
   };
   return ofEach(stack, ask, done);
 }
 
-const glance = async (client: Client, host: HostConfig, bundle: string): Promise<HostFacts> => ({
+const glance = async (client: Client, host: HostConfig, files: string): Promise<HostFacts> => ({
   name: host.name,
-  ...(await look(client, host, remoteCommand("glance", `host ${host.name}`), bundle)),
+  ...(await look(client, host, "glance", bundleScript(files, `host ${host.name}`))),
 });
 
 /** Looks at every host, for status: only at what it shows. @param done is told of each */
 export function glanceAtHosts(stack: ConfiguredStack, done: (name: string) => void): Promise<HostFacts[]> {
-  const bundle = scripts();
-  return ofEach(stack, (client, host) => glance(client, host, bundle), done);
+  const files = scripts();
+  return ofEach(stack, (client, host) => glance(client, host, files), done);
 }
 
 /**
@@ -140,7 +140,7 @@ export async function watchHosts(
   done: (name: string) => void,
   { look, login, stop }: Watch = WATCH,
 ): Promise<HostFacts[]> {
-  const bundle = scripts();
+  const files = scripts();
   const facts: HostFacts[] = [];
   const first = hosts.map(
     (host, index) =>
@@ -152,7 +152,7 @@ export async function watchHosts(
         };
         const session = async (client: Client) => {
           while (!stop?.aborted) {
-            tell(await glance(client, host, bundle));
+            tell(await glance(client, host, files));
             await delay(look);
           }
         };

@@ -1,8 +1,9 @@
 /** A machine of the lab as the program sees it: by SSH, with the program's own commands. */
+import { existsSync } from "node:fs";
 import { execa, type ExecaChildProcess } from "execa";
 import { accompany } from "../../ssh/accompany";
-import { hostScripts, JOIN_SCRIPT, renderBundle, renderFiles } from "../../ssh/bundle";
-import { HOST_SCRIPT, remoteCommand } from "../../ssh/commands";
+import { bundleScript, hostScripts, joinScript, renderFiles } from "../../ssh/bundle";
+import { remoteCommand } from "../../ssh/commands";
 import { leaderOf } from "../../lab/cgroups";
 import { bridge, vmByName, type Lab } from "../../lab/paths";
 import { succeeds, until } from "../../lab/run";
@@ -98,7 +99,7 @@ export class Host {
     const stop = new AbortController();
     if (confirm) await accompany(this.commands.connection, { state, files: bundle }, { stop: [stop.signal] });
     const session: JoinSession = {
-      ...this.ssh(remoteCommand("join", state), confirm ? JOIN_SCRIPT : renderBundle(bundle)),
+      ...this.ssh(remoteCommand("join"), confirm ? joinScript(state) : bundleScript(bundle, state)),
       stopConfirming: () => stop.abort(),
     };
     return session;
@@ -119,7 +120,7 @@ export class Host {
   }
 
   leave(): Promise<Outcome> {
-    return this.ssh(this.commands.leave, HOST_SCRIPT).done;
+    return this.ssh(this.commands.leave, this.commands.script).done;
   }
 
   async mustLeave(): Promise<Outcome> {
@@ -153,8 +154,9 @@ export class Host {
 
   /** Waits until none of the program's scripts is at work. */
   async untilIdle(): Promise<void> {
-    const busy = () => succeeds(["flock", "--nonblock", `${this.root}/run`, "true"]).then((free) => !free);
-    await until(`the scripts on ${this.name} to end`, 200, async () => !(await busy()));
+    const lock = `${this.root}/run/istio-vm`;
+    const idle = () => !existsSync(lock) || succeeds(["flock", "--nonblock", lock, "true"]);
+    await until(`the scripts on ${this.name} to end`, 200, async () => idle());
   }
 
   /** Waits until one can log in. */

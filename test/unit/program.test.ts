@@ -224,7 +224,7 @@ kubernetes cluster`,
   });
 
   it("tells each host who it is, and where istiod is", () => {
-    const text = (name: string) => full.find(`${name}-join`).inputs.create as string;
+    const text = (name: string) => full.find(`${name}-join`).inputs.stdin as string;
     for (const line of [
       "identity spiffe://example.org/ns/vm/sa/default",
       "istiod 192.168.17.150 31794",
@@ -295,7 +295,7 @@ kubernetes cluster`,
     >;
     assert.equal(await valueOf(vm1!.identity), "spiffe://example.org/ns/vm/sa/default");
     assert.equal(await valueOf(vm1!.state), UNKNOWN);
-    assert.equal(resources.find(({ name }) => name === "vm1-join")?.inputs.create, UNKNOWN);
+    assert.equal(resources.find(({ name }) => name === "vm1-join")?.inputs.stdin, UNKNOWN);
   });
 
   it("takes one's own authority, and then makes no key but the hosts'", async () => {

@@ -179,7 +179,7 @@ export async function withDirectory<T>(body: (directory: string) => T | Promise<
   try {
     return await body(directory);
   } finally {
-    rmSync(directory, { recursive: true });
+    rmSync(directory, { recursive: true, maxRetries: 10 }); // what a test started may be about to end
   }
 }
 

@@ -42,13 +42,16 @@ describe("what a host is asked", () => {
     await server.close();
   });
 
-  /** A sudo that notes how it was called, and runs `script` in place of what it was told. */
-  const withSudo = <T>(script: string, use: (calls: () => string[]) => Promise<T>) =>
+  /** A root shell that notes what it was told, and runs `script` in its place. */
+  const withShell = <T>(script: string, use: (calls: () => string[]) => Promise<T>) =>
     withDirectory(async (folder) => {
       const log = join(folder, "calls");
       writeFileSync(log, "");
-      writeFileSync(join(folder, "sudo"), `#!/bin/sh\necho "$5" >>${log}\ncat >/dev/null\n${script}\n`);
-      chmodSync(join(folder, "sudo"), 0o755);
+      const shell = `[ "$1" != -c ] || exec /bin/sh "$@"\necho "$3" >>${log}\ncat >/dev/null\n${script}`;
+      for (const [name, text] of Object.entries({ sh: shell, id: "echo 0" })) {
+        writeFileSync(join(folder, name), `#!/bin/sh\n${text}\n`);
+        chmodSync(join(folder, name), 0o755);
+      }
       process.env.PATH = `${folder}:${path}`;
       return use(() => readFileSync(log, "utf8").trim().split("\n"));
     });
@@ -57,14 +60,14 @@ describe("what a host is asked", () => {
   const versions = (facts: HostFacts[]) => facts.map((host) => "inspection" in host && host.inspection.sidecar);
 
   it("by doctor is everything, by status only what it shows", () =>
-    withSudo(FACTS, async (calls) => {
+    withShell(FACTS, async (calls) => {
       assert.deepEqual(versions(await inspectHosts(stack, undefined, () => undefined)), ["1.31.0"]);
       assert.deepEqual(versions(await glanceAtHosts(stack, () => undefined)), ["1.31.0"]);
       assert.deepEqual(calls(), ["inspect", "glance"]);
     }));
 
   it("while it is watched goes through one session, which a limit of connections does not see again", () =>
-    withSudo(FACTS, async (calls) => {
+    withShell(FACTS, async (calls) => {
       const told: string[] = [];
       const facts = await watchHosts(stack, (name) => told.push(name), { look: 10, login: 10, stop: stop.signal });
       while (calls().length < 4) await new Promise((resolve) => setTimeout(resolve, 10));
@@ -73,7 +76,7 @@ describe("what a host is asked", () => {
     }));
 
   it("while it is watched is asked again after it could not be, by a session of its own", () =>
-    withSudo(`[ -e "$0.ok" ] || { touch "$0.ok"; exit 1; }; ${FACTS}`, async () => {
+    withShell(`[ -e "$0.ok" ] || { touch "$0.ok"; exit 1; }; ${FACTS}`, async () => {
       const facts = await watchHosts(stack, () => undefined, { look: 10, login: 10, stop: stop.signal });
       while (!("inspection" in facts[0]!)) await new Promise((resolve) => setTimeout(resolve, 10));
       assert.equal(server.connections.opened, 2);
