@@ -22,6 +22,7 @@ import { loadConfig } from "./config/stackConfig";
 import { fingerprint } from "./mesh/certificates";
 import { exposureOf } from "./mesh/exposure";
 import { ownerLabels } from "./mesh/kubernetesObject";
+import { configuredTarget, Neighbours } from "./ssh/machine";
 import { requireAnsweringAgent, sshConnection } from "./ssh/connection";
 import { controlPlaneManifest } from "./tools/istioctl";
 import { detectServiceCidr } from "./tools/serviceCidr";
@@ -33,6 +34,9 @@ async function program() {
   const { serviceTypes, passed } = exposureOf(config.exposure);
   if (config.hosts.length > 0) requireAnsweringAgent();
   const connections = new Map(config.hosts.map(({ name, ssh }) => [name, sshConnection(ssh)]));
+  const neighbours = new Neighbours(
+    new Map(config.hosts.filter(({ gone }) => !gone).map(({ name, ssh }) => [name, configuredTarget(ssh)])),
+  );
   const manifest = await controlPlaneManifest(config);
 
   const provider = new Provider("cluster", {
@@ -107,6 +111,7 @@ async function program() {
           healDrift: config.healDrift,
           gone: host.gone,
           owner,
+          neighbours,
         },
         { dependsOn: [exposure, identity, ...namespaces] },
       );

@@ -3,7 +3,12 @@ import * as pulumi from "@pulumi/pulumi";
 import { accompany } from "../ssh/accompany";
 import { hostScripts, joinScript, renderFiles } from "../ssh/bundle";
 import { accessCommand, hostScript, leaveCommand, remoteCommand } from "../ssh/commands";
+import { machineIn, moveProblem, Neighbours } from "../ssh/machine";
+import type { Login } from "../ssh/session";
 import { hostState } from "../mesh/hostState";
+
+/** What an output that is known holds: hooks run once the engine has it all. */
+const valueOf = <T>(output: pulumi.Output<T>) => new Promise<T>((resolve) => output.apply(resolve));
 
 /** The istio-sidecar package: from a URL that the host can reach, or a file here that is sent to the host. */
 export type SidecarPackage = ({ url: string } | { file: string }) & { sha256: string };
@@ -40,6 +45,8 @@ export interface MeshHostArgs {
   gone?: boolean;
   /** The stack's owner mark. */
   owner: pulumi.Input<string>;
+  /** The other hosts of the program. Default: none. */
+  neighbours?: Neighbours;
 }
 
 /**
@@ -58,6 +65,16 @@ export class MeshHost extends pulumi.ComponentResource {
 
   constructor(name: string, args: MeshHostArgs, opts?: pulumi.ComponentResourceOptions) {
     super("istio-vm:index:MeshHost", name, {}, opts);
+    const { neighbours = new Neighbours(new Map()) } = args;
+    // Before anything is changed there: a machine that the stack loses sight of would stay joined for good.
+    const stay = new pulumi.ResourceHook(`${name}-stay`, async ({ oldInputs, newInputs, oldOutputs }) => {
+      const { connection: from } = oldInputs as { connection: pulumi.Output<Login> };
+      const { connection: to } = newInputs as { connection: pulumi.Output<Login> };
+      const { stdout = "" } = oldOutputs as { stdout?: string };
+      const move = await valueOf(pulumi.output({ name, owner: args.owner, from, to, machine: machineIn(stdout) }));
+      const problem = await moveProblem(move, neighbours).catch(({ message }: Error) => `${name}: ${message}`);
+      if (problem !== undefined) throw new Error(problem);
+    });
     const access = new remote.Command(
       `${name}-access`,
       {
@@ -69,7 +86,7 @@ export class MeshHost extends pulumi.ComponentResource {
       },
       args.gone
         ? { parent: this, retainOnDelete: true, ignoreChanges: ["connection", "create", "delete", "stdin"] }
-        : { parent: this },
+        : { parent: this, hooks: { beforeUpdate: [stay] } },
     );
     if (args.gone) {
       this.state = pulumi.output("gone");
@@ -108,20 +125,25 @@ export class MeshHost extends pulumi.ComponentResource {
         }),
       );
     const brought = pulumi.all([args.connection, state, args.rootCert, args.certChain, args.key]);
-    const bring = new pulumi.ResourceHook(
-      `${name}-bring`,
-      () =>
-        new Promise<void>((resolve, reject) => {
-          brought.apply(([connection, text, rootCert, certChain, key]) => {
-            const certificates = { "root-cert.pem": rootCert, "cert-chain.pem": certChain, "key.pem": key };
-            const files = renderFiles({ ...scripts, ...certificates });
-            const baggage = { state: text, files, package: "file" in sidecar ? sidecar : undefined };
-            accompany(connection, baggage).then(resolve, ({ message }: Error) =>
-              reject(new Error(`${name}: what the join needs could not be brought: ${message}`)),
-            );
-          });
-        }),
-    );
+    access.stdout.apply((said) => {
+      const machine = machineIn(said);
+      if (machine !== undefined) neighbours.note(name, machine);
+    });
+    const bring = new pulumi.ResourceHook(`${name}-bring`, async () => {
+      const twin = neighbours.twinOf(name);
+      if (twin !== undefined) {
+        throw new Error(
+          `${name}: it is the same machine as ${twin}, under another address: IVM717 one machine is one host`,
+        );
+      }
+      const [connection, text, rootCert, certChain, key] = await valueOf(brought);
+      const certificates = { "root-cert.pem": rootCert, "cert-chain.pem": certChain, "key.pem": key };
+      const files = renderFiles({ ...scripts, ...certificates });
+      const baggage = { state: text, files, package: "file" in sidecar ? sidecar : undefined };
+      await accompany(connection, baggage).catch(({ message }: Error) => {
+        throw new Error(`${name}: what the join needs could not be brought: ${message}`);
+      });
+    });
     const join = new remote.Command(
       `${name}-join`,
       {

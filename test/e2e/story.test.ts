@@ -6,6 +6,7 @@ import { firstUp } from "./steps/firstUp";
 import { joiningMore } from "./steps/joiningMore";
 import { keepingSecrets } from "./steps/keepingSecrets";
 import { losingAHost } from "./steps/losingAHost";
+import { moving } from "./steps/moving";
 import { refusing } from "./steps/refusing";
 import { serving } from "./steps/serving";
 import { sparingTheOthers } from "./steps/sparingTheOthers";
@@ -28,6 +29,7 @@ describe("a stack's life", () => {
     joiningMore(story);
     losingAHost(story);
     changingPorts(story);
+    moving(story);
     keepingSecrets(story);
     destroying(story);
   });
