@@ -109,7 +109,7 @@ export const hosts: Check[] = [
     code: "IVM717",
     title: "each host is a machine of its own",
     why: "Two names for one machine join it twice; machines cloned with their machine-id confuse DHCP and the journal.",
-    fix: "correct hosts[].address; on a clone: rm -f /etc/machine-id /var/lib/dbus/machine-id && systemd-machine-id-setup, and reboot",
+    fix: "correct hosts[].address; on a clone: rm -f /var/lib/dbus/machine-id; systemd-id128 new >/etc/machine-id, and reboot",
     evaluate: ofHosts((host, { hosts }) => {
       const { name, inspection } = host;
       const { machineId, hostname } = inspection;

@@ -3,6 +3,7 @@ import { changingPorts } from "./steps/changingPorts";
 import { destroying } from "./steps/destroying";
 import { firstPreview } from "./steps/firstPreview";
 import { firstUp } from "./steps/firstUp";
+import { interrupting } from "./steps/interrupting";
 import { joiningMore } from "./steps/joiningMore";
 import { keepingSecrets } from "./steps/keepingSecrets";
 import { losingAHost } from "./steps/losingAHost";
@@ -26,6 +27,7 @@ describe("a stack's life", () => {
     applyingNothing(story);
     refusing(story);
     sparingTheOthers(story);
+    interrupting(story);
     joiningMore(story);
     losingAHost(story);
     changingPorts(story);

@@ -106,7 +106,7 @@ export function moving(story: Story): void {
         .map((name) => name.split("/")[1]);
 
     it("can be renamed, and speak another protocol at once", async () => {
-      const { services: before } = story.config;
+      const before = story.config.services as object[];
       const ports = [{ port: 8080, protocol: "TCP" }];
       await story.bring(withHosts([story.host("vm1")], { name: "plain", ports }));
       assert.deepEqual(await services("vm"), ["plain", "plain"]);
@@ -116,7 +116,7 @@ export function moving(story: Story): void {
     });
 
     it("can move to another namespace with its host, which gets another identity, and come back", async () => {
-      const { hosts, services: before } = story.config;
+      const [hosts, before] = [story.config.hosts, story.config.services] as object[][];
       const moved = { name: "shop", namespace: "store" };
       await story.bring(withHosts([story.host("vm1", { namespace: "store" })], moved));
       await untilShop();
