@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { HOST_HEADINGS, meshStatus, SERVICE_HEADINGS, statusRows } from "../../../diagnosis/status";
+import type { RequestResult } from "../../../diagnosis/facts";
 import { clusterOf, healthyFacts, hostOf, joinedOf } from "./checks/facts";
 import { spiffe } from "./checks/pki";
 
@@ -67,9 +68,9 @@ describe("meshStatus", () => {
     assert.deepEqual([one.healthy, one.health], [1, "warning"]);
     const none = await healthOf((f) => ["vm1", "vm2"].forEach((name) => (joinedOf(f, name).ready = false)));
     assert.deepEqual([none.healthy, none.health], [0, "error"]);
-    const silent = await healthOf((f) => {
-      if (!("problem" in f.cluster)) f.cluster.requests = { "web.vm": { ok: false, answer: "HTTP 503" } };
-    });
-    assert.equal(silent.health, "error");
+    const answering = (answer: RequestResult) =>
+      healthOf((f) => (clusterOf(f).requests = { "web.vm": answer })).then(({ health }) => health);
+    assert.equal(await answering({ ok: false, answer: "HTTP 503" }), "error");
+    assert.equal(await answering({ ok: false, untried: true, answer: "not asked: you may not exec" }), "warning");
   });
 });
