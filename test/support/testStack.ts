@@ -1,5 +1,4 @@
 /** A stack of its own, of a copy of this project, driven by the real Pulumi engine. */
-import { once } from "node:events";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -113,12 +112,14 @@ export class TestStack {
     child.all!.on("data", (chunk: Buffer) => (said += chunk.toString()));
     return {
       interrupt: () => void child.kill("SIGINT"),
-      untilSaid: async (what: RegExp) => {
-        while (!what.test(said)) {
-          if (child.exitCode !== null) throw new Error(`it ended, and did not say ${what.source}:\n${essence(said)}`);
-          await Promise.race([once(child.all!, "data"), once(child, "exit")]);
-        }
-      },
+      untilSaid: (what: RegExp) =>
+        new Promise<void>((resolve, reject) => {
+          const hear = () => what.test(said) && resolve();
+          child.all!.on("data", hear).on("end", () => {
+            reject(new Error(`it ended, and did not say ${what.source}:\n${essence(said)}`));
+          });
+          hear();
+        }),
       outcome: child.then((result) => this.note(args, result)),
     };
   }
