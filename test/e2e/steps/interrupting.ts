@@ -43,7 +43,6 @@ export function interrupting(story: Story): void {
     });
 
     it("leaves the host as it was once it is taken off again", async () => {
-      await story.stack.succeed(["cancel", "--yes"]);
       await story.bring(story.config);
       await becomesSame(story.before.vm2, () => snapshotVm(story.lab, "vm2"), "vm2");
     });
