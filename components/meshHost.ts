@@ -132,9 +132,7 @@ export class MeshHost extends pulumi.ComponentResource {
     const bring = new pulumi.ResourceHook(`${name}-bring`, async () => {
       const twin = neighbours.twinOf(name);
       if (twin !== undefined) {
-        throw new Error(
-          `${name}: it is the same machine as ${twin}, under another address: IVM717 one machine is one host`,
-        );
+        throw new Error(`${name}: it is the same machine as ${twin}: take one of them off hosts (IVM717)`);
       }
       const [connection, text, rootCert, certChain, key] = await valueOf(brought);
       const certificates = { "root-cert.pem": rootCert, "cert-chain.pem": certChain, "key.pem": key };
