@@ -27,6 +27,7 @@ import { hasGateway } from "./mesh/controlPlane";
 import { exposureOf } from "./mesh/exposure";
 import { spiffeId } from "./mesh/spiffe";
 import { ownerLabels } from "./mesh/kubernetesObject";
+import { configuredTarget, Neighbours } from "./ssh/machine";
 import { requireAnsweringAgent, sshConnection } from "./ssh/connection";
 import { controlPlaneManifest } from "./tools/istioctl";
 import { detectServiceCidr } from "./tools/serviceCidr";
@@ -37,6 +38,9 @@ async function program() {
   const { cluster, sampleClient } = config;
   if (config.hosts.length > 0) requireAnsweringAgent();
   const connections = new Map(config.hosts.map(({ name, ssh }) => [name, sshConnection(ssh)]));
+  const neighbours = new Neighbours(
+    new Map(config.hosts.filter(({ gone }) => !gone).map(({ name, ssh }) => [name, configuredTarget(ssh)])),
+  );
   const manifest = await controlPlaneManifest(config);
   const gateway = hasGateway(manifest);
   const { serviceTypes, passed } = exposureOf(config.exposure, gateway);
@@ -118,6 +122,7 @@ async function program() {
           healDrift: config.healDrift,
           gone: host.gone,
           owner,
+          neighbours,
         },
         { dependsOn: [exposure, identity, ...namespaces] },
       );

@@ -3,7 +3,12 @@ import * as pulumi from "@pulumi/pulumi";
 import { accompany } from "../ssh/accompany";
 import { hostScripts, joinScript, renderFiles } from "../ssh/bundle";
 import { accessCommand, hostScript, leaveCommand, remoteCommand } from "../ssh/commands";
+import { machineIn, moveProblem, Neighbours } from "../ssh/machine";
+import type { Login } from "../ssh/session";
 import { hostState, SECRET_URL } from "../mesh/hostState";
+
+/** What an output that is known holds: hooks run once the engine has it all. */
+const valueOf = <T>(output: pulumi.Output<T>) => new Promise<T>((resolve) => output.apply(resolve));
 
 /**
  * The istio-sidecar package: from a URL that the host can reach, which may be a secret and is in no text then; or a file
@@ -45,6 +50,8 @@ export interface MeshHostArgs {
   gone?: boolean;
   /** The stack's owner mark. */
   owner: pulumi.Input<string>;
+  /** The other hosts of the program. Default: none. */
+  neighbours?: Neighbours;
 }
 
 /**
@@ -63,6 +70,16 @@ export class MeshHost extends pulumi.ComponentResource {
 
   constructor(name: string, args: MeshHostArgs, opts?: pulumi.ComponentResourceOptions) {
     super("istio-vm:index:MeshHost", name, {}, opts);
+    const { neighbours = new Neighbours(new Map()) } = args;
+    // Before anything is changed there: a machine that the stack loses sight of would stay joined for good.
+    const stay = new pulumi.ResourceHook(`${name}-stay`, async ({ oldInputs, newInputs, oldOutputs }) => {
+      const { connection: from } = oldInputs as { connection: pulumi.Output<Login> };
+      const { connection: to } = newInputs as { connection: pulumi.Output<Login> };
+      const { stdout = "" } = oldOutputs as { stdout?: string };
+      const move = await valueOf(pulumi.output({ name, owner: args.owner, from, to, machine: machineIn(stdout) }));
+      const problem = await moveProblem(move, neighbours).catch(({ message }: Error) => `${name}: ${message}`);
+      if (problem !== undefined) throw new Error(problem);
+    });
     const access = new remote.Command(
       `${name}-access`,
       {
@@ -74,7 +91,7 @@ export class MeshHost extends pulumi.ComponentResource {
       },
       args.gone
         ? { parent: this, retainOnDelete: true, ignoreChanges: ["connection", "create", "delete", "stdin"] }
-        : { parent: this },
+        : { parent: this, hooks: { beforeUpdate: [stay] } },
     );
     if (args.gone) {
       this.state = pulumi.output("gone");
@@ -114,21 +131,24 @@ export class MeshHost extends pulumi.ComponentResource {
       );
     const secretUrl = "secretUrl" in sidecar ? sidecar.secretUrl : undefined;
     const brought = pulumi.all([args.connection, state, args.rootCert, args.certChain, args.key, secretUrl]);
-    const bring = new pulumi.ResourceHook(
-      `${name}-bring`,
-      () =>
-        new Promise<void>((resolve, reject) => {
-          brought.apply(([connection, text, rootCert, certChain, key, url]) => {
-            const certificates = { "root-cert.pem": rootCert, "cert-chain.pem": certChain, "key.pem": key };
-            const ofPackage: Record<string, string> = url === undefined ? {} : { "package-url": url };
-            const files = renderFiles({ ...scripts, ...certificates, ...ofPackage });
-            const baggage = { state: text, files, package: "file" in sidecar ? sidecar : undefined };
-            accompany(connection, baggage).then(resolve, ({ message }: Error) =>
-              reject(new Error(`${name}: what the join needs could not be brought: ${message}`)),
-            );
-          });
-        }),
-    );
+    access.stdout.apply((said) => {
+      const machine = machineIn(said);
+      if (machine !== undefined) neighbours.note(name, machine);
+    });
+    const bring = new pulumi.ResourceHook(`${name}-bring`, async () => {
+      const twin = neighbours.twinOf(name);
+      if (twin !== undefined) {
+        throw new Error(`${name}: it is the same machine as ${twin}: take one of them off hosts (IVM717)`);
+      }
+      const [connection, text, rootCert, certChain, key, url] = await valueOf(brought);
+      const certificates = { "root-cert.pem": rootCert, "cert-chain.pem": certChain, "key.pem": key };
+      const ofPackage: Record<string, string> = url === undefined ? {} : { "package-url": url };
+      const files = renderFiles({ ...scripts, ...certificates, ...ofPackage });
+      const baggage = { state: text, files, package: "file" in sidecar ? sidecar : undefined };
+      await accompany(connection, baggage).catch(({ message }: Error) => {
+        throw new Error(`${name}: what the join needs could not be brought: ${message}`);
+      });
+    });
     const join = new remote.Command(
       `${name}-join`,
       {

@@ -49,7 +49,7 @@ export const PROLOGUE = `case $0 in /tmp/istio-vm.*/input) rm -rf "\${0%/*}" ;; 
 export const withState = (state: string, script: string) => `state=${quote(`\n${state}\n`)}\n${script}`;
 
 /** Runs the script on stdin (ssh/bundle.ts) as root. */
-export const remoteCommand = (action: "join" | "inspect") => rootShell([action]);
+export const remoteCommand = (action: "join" | "inspect" | "glance") => rootShell([action]);
 
 /** Shows the last so many lines of a host's logs, by the script on stdin (cli/logs.ts). */
 export const logsCommand = (lines: number) => rootShell([String(lines)]);
@@ -63,6 +63,18 @@ export function accessCommand(name: string): string {
 /** With hostScript on stdin, the last one. */
 export const leaveCommand = () => rootShell(["leave"]);
 
+/** Prints an id of the machine: it must differ from that of a clone, which may have kept its machine-id. */
+const MACHINE = "machine $(cat /etc/machine-id /sys/class/dmi/id/product_uuid 2>/dev/null | sha256sum | cut -c 1-16)";
+
+/** With LOOK_SCRIPT on stdin: tells which machine it is, and who has joined it under which name. */
+export const lookCommand = () => rootShell(["look"]);
+
+export const LOOK_SCRIPT = `${PROLOGUE}echo "${MACHINE}"
+[ ! -d ${HOME}/record ] || echo "owner $(cat ${HOME}/record/owner)"
+sed -n 's/^host /name /p' ${HOME}/joining ${HOME}/state 2>/dev/null | head -n 1
+exit
+`;
+
 /**
  * What the first and the last session on a host run: the one shows that one can log in and become root, the other gives
  * the host back by the scripts that join left there, which know what they recorded.
@@ -73,7 +85,7 @@ export function hostScript(name: string, owner: string): string {
     `${PROLOGUE}case $1 in
 access)
   . /etc/os-release
-  echo "${name}: access   ok: root on $PRETTY_NAME"
+  echo "${name}: access   ok: root on $PRETTY_NAME, ${MACHINE}"
   ;;
 leave)
   [ ! -x ${INSTALLED} ] || exec ${INSTALLED} leave "$state" </dev/null

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { Readable } from "node:stream";
-import { Client, type ClientChannel, type ConnectConfig } from "ssh2";
+import { Client, type ClientChannel } from "ssh2";
 
 /** Where and how to log in, with the key at hand. */
 export interface Login {
@@ -22,6 +22,7 @@ export interface SessionOptions {
   background?: boolean;
   /** Milliseconds in which a connection must be there, before the login begins. Default: as long as that may take. */
   dial?: number;
+  limits?: typeof LIMITS;
 }
 
 /** How a command on a host ended. */
@@ -31,14 +32,17 @@ export interface Outcome {
   stderr: string;
 }
 
-/** Milliseconds in which a host must have let one in. */
-const READY_TIMEOUT = 10_000;
-/** A session whose host does not answer a question three times in a row, 5 s apart, is lost. */
-const KEEPALIVE = { keepaliveInterval: 5000, keepaliveCountMax: 3 };
+/**
+ * Milliseconds: in which a host must have let one in; between two questions to it, of which three in a row that are not
+ * answered mean that the session is lost; in which it must have said good-bye.
+ */
+const LIMITS = { ready: 10_000, question: 5000, goodbye: 1000 };
+const UNANSWERED = 3;
 
 async function withDirectSession<T>(
   login: Login,
-  { sock, ...keepalive }: Pick<ConnectConfig, "sock" | keyof typeof KEEPALIVE>,
+  sock: Socket | ClientChannel,
+  { background, limits }: Required<Omit<SessionOptions, "dial">>,
   use: (client: Client) => Promise<T>,
 ) {
   const client = new Client();
@@ -54,8 +58,9 @@ async function withDirectSession<T>(
         privateKey: login.privateKey,
         agent: login.privateKey === undefined ? process.env.SSH_AUTH_SOCK : undefined,
         sock,
-        readyTimeout: READY_TIMEOUT,
-        ...keepalive,
+        readyTimeout: limits.ready,
+        // ssh2 would keep the program by the timer of its questions.
+        ...(!background && { keepaliveInterval: limits.question, keepaliveCountMax: UNANSWERED }),
         ...(expected !== undefined && {
           algorithms: { serverHostKey: [algorithm as "ssh-ed25519"] },
           hostVerifier: (key: Buffer) => key.toString("base64") === expected,
@@ -64,42 +69,50 @@ async function withDirectSession<T>(
     });
     const result = await Promise.race([use(client), lost(client)]);
     client.on("error", () => undefined).end();
+    setTimeout(() => sock.destroy(), limits.goodbye).unref();
     return result;
   } catch (error) {
     // Politeness to a host that does not answer would keep the program for minutes.
-    client.on("error", () => undefined).destroy();
+    client.on("error", () => undefined);
+    sock.destroy();
     throw error;
   }
 }
 
 /** Fails when the session is lost. */
 function lost(client: Client): Promise<never> {
-  return new Promise((_, reject) => client.once("error", reject));
+  return new Promise((_, reject) => {
+    client.once("error", (error: Error & { level?: string }) => {
+      reject(error.level === "client-timeout" ? new Error("it does not answer any more: the session was lost") : error);
+    });
+  });
 }
 
 /**
  * Logs in, through the proxy if there is one, sees to it that the host key is the expected one, and gives the session
  * to `use`.
  *
- * @throws when it can't log in within 10 s
+ * @throws when it can't log in within 10 s, or the host does not answer any more for 15 s
  */
 export async function withSession<T>(
   { proxy, ...login }: Login,
   use: (client: Client) => Promise<T>,
-  { background = false, dial = READY_TIMEOUT }: SessionOptions = {},
+  { background = false, limits = LIMITS, dial = limits.ready }: SessionOptions = {},
 ): Promise<T> {
-  // ssh2 would keep the program by the timer of its questions.
-  const options = background ? { sock: await connected(proxy ?? login, dial) } : KEEPALIVE;
-  if (proxy === undefined) return withDirectSession(login, options, use);
-  return withDirectSession(proxy, options, async (bastion) => {
-    const sock = await forward(bastion, login.host, login.port ?? 22, dial);
-    return withDirectSession(login, { ...options, sock }, use);
+  const options = { background, limits };
+  // Of our own, so that it can be given up: ssh2 leaves one half open whose far end does not say good-bye.
+  const socket = await connected(proxy ?? login, dial, background);
+  if (proxy === undefined) return withDirectSession(login, socket, options, use);
+  return withDirectSession(proxy, socket, options, async (bastion) => {
+    const channel = await forward(bastion, login.host, login.port ?? 22, dial);
+    return withDirectSession(login, channel, options, use);
   });
 }
 
-/** A connection that does not keep the program. */
-async function connected({ host, port = 22 }: Login, limit: number): Promise<Socket> {
-  const socket = connect({ host, port }).unref();
+/** A connection, which does not keep the program if it is one in the background. */
+async function connected({ host, port = 22 }: Login, limit: number, background: boolean): Promise<Socket> {
+  const socket = connect({ host, port });
+  if (background) socket.unref();
   const late = setTimeout(() => socket.destroy(new LateError(host, port, limit)), limit).unref();
   try {
     await once(socket, "connect");
@@ -115,7 +128,7 @@ async function connected({ host, port = 22 }: Login, limit: number): Promise<Soc
  * @param limit milliseconds. Where a firewall swallows what is sent, the far end itself would give up after two minutes
  * @throws when it is refused, or is not there in time
  */
-export function forward(client: Client, host: string, port: number, limit = READY_TIMEOUT): Promise<ClientChannel> {
+export function forward(client: Client, host: string, port: number, limit = LIMITS.ready): Promise<ClientChannel> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new LateError(host, port, limit)), limit).unref();
     client.forwardOut("127.0.0.1", 0, host, port, (error, channel) => {

@@ -25,7 +25,7 @@ async function keyProblem(key: SshKey, secret: Stack["secret"]): Promise<string 
   if ("agent" in key) {
     if (process.env.SSH_AUTH_SOCK === undefined) return "there is no ssh-agent: SSH_AUTH_SOCK is not set";
     // Exit status 1: it answers, but has no key.
-    return promisify(execFile)("ssh-add", ["-l"]).then(
+    return promisify(execFile)("ssh-add", ["-l"], { timeout: 5000 }).then(
       () => undefined,
       (error: { code?: number | string }) =>
         error.code === 1 ? "the ssh-agent has no key" : "the ssh-agent does not answer",

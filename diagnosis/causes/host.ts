@@ -74,4 +74,24 @@ export const host: Cause[] = [
     fix: "on {where}: df -h /etc /var; make room; systemctl restart istio",
     untilRestart: true,
   },
+  {
+    code: "IVM936",
+    title: "sudo demands a terminal",
+    severity: "error",
+    signs: [
+      {
+        from: ["start"],
+        pattern: /istio-start\.sh\S*: sudo: sorry, you must have a tty to run sudo/,
+        sentence:
+          "On {where} root itself may not use sudo without a terminal (requiretty), by which the start script becomes istio-proxy.",
+      },
+      {
+        from: ["pulumi"],
+        pattern: /sudo: sorry, you must have a tty to run sudo/,
+        sentence: "sudo on the host demands a terminal (requiretty), which a session of a program does not have.",
+      },
+    ],
+    fix: "on {where}: visudo, and take requiretty away, or add Defaults:root,ADMIN !requiretty, with the user who logs in for ADMIN; then pulumi up",
+    untilRestart: true,
+  },
 ];

@@ -1,3 +1,4 @@
+import { HEAL } from "../advice";
 import {
   about,
   type Check,
@@ -54,7 +55,7 @@ export const network: Check[] = [
     code: "IVM603",
     title: "istiod's name leads to istiod",
     why: "The sidecar connects to the name in istiod's certificate; the hosts file gives its address.",
-    fix: "pulumi config set healDrift true && pulumi up",
+    fix: HEAL,
     evaluate: ofJoined((_joined, { name, inspection: { istiodAddress } }, { outputs }) => {
       if (outputs === undefined) return skipped("istiod's address is not known yet");
       const { host: wanted } = hostAndPort(outputs.istiod);
@@ -100,7 +101,7 @@ export const network: Check[] = [
     title: "a pod reaches each service",
     why: "The mesh as its users see it: a real request, by mutual TLS, from the sample client.",
     fix: "npx istio-vm explain",
-    evaluate: ofCluster(({ requests: asked }, { outputs }) => {
+    evaluate: ofCluster(["requests"], ({ requests: asked }, { outputs }) => {
       if (outputs === undefined) return skipped("nothing is installed yet");
       if (asked === undefined) return skipped("there is no sampleClient to ask from");
       const requests = Object.entries(asked);
