@@ -56,6 +56,8 @@ export interface JoinOptions {
   bundle?: string;
   /** Whether the program is there, which confirms the change. Default: true. */
   confirm?: boolean;
+  /** A package that the program sends. Default: the host fetches it. */
+  package?: { file: string; sha256: string };
 }
 
 export class Host {
@@ -95,9 +97,11 @@ export class Host {
   }
 
   /** Begins a join as the program does: it brings what the join needs, and is there for it. */
-  async startJoin({ state = this.commands.state, bundle = this.bundle, confirm = true }: JoinOptions = {}) {
+  async startJoin(options: JoinOptions = {}) {
+    const { state = this.commands.state, bundle = this.bundle, confirm = true } = options;
     const stop = new AbortController();
-    if (confirm) await accompany(this.commands.connection, { state, files: bundle }, { stop: [stop.signal] });
+    const baggage = { state, files: bundle, package: options.package };
+    if (confirm) await accompany(this.commands.connection, baggage, { stop: [stop.signal] });
     const session: JoinSession = {
       ...this.ssh(remoteCommand("join"), confirm ? joinScript(state) : bundleScript(bundle, state)),
       stopConfirming: () => stop.abort(),

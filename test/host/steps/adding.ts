@@ -58,7 +58,9 @@ export function adding(mesh: Mesh): void {
           "600 istio-proxy\n640 istio-proxy\n",
       );
       // What a join leaves that is killed while it writes.
-      await host.sh("for file in /etc/.istio-vm._etc_certs_key.pem /etc/.istio-vm._etc_hosts /srv/.istio-vm._srv_own.conf; do : >$file; done");
+      await host.sh(
+        "for file in /etc/.istio-vm._etc_certs_key.pem /etc/.istio-vm._etc_hosts /srv/.istio-vm._srv_own.conf; do : >$file; done",
+      );
       await host.mustLeave();
       await assertRestored(host, before);
     }
