@@ -24,10 +24,10 @@ export function respecting(mesh: Mesh): void {
 
     it("an operator's rules stay, whatever their comments say, as do chains with names like Istio's", async () => {
       await throughALife(
-        `iptables -A INPUT -p tcp --dport 22 -m comment --comment 'ISTIO rollout: "keep" -j ISTIO_OUTPUT' -j ACCEPT
+        `iptables -A INPUT -p tcp --dport 2200 -m comment --comment 'ISTIO rollout: "keep" -j ISTIO_OUTPUT' -j ACCEPT
         iptables -N ISTIO_OUTPUT_OF_OURS
         iptables -A ISTIO_OUTPUT_OF_OURS -p tcp --dport 9 -m comment --comment ':ISTIO_REDIRECT - [0:0]' -j DROP
-        iptables -A INPUT -j ISTIO_OUTPUT_OF_OURS`,
+        iptables -A INPUT -p tcp --dport 9 -j ISTIO_OUTPUT_OF_OURS`,
         async () => {
           // One that is made while the sidecar runs, and one whose end is interception's.
           await host.sh(`iptables -t nat -A PREROUTING -p tcp --dport 7 -m comment --comment 'ISTIO later' -j RETURN`);
@@ -129,7 +129,6 @@ export function respecting(mesh: Mesh): void {
       ));
 
     it("a Docker bridge in the sidecar's environment comes and goes with its rules", async () => {
-      await host.sh("ip link add docker0 type dummy");
       const before = await host.snapshot();
       const state = `${host.commands.state}\nsidecar.env KUBE_VIRT_INTERFACES=docker0`;
       await host.mustJoin({ state });
