@@ -5,13 +5,18 @@ import { hostScripts, joinScript, renderFiles } from "../ssh/bundle";
 import { accessCommand, hostScript, leaveCommand, remoteCommand } from "../ssh/commands";
 import { machineIn, moveProblem, Neighbours } from "../ssh/machine";
 import type { Login } from "../ssh/session";
-import { hostState } from "../mesh/hostState";
+import { hostState, SECRET_URL } from "../mesh/hostState";
 
 /** What an output that is known holds: hooks run once the engine has it all. */
 const valueOf = <T>(output: pulumi.Output<T>) => new Promise<T>((resolve) => output.apply(resolve));
 
-/** The istio-sidecar package: from a URL that the host can reach, or a file here that is sent to the host. */
-export type SidecarPackage = ({ url: string } | { file: string }) & { sha256: string };
+/**
+ * The istio-sidecar package: from a URL that the host can reach, which may be a secret and is in no text then; or a file
+ * here that is sent to the host.
+ */
+export type SidecarPackage = ({ url: string } | { secretUrl: pulumi.Input<string> } | { file: string }) & {
+  sha256: string;
+};
 
 export interface MeshHostArgs {
   connection: types.input.remote.ConnectionArgs;
@@ -119,12 +124,13 @@ export class MeshHost extends pulumi.ComponentResource {
           ...spec,
           name,
           packageSha256: sidecar.sha256,
-          packageSource: "url" in sidecar ? sidecar.url : "sent",
+          packageSource: "url" in sidecar ? sidecar.url : "secretUrl" in sidecar ? SECRET_URL : "sent",
           scripts,
           run: args.healDrift ? new Date() : undefined,
         }),
       );
-    const brought = pulumi.all([args.connection, state, args.rootCert, args.certChain, args.key]);
+    const secretUrl = "secretUrl" in sidecar ? sidecar.secretUrl : undefined;
+    const brought = pulumi.all([args.connection, state, args.rootCert, args.certChain, args.key, secretUrl]);
     access.stdout.apply((said) => {
       const machine = machineIn(said);
       if (machine !== undefined) neighbours.note(name, machine);
@@ -134,9 +140,10 @@ export class MeshHost extends pulumi.ComponentResource {
       if (twin !== undefined) {
         throw new Error(`${name}: it is the same machine as ${twin}: take one of them off hosts (IVM717)`);
       }
-      const [connection, text, rootCert, certChain, key] = await valueOf(brought);
+      const [connection, text, rootCert, certChain, key, url] = await valueOf(brought);
       const certificates = { "root-cert.pem": rootCert, "cert-chain.pem": certChain, "key.pem": key };
-      const files = renderFiles({ ...scripts, ...certificates });
+      const ofPackage: Record<string, string> = url === undefined ? {} : { "package-url": url };
+      const files = renderFiles({ ...scripts, ...certificates, ...ofPackage });
       const baggage = { state: text, files, package: "file" in sidecar ? sidecar : undefined };
       await accompany(connection, baggage).catch(({ message }: Error) => {
         throw new Error(`${name}: what the join needs could not be brought: ${message}`);

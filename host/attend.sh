@@ -48,7 +48,7 @@ receive() {
 }
 
 # Whether whoever would confirm the change was here, and is gone.
-deserted() { [ -e "$here/attended" ] && flock -n "$here" true; }
+deserted() { [ -e "$here/attended" ] && unlocked "$here"; }
 in_company() { ! deserted; }
 
 # Nobody's sidecar is disturbed for a change that can only be taken back.

@@ -10,8 +10,9 @@ MAX_SKEW=60 # seconds between the clocks of a host and of the computer where pul
 # Longer than join itself can take from here on.
 UNDO_SECONDS=$((READY_SECONDS + CONFIRM_SECONDS + 60))
 UNDO_UNIT=/etc/systemd/system/istio-vm-undo.service
+UNDO_AT_BOOT=/etc/systemd/system/multi-user.target.wants/istio-vm-undo.service
 
-# `--no-reload`, here and below: what is enabled matters at the next boot, and for systemd to reload takes a while.
+# `--no-reload`: what is enabled matters at the next boot, and for systemd to reload takes a while.
 arm() {
   systemctl stop istio-vm-undo.timer istio-vm-undo.service 2>/dev/null || : # it would only wait for us
   rm -f "$CONFIRMED" "$HOME_DIR/awaiting"
@@ -27,8 +28,7 @@ RestartSec=15
 [Install]
 WantedBy=multi-user.target
 EOF
-  # To enable it makes systemd reload as well.
-  if ! { { systemctl is-enabled --quiet istio-vm-undo.service || systemctl enable --quiet istio-vm-undo.service; } 2>/dev/null &&
+  if ! { ln -sfn "$UNDO_UNIT" "$UNDO_AT_BOOT" && systemctl daemon-reload &&
     systemd-run --quiet --collect --on-active="$UNDO_SECONDS" --timer-property=AccuracySec=1s --unit=istio-vm-undo; }; then
     fail "systemd can't be told to undo a failed change: systemctl status istio-vm-undo.timer"
   fi
@@ -38,9 +38,8 @@ disarm() {
   systemctl stop istio-vm-undo.timer 2>/dev/null || :
   [ "$action" = undo ] || systemctl stop istio-vm-undo.service 2>/dev/null || : # it would only wait for us
   rm -f "$(staged "$UNDO_UNIT")"
-  [ -e "$UNDO_UNIT" ] || return 0
-  systemctl disable --quiet --no-reload istio-vm-undo.service 2>/dev/null || :
-  rm -f "$UNDO_UNIT"
+  if [ ! -e "$UNDO_UNIT" ] && [ ! -L "$UNDO_AT_BOOT" ]; then return 0; fi
+  rm -f "$UNDO_AT_BOOT" "$UNDO_UNIT"
   systemctl daemon-reload
 }
 

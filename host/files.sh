@@ -91,6 +91,7 @@ stage() {
   local path mode owner new
   path=$1 mode=$2 owner=$3
   shift 3
+  [ -d "${path%/*}" ] || install -d -o istio-proxy -g istio-proxy "${path%/*}"
   new=$(staged "$path")
   rm -f "$new"
   umask 077
@@ -126,7 +127,6 @@ put() {
     rm -f "$new"
     return
   fi
-  [ -d "${1%/*}" ] || install -d -o istio-proxy -g istio-proxy "${1%/*}"
   mv -fT "$new" "$1" 2>/dev/null || put_over "$1" "$new"
 }
 

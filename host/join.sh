@@ -116,18 +116,24 @@ write_files() {
   say write "ok:${changed:- nothing to change}"
 }
 
-write_file() { ! is_written "$3" || put "$(place "$2" "$3")"; }
+write_file() {
+  ! is_written "$3" || put "$(place "$2" "$3")"
+}
 
 start() {
+  local begun
   if [ -n "$RESTART" ]; then
-    keep_rules_env
-    systemctl restart istio.service ||
+    start_unit ||
       fail "istio.service does not start: $(systemctl status istio.service --no-pager 2>&1 | tail -n 5)
 $(last_words)"
   fi
+  uptime_now
+  begun=$UPTIME
   await_ready || fail "the sidecar is not ready after $READY_SECONDS s; its last words:
 $(last_words)"
   rm -f "$RESTARTING"
+  uptime_now
+  say start "ok: ready after $((UPTIME - begun)) s"
 }
 
 # Also those of istio-start.sh, which may never have come to start it.

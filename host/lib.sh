@@ -28,17 +28,26 @@ LOCK_SECONDS=300
 # by whoever had it before. What was brought to sessions that were killed goes: nobody is there for it, and no join uses it.
 LOCKED=''
 lock() {
-  local bundle
+  local bundle tries
+  tries=0
   until [ "$(stat -c %i "$RUN_DIR" 2>/dev/null)" = "$(stat -Lc %i /proc/$$/fd/9 2>/dev/null || echo none)" ]; do
-    mkdir -m 0700 "$RUN_DIR" 2>/dev/null || [ -d "$RUN_DIR" ] || fail "can't make $RUN_DIR"
-    exec 9<"$RUN_DIR"
+    tries=$((tries + 1))
+    [ "$tries" -le 100 ] || fail "can't have a lock on $RUN_DIR: ls -ld $RUN_DIR"
+    mkdir -m 0700 "$RUN_DIR" 2>/dev/null || : # it is there; or whoever had it removes it just now
+    { command exec 9<"$RUN_DIR"; } 2>/dev/null || continue
     flock -w "$LOCK_SECONDS" 9 || fail "another istio-vm has been at work here for 5 minutes: ps ax | grep istio-vm"
   done
   LOCKED=yes
   for bundle in "$RUN_DIR"/bundle.*; do
     if [ "$bundle" = "$here" ] || [ ! -d "$bundle" ]; then continue; fi
-    if flock -n "$bundle" true && { [ ! -e "$bundle/taken" ] || flock -n "$bundle/taken" true; }; then rm -rf "$bundle"; fi
+    if unlocked "$bundle" && { [ ! -e "$bundle/taken" ] || unlocked "$bundle/taken"; }; then rm -rf "$bundle"; fi
   done
+}
+
+# `unlocked PATH`: whether it is there, and nobody has a lock on it. (By its name, flock would make what is not there.)
+unlocked() {
+  { command exec 6<"$1"; } 2>/dev/null || return 1
+  if flock -n 6; then exec 6<&-; else exec 6<&- && return 1; fi
 }
 
 # The end of whoever has the lock: what was brought for it goes, and the folder, unless somebody else is there.

@@ -38,6 +38,7 @@ install_package() {
     return
   fi
   case $source in
+    secret-url) fetch_secret "$SENT_PACKAGE" || fail "can't fetch the sidecar package from the URL in the secret of sidecar.url" ;;
     http://* | https://*) fetch "$source" "$SENT_PACKAGE" || fail "can't fetch the sidecar package from $source" ;;
     *) [ -e "$SENT_PACKAGE" ] || fail "the sidecar package was not sent: run pulumi up again" ;;
   esac
@@ -53,6 +54,16 @@ install_package() {
   echo "$digest" >"$HOME_DIR/package"
   RESTART="$RESTART package"
   say install "ok: istio-sidecar $(package_version)"
+}
+
+# From a URL that may be in no list of processes, and in no message.
+fetch_secret() {
+  if command -v curl >/dev/null; then
+    printf 'url = "%s"\n' "$(cat "$here/package-url")" |
+      curl -fsSL --connect-timeout 10 --max-time 600 -o "$1" --config -
+  else
+    wget -q -T 10 -O "$1" --input-file="$here/package-url"
+  fi
 }
 
 fetch() {

@@ -23,16 +23,16 @@ stop_sidecar() {
 $(istio_rules)"
 }
 
+start_unit() {
+  keep_rules_env
+  systemctl restart istio.service
+}
+
 # Waits until the sidecar is ready, and lets new connections in again: then, or when a client may give up.
 await_ready() {
-  local begun
-  uptime_now
-  begun=$UPTIME
   await "$HOLD_SECONDS" ready || :
   release
-  await "$((READY_SECONDS - HOLD_SECONDS))" ready || return 1
-  uptime_now
-  say start "ok: ready after $((UPTIME - begun)) s"
+  await "$((READY_SECONDS - HOLD_SECONDS))" ready
 }
 
 # Envoy tells its clients to go on by new connections, and still takes those; the agent then stops it without delay.

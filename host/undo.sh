@@ -63,8 +63,7 @@ undo() {
     systemctl daemon-reload
   fi
   if [ -e "$RESTARTING" ]; then
-    keep_rules_env
-    systemctl restart istio.service || say undo "istio.service does not start: systemctl status istio"
+    start_unit || say undo "istio.service does not start: systemctl status istio"
   fi
   await_ready || say undo "the sidecar is not ready with the earlier configuration either: see /var/log/istio"
   systemctl enable --quiet istio.service 2>/dev/null || fail "istio.service can't be enabled: systemctl status istio"

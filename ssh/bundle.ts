@@ -41,10 +41,21 @@ finish() {
   [ -z "$job" ] || kill "$job" 2>/dev/null || :
   mv "$dir/for" "$dir/dropped" 2>/dev/null || : # from now on no join can take it over
   [ -e "$dir/taken" ] || rm -rf "$dir"
-  flock -n ${RUN} rmdir ${RUN} 2>/dev/null || :
+  # Only if nobody is at work: the folder is the lock (host/lib.sh).
+  if { command exec 6<${RUN}; } 2>/dev/null && flock -n 6 && [ ${RUN} -ef /proc/self/fd/6 ]; then rmdir ${RUN} 2>/dev/null || :; fi
 }
-folder() { mkdir -p -m 0700 ${RUN} && dir=$(mktemp -d ${RUN}/bundle.XXXXXX); }
-folder 2>/dev/null || folder # somebody else may have removed it just then
+make_folder() {
+  mkdir -m 0700 ${RUN} 2>/dev/null || : # it is there; or somebody else removes it just now
+  mktemp -d ${RUN}/bundle.XXXXXX
+}
+tries=0
+until dir=$(make_folder 2>/dev/null); do
+  tries=$((tries + 1))
+  if [ "$tries" -ge 20 ]; then
+    make_folder
+    exit 3
+  fi
+done
 trap finish EXIT
 trap '' HUP
 trap 'exit 130' INT TERM

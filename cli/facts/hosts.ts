@@ -32,7 +32,9 @@ function stateFor({ config: { sidecar }, owner, outputs }: ConfiguredStack, host
   return stateText({
     host: [host.name],
     owner: owner === undefined ? [] : [owner],
-    package: [`${sidecar.sha256} ${"url" in sidecar ? sidecar.url : "copied"}`],
+    package: [
+      `${sidecar.sha256} ${"url" in sidecar && typeof sidecar.url === "string" ? sidecar.url : "not to be fetched"}`,
+    ],
     istiod: istiod === undefined ? [] : [`${istiod.host} ${istiod.port}`],
     "cluster.env": host.inboundPorts === "*" ? [] : [`ISTIO_INBOUND_PORTS=${host.inboundPorts.join(",")}`],
   });

@@ -30,11 +30,10 @@ function unread(cluster: Cluster, forbidden: boolean): string[] {
   return [...new Set(refused.filter((fact) => (fact.forbidden ?? false) === forbidden).map(({ problem }) => problem))];
 }
 
-/** The namespaces that the stack makes or uses, besides istio-system. */
+/** The namespaces that the stack makes or uses. */
 function wantedNamespaces({ config: { hosts, services, sampleClient } }: Configured): string[] {
-  return [
-    ...new Set([...hosts, ...services, ...(sampleClient ? [sampleClient] : [])].map(({ namespace }) => namespace)),
-  ];
+  const used = [...hosts, ...services, ...(sampleClient ? [sampleClient] : [])].map(({ namespace }) => namespace);
+  return [...new Set([...used, "istio-system"])];
 }
 
 export const cluster: Check[] = [
@@ -162,10 +161,7 @@ export const cluster: Check[] = [
     fix: "add it to cluster.existingNamespaces, or name another",
     evaluate: ofCluster(["namespaces"], ({ namespaces }, facts) => {
       const { config } = facts;
-      const toBeMade = [
-        ...wantedNamespaces(facts).filter((name) => !config.cluster.existingNamespaces.includes(name)),
-        "istio-system",
-      ];
+      const toBeMade = wantedNamespaces(facts).filter((name) => !config.cluster.existingNamespaces.includes(name));
       const foreign = namespaces.filter((namespace) => toBeMade.includes(namespace.name) && !isOurs(namespace, facts));
       return each(foreign, ({ name }) =>
         about(

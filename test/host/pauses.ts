@@ -37,7 +37,7 @@ const LINES = {
   },
   write_files: {
     start: "write_files() {",
-    middle: `write_file() { ! is_written "$3" || put "$(place "$2" "$3")"; }`,
+    middle: `  ! is_written "$3" || put "$(place "$2" "$3")"`,
     end: "  write_files",
   },
   stop_sidecar: {
@@ -45,7 +45,7 @@ const LINES = {
     middle: `  if [ -e "$HOME_DIR/state" ] && { ! ready || drain; }; then hold; fi`,
     end: `  [ -z "$RESTART" ] || stop_sidecar`,
   },
-  start: { start: "start() {", middle: "    keep_rules_env", end: "  start" },
+  start: { start: "start() {", middle: "  keep_rules_env", end: "  start" },
   await_confirmation: {
     start: "await_confirmation() {",
     middle: `  mv "$HOME_DIR/awaiting.new" "$HOME_DIR/awaiting"`,

@@ -76,6 +76,17 @@ describe("MeshHost", () => {
     assert.equal(await valueOf(result.state), "sidecar 1.31.0, in sync");
   });
 
+  it("shows nothing of a package's URL that is a secret", async () => {
+    const { resources, find } = await make({
+      sidecar: { secretUrl: pulumi.secret("https://u:hunter2@h/"), sha256: SHA },
+    });
+    assert.ok((find("vm1-join").inputs.stdin as string).includes(`\npackage ${SHA} secret-url\n`));
+    assert.doesNotMatch(
+      JSON.stringify(resources, (_, value: unknown) => (value instanceof Secret ? value.value : value)),
+      /hunter2/,
+    );
+  });
+
   it("shows the wanted state in plain text, a fact a line", async () => {
     const lines = linesOf((await make()).find("vm1-join").inputs.stdin);
     assert.deepEqual(
