@@ -140,8 +140,13 @@ export function forward(client: Client, host: string, port: number, limit = LIMI
 }
 
 class LateError extends Error {
+  readonly at: string;
+  readonly seconds: number;
+
   constructor(host: string, port: number, limit: number) {
     super(`no connection to ${host}:${port} within ${limit / 1000} s`);
+    this.at = `${host}:${port}`;
+    this.seconds = limit / 1000;
   }
 }
 
@@ -208,7 +213,8 @@ export function loginProblem(error: Error, { host, port = 22, user = "root" }: L
   }
   if (level === "client-authentication") return new LoginError("login", `${at} does not accept the key for ${user}`);
   if (level === "client-timeout") return new LoginError("login", `${at} does not answer within 10 s`);
-  if (error instanceof LateError) return new LoginError("login", message);
+  if (error instanceof LateError)
+    return new LoginError("login", `${error.at} does not answer within ${error.seconds} s`);
   if (code === "ECONNREFUSED") return new LoginError("login", `${at} refuses connections: does sshd run?`);
   return new LoginError("login", `${at}: ${message}`);
 }

@@ -5,7 +5,7 @@ import { text } from "node:stream/consumers";
 import { proveIstiod } from "../../../cli/facts/proof";
 import { execa } from "execa";
 import type { Client } from "ssh2";
-import { forward, run, withSession } from "../../../ssh/session";
+import { forward, loginProblem, run, withSession } from "../../../ssh/session";
 import { startSshServer, type TestServer } from "../../support/sshServer";
 
 describe("a connection from the far end of an SSH session", () => {
@@ -133,3 +133,16 @@ async function halfOpen(port: number) {
     },
   };
 }
+
+describe("a login that is too late", () => {
+  it("is told in the same words whether the connection is not there or the host says nothing", async () => {
+    const login = { host: "127.0.0.1", port: 1 };
+    const server = await startSshServer({ swallows: true });
+    const far = { ...login, proxy: { host: "127.0.0.1", port: server.port, hostKey: server.hostKey } };
+    const error = await withSession(far, () => Promise.resolve(), { dial: 50 }).catch((reason: Error) => reason);
+    await server.close();
+    assert.equal(loginProblem(error as Error, far).message, "127.0.0.1:1 does not answer within 0.05 s");
+    const silent = Object.assign(new Error("Timed out while waiting for handshake"), { level: "client-timeout" });
+    assert.equal(loginProblem(silent, login).message, "127.0.0.1:1 does not answer within 10 s");
+  });
+});
