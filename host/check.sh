@@ -1,6 +1,13 @@
 # Phase 1 of join: everything that would make it fail, found before anything is changed, and all of it at once.
 # shellcheck shell=sh
 
+# shellcheck source-path=SCRIPTDIR source=writable.sh
+. "$here/writable.sh"
+# shellcheck source-path=SCRIPTDIR source=hosts.sh
+. "$here/hosts.sh"
+# shellcheck source-path=SCRIPTDIR source=firewall.sh
+. "$here/firewall.sh"
+
 SIDECAR_PORTS="15000 15001 15004 15006 15020 15021 15053 15090"
 MAX_SKEW_WAIT=60 # seconds of a clock that is behind which are waited out
 

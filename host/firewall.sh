@@ -2,6 +2,9 @@
 # redirected to 15006 before those chains see it that filter what comes in, and one that the host opens to the mesh to 15001.
 # shellcheck shell=sh
 
+# shellcheck source-path=SCRIPTDIR source=rulesets.sh
+. "$here/rulesets.sh"
+
 check_firewall() {
   local address tools refused
   address=$(facts sidecar.env | sed -n 's/^ISTIO_SVC_IP=//p')

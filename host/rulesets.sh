@@ -3,6 +3,9 @@
 # or not at all; one that perhaps lets it through counts as if it did, so that there are no false alarms.
 # shellcheck shell=sh
 
+# shellcheck source-path=SCRIPTDIR source=nftables.sh
+. "$here/nftables.sh"
+
 # `surely_refused PACKETS ADDRESS`: for rule sets on stdin, each after a line `@ TOOL` (iptables-nft, iptables-legacy, nft
 # and their like for IPv6), prints `KIND|ORIGINALS|TOOL|TABLE|CHAIN|RULE` for each rule or policy by which a chain of the
 # kernel's refuses packets of a kind.
@@ -151,7 +154,8 @@ function source(from) {
 function destination(to) {
   if (to ~ /^(0\.0\.0\.0|::)\/0$/) return YES
   if (to ~ /^(22[4-9]|23[0-9]|255)\.|^ff/) return NO
-  if (lo) return to ~ /^(127\.|::1)/ && nat ? YES : MAYBE
+  if (lo == 1) return to ~ /^(127\.|::1)/ ? YES : to ~ /\/[0-7]$/ ? MAYBE : NO # where it was redirected to
+  if (lo) return MAYBE
   if (to ~ /^(127\.|::1)/) return NO
   sub(/\/(32|128)$/, "", to)
   return hook != "output" && to == address ? YES : MAYBE

@@ -12,18 +12,22 @@ MIN_FREE_INODES=500
 MIN_FREE_MB_RUN=4 # for the bundle
 
 check_space() {
-  local room path free inodes min
-  room=$(df -m --output=file,avail,itotal,iavail,target /usr /usr/local/bin /var /var/lib /etc /run 2>/dev/null |
-    awk 'NR > 1 && !seen[$5]++ { print $1, $2, ($3 + 0 > 0 ? $4 : "-") }')
-  # One for each file system. Some count no inodes, and say 0 or `-`.
+  local dir free systems path inodes min
+  for dir in /usr /var /etc; do
+    free=$(df -Pm "$dir" | awk 'NR == 2 { print $4 }')
+    [ "$free" -ge "$MIN_FREE_MB" ] || finding IVM712 "$dir has $free MB free: the sidecar needs $MIN_FREE_MB"
+  done
+  # Any file system of its own below them, and files, which may run out before the room does; some count none.
+  systems=$(stat -f -c '%i %n %a %S %c %d' /usr /var /etc /usr/local/bin /var/lib /run 2>/dev/null | awk '
+    !seen[$1]++ { print $2, ($2 ~ /^\/(usr|var|etc)$/ ? "-" : int($3 * $4 / 1048576)), ($5 > 0 ? $6 : "-") }')
   while read -r path free inodes; do
     min=$MIN_FREE_MB
     [ "$path" != /run ] || min=$MIN_FREE_MB_RUN
-    [ "$free" -ge "$min" ] || finding IVM712 "$path has $free MB free: the sidecar needs $min"
-    [ "$inodes" = - ] || [ "$inodes" -ge "$MIN_FREE_INODES" ] ||
+    [ "${free:--}" = - ] || [ "$free" -ge "$min" ] || finding IVM712 "$path has $free MB free: join needs $min"
+    [ "${inodes:--}" = - ] || [ "$inodes" -ge "$MIN_FREE_INODES" ] ||
       finding IVM712 "$path has room for $inodes more files, whatever their size (df -i $path): the sidecar needs $MIN_FREE_INODES"
   done <<EOF
-$room
+$systems
 EOF
 }
 

@@ -4,8 +4,7 @@ import { type ClusterEnvironment, clusterEnv, hostsEntry, type SidecarEnvironmen
 
 /**
  * The keys of a state, in their order. `once`: the scripts read one line (`fact KEY`), else all (`facts KEY`); `reader`:
- * they name the key, or take it from a file's source, or leave it to people and to Pulumi, which runs join again when a
- * line has changed.
+ * they name the key, or leave it to people and to Pulumi, which runs join again when a line has changed.
  */
 export const STATE_KEYS = {
   host: { once: true, reader: "scripts", meaning: "the name of the host in this stack" },
@@ -15,9 +14,9 @@ export const STATE_KEYS = {
   istiod: { once: true, reader: "scripts", meaning: "address and port of istiod as the host sees it" },
   "not-before": { once: true, reader: "scripts", meaning: "when its certificate begins, as an epoch and for people" },
   "not-after": { once: true, reader: "scripts", meaning: "when it ends" },
-  hosts: { once: false, reader: "file", meaning: "a line of /etc/hosts" },
+  hosts: { once: false, reader: "scripts", meaning: "a line of /etc/hosts" },
   "cluster.env": { once: false, reader: "scripts", meaning: "a variable: the mesh" },
-  "sidecar.env": { once: false, reader: "file", meaning: "a variable: the host" },
+  "sidecar.env": { once: false, reader: "scripts", meaning: "a variable: the host" },
   file: { once: false, reader: "scripts", meaning: "mode, path and source of a file, and `restart` (host/files.sh)" },
   scripts: { once: true, reader: "people", meaning: "digest of the scripts: a new version of them runs on every host" },
   run: { once: true, reader: "people", meaning: "when it was asked for, if nothing else has changed" },

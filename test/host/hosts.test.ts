@@ -2,6 +2,7 @@ import { Mesh } from "./mesh";
 import { adding } from "./steps/adding";
 import { drifting } from "./steps/drifting";
 import { finishing } from "./steps/finishing";
+import { firewalls } from "./steps/firewalls";
 import { interrupting } from "./steps/interrupting";
 import { lockingOut } from "./steps/lockingOut";
 import { privileges } from "./steps/privileges";
@@ -19,6 +20,7 @@ describe("hosts that operators trust", () => {
   after(() => mesh.end());
 
   refusing(mesh);
+  firewalls(mesh);
   restoring(mesh);
   privileges(mesh);
   drifting(mesh);

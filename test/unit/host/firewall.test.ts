@@ -10,7 +10,8 @@ const fixture = (name: string) => readFileSync(join(__dirname, "../../fixtures/f
 function findings(sets: Record<string, string>, { inbound = "8080", address = "192.0.2.7" } = {}): string[] {
   const state = `cluster.env ISTIO_INBOUND_PORTS=${inbound}\nsidecar.env ISTIO_SVC_IP=${address}`;
   const script = `set -eu
-    for file in lib rulesets nftables firewall; do . "$0/$file.sh"; done
+    here=$0
+    for file in lib firewall; do . "$0/$file.sh"; done
     STATE=$1
     rule_sets() { echo "tools: $*" >&2; cat; }
     finding() { printf '%s\\n' "$*"; }
