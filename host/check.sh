@@ -176,9 +176,9 @@ check_istiod() {
   fi
   if ! command -v openssl >/dev/null || [ ! -s "$here/root-cert.pem" ]; then return 0; fi
   identity=''
-  [ ! -s "$here/key.pem" ] || identity="-cert $here/cert-chain.pem -key $here/key.pem"
+  [ ! -s "$here/key.pem" ] || identity="-cert $here/cert-chain.pem -cert_chain $here/cert-chain.pem -key $here/key.pem"
   case $address in *:*) address="[$address]" ;; esac
-  # shellcheck disable=SC2086 # two options, paths without blanks
+  # shellcheck disable=SC2086 # options, paths without blanks
   if ! answer=$(timeout 10 openssl s_client -connect "$address:$port" -servername "$ISTIOD_NAME" -verify_hostname "$ISTIOD_NAME" \
     -verify_return_error -CAfile "$here/root-cert.pem" $identity </dev/null 2>&1); then
     finding IVM605 "istiod at $address:$port does not prove to be of this mesh: $(printf '%s\n' "$answer" | grep -im 1 error)"
