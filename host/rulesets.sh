@@ -19,7 +19,7 @@
 #                      of output, still the interface that it would have left by; 2 on it from the start; else 0
 #   ADDRESS  the host's own
 surely_refused() {
-  awk -v packets="$1" -v address="$2" "$RULES_WALK$RULES_IPTABLES$RULES_NFT"
+  awk -v packets="$(printf '%s' "$1" | tr '\n' ';')" -v address="$2" "$RULES_WALK$RULES_IPTABLES$RULES_NFT"
 }
 
 # The chains of a hook, and how a packet fares in them: `a` accepted, `d` dropped, `r` fallen through; more than one letter
@@ -72,7 +72,7 @@ function prefix(chain) { return substr(chain, 1, length(chain) - length(name_of(
 function name_of(chain,    part) { split(chain, part, SUBSEP); return part[3] }
 
 END {
-  count = split(packets, packet, "\n")
+  count = split(packets, packet, ";")
   for (p = 1; p <= count; p++) {
     if (split(packet[p], field, " ") < 6) continue
     hook = field[2]; dport = field[3]; original = field[4]; nat = field[5]; lo = field[6]

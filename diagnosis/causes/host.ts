@@ -74,4 +74,36 @@ export const host: Cause[] = [
     fix: "on {where}: df -h /etc /var; make room; systemctl restart istio",
     untilRestart: true,
   },
+  {
+    code: "IVM936",
+    title: "sudo refuses to start the sidecar",
+    severity: "error",
+    signs: [
+      {
+        from: ["start"],
+        pattern: /(?:sudo: (?=sorry, you )|(?=Sorry, user root is not allowed ))(?<reason>.*?)\.?$/,
+        sentence: "On {where}, sudo does not let root run the sidecar as istio-proxy: {reason}.",
+      },
+      {
+        from: ["start"],
+        pattern: /istio-start\.sh: line \d+: (?:exec: )?sudo: not found/,
+        sentence: "{where} has no sudo, by which istio-start.sh runs the sidecar as istio-proxy.",
+      },
+    ],
+    fix: "on {where}: apt-get install sudo; printf '%s\\n' 'root ALL=(ALL:ALL) NOPASSWD:SETENV: ALL' 'Defaults:root !requiretty' >/etc/sudoers.d/zz-istio-vm; systemctl restart istio",
+  },
+  {
+    code: "IVM937",
+    title: "a file system is read-only",
+    severity: "error",
+    signs: [
+      {
+        from: ["agent", "Envoy", "start"],
+        pattern: /(?:\w+ (?<file>\S+): )?read-only file system/i,
+        sentence: "The sidecar on {where} could not write {file}: its file system is read-only.",
+      },
+    ],
+    fix: "on {where}: findmnt -T FILE; mount -o remount,rw it, and look into the kernel's log for why it is (journalctl -k); systemctl restart istio",
+    untilRestart: true,
+  },
 ];
