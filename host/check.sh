@@ -143,7 +143,7 @@ ssh_servers() {
     }' | while read -r port name pid; do
     case $name in
       # A session listens for what is forwarded through it (ssh -R).
-      sshd) ! tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q '^sshd: .*@' || continue ;;
+      sshd) ! { tr '\0' ' ' <"/proc/$pid/cmdline"; } 2>/dev/null | grep -q '^sshd: .*@' || continue ;;
       systemd) systemctl list-sockets --plain --no-legend 2>/dev/null | grep -q ":$port .*\(ssh\|dropbear\)" || continue ;;
     esac
     echo "$port $name"

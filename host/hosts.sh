@@ -25,7 +25,7 @@ check_hosts_file() {
     same_address "$address" "$wanted" || other="$other $address"
   done
   [ -z "$other" ] || finding IVM715 "/etc/hosts has another address for $ISTIOD_NAME,$other: remove that line"
-  if grep -qs '^hosts:' /etc/nsswitch.conf && ! grep -Eq '^hosts:.*[[:blank:]](files|resolve)([[:blank:]#]|$)' /etc/nsswitch.conf; then
+  if sed -n 's/#.*//; s/^hosts:\(.*\)/ \1 /p' /etc/nsswitch.conf 2>/dev/null | grep -Eqv '[[:blank:]](files|resolve)[[:blank:]]'; then
     finding IVM715 "/etc/nsswitch.conf does not let /etc/hosts be asked, where join writes istiod's address: put \`files\` into its line \`hosts:\`"
   fi
   check_hosts_rewritten "$wanted"
@@ -37,7 +37,7 @@ check_hosts_rewritten() {
   by=$(cloud_init_manages)
   if [ -n "$by" ]; then
     template=/etc/cloud/templates/hosts.debian.tmpl
-    for file in $(hosts_addresses <"$template" 2>/dev/null); do
+    for file in $(cat "$template" 2>/dev/null | hosts_addresses); do
       ! same_address "$file" "$1" || by=''
     done
   fi
