@@ -42,11 +42,15 @@ check_writable() {
   for path in $(lsattr -d $paths 2>/dev/null | awk '$1 ~ /a/ && $1 !~ /i/ { print $2 }'); do
     [ ! -d "$path" ] || finding IVM725 "it can't write $path: $(why_not "$path")"
   done
-  for path in /usr/local/bin /var/lib/dpkg/info; do
-    folder=$(mount_of "$path")
-    ! mounted "$folder" noexec ||
+  paths=$(df --output=file,target /usr/local/bin /var/lib/dpkg/info 2>/dev/null | awk '
+    NR == FNR { options[$2] = $4; next }
+    FNR > 1 && index("," options[$2] ",", ",noexec,") { print }' /proc/self/mounts -)
+  while read -r path folder; do
+    [ -z "$path" ] ||
       finding IVM725 "nothing can be run from $path, as the package's programs and scripts must: mount -o remount,exec $folder, and the same in /etc/fstab"
-  done
+  done <<EOF
+$paths
+EOF
 }
 
 # What is there of all that will be written: a file and its folder, or the nearest folder above.
@@ -75,7 +79,8 @@ why_not() {
     *i*" $1") echo "immutable: chattr -i $1" ;;
     *a*" $1") echo "append-only: chattr -a $1" ;;
     *)
-      if mounted "$folder" ro; then
+      # What is mounted there last is what counts.
+      if awk -v at="$folder" '$2 == at { options = $4 } END { exit !index("," options ",", ",ro,") }' /proc/self/mounts; then
         echo "read-only file system: mount -o remount,rw $folder"
       else
         echo "the kernel refuses it, to root as well"
@@ -85,11 +90,6 @@ why_not() {
 }
 
 mount_of() { df --output=target "$1" 2>/dev/null | tail -n 1; }
-
-# `mounted FOLDER OPTION`: whether what is mounted there, last, has that option.
-mounted() {
-  awk -v at="$1" -v option="$2" '$2 == at { options = $4 } END { exit !index("," options ",", "," option ",") }' /proc/self/mounts
-}
 
 # Before the first join. The sidecar's user becomes the owner of these folders, and its agent writes there.
 check_folders() {
