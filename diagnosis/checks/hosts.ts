@@ -33,7 +33,7 @@ export const hosts: Check[] = [
   fromHost("IVM703", {
     title: "no rule of an earlier mesh is left",
     why: "Rules that lead to a sidecar that is gone cut off every connection that they catch.",
-    fix: "for t in nat mangle raw; do for do in 's/^-A \\(.* -j ISTIO_[A-Z_]*\\)$/-D \\1/p' 's/^-N \\(ISTIO_.*\\)/-F \\1/p' 's/^-N \\(ISTIO_.*\\)/-X \\1/p'; do iptables -t $t -S | sed -n \"$do\" | xargs -rL1 iptables -t $t; done; done (and the same with ip6tables): the jumps to Istio's chains, then the chains, and no other rule",
+    fix: "iptables -t nat -S | grep ISTIO_; delete the jumps to these chains (-D), then empty and delete the chains (-F, -X), and no rule that only mentions Istio; docs/host.md has the loop",
   }),
   fromHost("IVM704", {
     title: "the architecture is supported",
