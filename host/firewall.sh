@@ -84,6 +84,9 @@ report_refused() {
         ;;
     esac
     case $allow in ufw*) ;; *) allow="$allow, and the same where its rules are kept" ;; esac
+    case $kind$ports in
+      'sidecar*') allow="$allow; as inboundPorts is \"*\", that opens every port but SSH's to those whom it lets in: docs/host.md tells how to open some" ;;
+    esac
     finding IVM718 "$what ($tool, table $table, chain $chain: $rule): $allow"
   done <<EOF
 $1
