@@ -78,9 +78,9 @@ export function stateText(facts: Partial<Record<StateKey, string[]>>): string {
 /** Enough of a digest to tell whether something is another one. */
 const digest = (text: string) => sha256(text).slice(0, 16);
 
-/** What join puts on a host. */
-function hostFiles({ rootCert, certChain }: HostSpec): HostFile[] {
-  return [
+/** What join puts on a host, as lines of its state. */
+export function fileLines({ rootCert, certChain }: Pick<HostSpec, "rootCert" | "certChain">): string[] {
+  const files: HostFile[] = [
     { path: "/var/lib/istio/envoy/cluster.env", mode: "0644", source: "lines:cluster.env", restart: true },
     { path: "/var/lib/istio/envoy/sidecar.env", mode: "0644", source: "lines:sidecar.env", restart: true },
     { path: "/etc/hosts", mode: "-", source: "block:hosts", restart: true },
@@ -88,6 +88,7 @@ function hostFiles({ rootCert, certChain }: HostSpec): HostFile[] {
     { path: "/etc/certs/cert-chain.pem", mode: "0644", source: `sha256:${digest(certChain)}` },
     { path: "/etc/certs/key.pem", mode: "0600", source: `of-certificate:${digest(certChain)}` },
   ];
+  return files.map(({ path, mode, source, restart }) => `${mode} ${path} ${source}${restart ? " restart" : ""}`);
 }
 
 /**
@@ -109,9 +110,7 @@ export function hostState(spec: HostSpec): string {
     hosts: [hostsEntry(istiodAddress)],
     "cluster.env": clusterEnv({ ...mesh, ...workload, pilotPort: istiodPort, proxyName: name, sshPort }),
     "sidecar.env": sidecarEnv(spec.sidecar),
-    file: hostFiles(spec).map(
-      ({ path, mode, source, restart }) => `${mode} ${path} ${source}${restart ? " restart" : ""}`,
-    ),
+    file: fileLines(spec),
     scripts: [`sha256:${digest(JSON.stringify(spec.scripts))}`],
     run: spec.run === undefined ? [] : [spec.run.toISOString()],
   });

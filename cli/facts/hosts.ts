@@ -4,7 +4,8 @@ import type { HostConfig } from "../../config";
 import { hostAndPort } from "../../mesh/addresses";
 import type { HostFacts } from "../../diagnosis/facts";
 import { parseInspection } from "../../diagnosis/inspection";
-import { stateText } from "../../mesh/hostState";
+import { addressLine, excludedPortsLine, hostsEntry, inboundPortsLine } from "../../mesh/environment";
+import { fileLines, stateText } from "../../mesh/hostState";
 import { run } from "../../ssh/session";
 import { HostError, withHost } from "../hostSession";
 import type { ConfiguredStack } from "../stack";
@@ -21,7 +22,11 @@ function stateFor({ config: { sidecar }, owner, outputs }: ConfiguredStack, host
     owner: owner === undefined ? [] : [owner],
     package: [`${sidecar.sha256} ${"url" in sidecar ? sidecar.url : "copied"}`],
     istiod: istiod === undefined ? [] : [`${istiod.host} ${istiod.port}`],
-    "cluster.env": host.inboundPorts === "*" ? [] : [`ISTIO_INBOUND_PORTS=${host.inboundPorts.join(",")}`],
+    hosts: istiod === undefined ? [] : [hostsEntry(istiod.host)],
+    "cluster.env": [inboundPortsLine(host), excludedPortsLine({ sshPort: host.ssh.port })],
+    "sidecar.env": [addressLine(host)],
+    // By their paths alone: what will be in them is not known here.
+    file: fileLines({ rootCert: "", certChain: "" }),
   });
 }
 
