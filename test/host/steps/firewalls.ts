@@ -55,7 +55,9 @@ END`,
 
 /** The commands that the findings advise. */
 const advised = (output: string) =>
-  [...output.matchAll(/IVM718 .*\): (.*?)(, and the same where its rules are kept)?$/gm)].map(([, command]) => command!);
+  [...output.matchAll(/IVM718 .*\): (.*?)(, and the same where its rules are kept)?$/gm)].map(
+    ([, command]) => command!,
+  );
 
 export function firewalls(mesh: Mesh): void {
   describe("a firewall that opens only the application's port", () => {
