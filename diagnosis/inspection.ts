@@ -16,7 +16,6 @@ export interface Inspection {
   listening: number[];
   /** The process that holds the package manager's lock. */
   packageManagerHeldBy?: string;
-  firewalls: string[];
   /** Whether the sidecar package could be fetched; undefined where that was not asked or nothing can fetch it. */
   packageReachable?: boolean;
   /** What the checks of join found. */
@@ -75,7 +74,6 @@ export function parseInspection(text: string): Inspection {
     nameservers: all("nameserver"),
     listening: all("listening").map(Number),
     packageManagerHeldBy: one("locked")?.trim(),
-    firewalls: all("firewall"),
     packageReachable: one("package") === undefined ? undefined : one("package") === "yes",
     findings: all("finding").map((finding) => {
       const [code = "", ...words] = finding.split(" ");

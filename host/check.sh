@@ -1,8 +1,14 @@
 # Phase 1 of join: everything that would make it fail, found before anything is changed, and all of it at once.
 # shellcheck shell=sh
 
+# shellcheck source-path=SCRIPTDIR source=writable.sh
+. "$here/writable.sh"
+# shellcheck source-path=SCRIPTDIR source=hosts.sh
+. "$here/hosts.sh"
+# shellcheck source-path=SCRIPTDIR source=firewall.sh
+. "$here/firewall.sh"
+
 SIDECAR_PORTS="15000 15001 15004 15006 15020 15021 15053 15090"
-MIN_FREE_MB=400
 MAX_SKEW_WAIT=60 # seconds of a clock that is behind which are waited out
 
 check() {
@@ -18,8 +24,12 @@ check() {
 check_host() {
   check_owner
   check_system
+  check_sudo
   check_space
+  check_writable
+  check_folders
   check_ports
+  check_firewall
   check_hosts_file
 }
 
@@ -32,15 +42,18 @@ finding() {
 os_name() { sed -n 's/^PRETTY_NAME="\{0,1\}\([^"]*\)"\{0,1\}$/\1/p' /etc/os-release; }
 
 check_owner() {
-  local owner
+  local owner traces
+  traces=$(joined_without_record)
   if [ -d "$RECORD" ]; then
     owner=$(cat "$RECORD/owner")
     [ "$owner" = "$(fact owner)" ] ||
       finding IVM701 "it is joined already, by the stack with owner mark $owner: destroy that stack, or remove the host from it"
+  elif [ -n "$traces" ]; then
+    finding IVM729 "it was joined by this program ($traces), but the record of what it was before is gone: give it back by hand first (docs/host.md)"
   elif systemctl is-active --quiet istio.service 2>/dev/null; then
     finding IVM702 "an Istio sidecar that this program did not start is running: stop and disable istio.service first"
   elif [ -n "$(istio_rules)" ]; then
-    finding IVM703 "it has iptables rules of an Istio sidecar that is gone: remove the chains ISTIO_* (iptables-save | grep ISTIO)"
+    finding IVM703 "it has iptables rules of an Istio sidecar that is gone: remove its chains ($(istio_rules | grep -o 'ISTIO_[A-Z0-9_]*' | sort -u | tr '\n' ' ')) and the jumps to them, and no other rule"
   fi
 }
 
@@ -57,7 +70,7 @@ check_system() {
   for tool in bash ip iptables sudo hostname flock; do
     command -v $tool >/dev/null || missing="$missing $tool"
   done
-  [ -z "$missing" ] || finding IVM708 "it lacks$missing: $PACKAGE_GET bash iproute2 iptables sudo hostname util-linux"
+  [ -z "$missing" ] || finding IVM708 "it lacks$missing: $PACKAGE_GET bash iproute2 iptables sudo hostname util-linux (the sidecar's own istio-start.sh runs all but the last)"
   case $(fact package) in
     *\ http*) command -v curl >/dev/null || command -v wget >/dev/null ||
       finding IVM709 "it has neither curl nor wget to fetch the package: install one, or set sidecar.file instead of sidecar.url" ;;
@@ -69,12 +82,16 @@ check_system() {
     finding IVM711 "it can't resolve even its own name: check /etc/hosts and /etc/nsswitch.conf"
 }
 
-check_space() {
-  local dir free
-  for dir in /usr /var /etc; do
-    free=$(df -Pm "$dir" | awk 'NR == 2 { print $4 }')
-    [ "$free" -ge "$MIN_FREE_MB" ] || finding IVM712 "$dir has $free MB free: the sidecar needs $MIN_FREE_MB"
-  done
+# What istio-start.sh does, as systemd has it do it: without a terminal, and with an environment that shall be kept.
+check_sudo() {
+  local user reason
+  command -v sudo >/dev/null && command -v setsid >/dev/null && command -v bash >/dev/null || return 0
+  user=istio-proxy
+  getent passwd istio-proxy >/dev/null || user=nobody
+  ! reason=$(env -i "PATH=$PATH" setsid --wait sudo -n -E -u $user -s /bin/bash -c true 2>&1 </dev/null) || return 0
+  # It may be allowed for the user that is not there yet alone.
+  [ $user = istio-proxy ] || ! sudo -n -l -U root 2>/dev/null | grep -q 'istio-proxy.*ALL$' || return 0
+  finding IVM728 "root can't start the sidecar as istio-proxy by sudo, as istio-start.sh does ($reason): printf '%s\\n' 'root ALL=(ALL:ALL) NOPASSWD:SETENV: ALL' 'Defaults:root !requiretty' >/etc/sudoers.d/zz-istio-vm"
 }
 
 check_ports() {
@@ -84,9 +101,10 @@ check_ports() {
     *",$SSH_PORT,"*) [ -z "$SSH_PORT" ] ||
       finding IVM713 "inboundPorts has $SSH_PORT, the port of this very SSH session: it would lock you out" ;;
   esac
+  listening=" $(ss -Hltn 2>/dev/null | awk '{ sub(/.*:/, "", $4); printf "%s ", $4 }')"
+  check_ssh_ports "$inbound" "$listening"
   [ ! -d "$RECORD" ] || return 0 # then they are taken by the sidecar itself
   # Whose they are takes longer to find out than which.
-  listening=" $(ss -Hltn 2>/dev/null | awk '{ sub(/.*:/, "", $4); printf "%s ", $4 }')"
   for port in $SIDECAR_PORTS; do
     case $listening in *" $port "*) ;; *) continue ;; esac
     taken=$(ss -Hltnp "sport = :$port" 2>/dev/null | awk 'NR == 1 { print $4, $6 }')
@@ -94,10 +112,45 @@ check_ports() {
   done
 }
 
-check_hosts_file() {
-  local other
-  other=$(foreign /etc/hosts | awk -v name="$ISTIOD_NAME" '!/^#/ { for (i = 2; i <= NF; i++) if ($i == name) print $1 }')
-  [ -z "$other" ] || finding IVM715 "/etc/hosts has another address for $ISTIOD_NAME, $other: remove that line"
+# `check_ssh_ports INBOUND LISTENING`: an SSH server may have other ports than the one that this session came in by.
+check_ssh_ports() {
+  local excluded port server
+  excluded=",$SSH_PORT,"
+  [ "$1" != '*' ] || excluded="$excluded$(facts cluster.env | sed -n 's/^ISTIO_LOCAL_EXCLUDE_PORTS=//p'),"
+  while read -r port server; do
+    case $excluded in *",$port,"*) continue ;; esac
+    [ -z "$port" ] ||
+      finding IVM713 "inboundPorts takes in port $port, on which $server listens for SSH: it would lock out whoever comes in there: take it off, or list the ports instead of \"*\""
+  done <<EOF
+$(ssh_servers "$1" "$2" | sort -u)
+EOF
+}
+
+# `ssh_servers INBOUND LISTENING`: port and program of the SSH servers that listen on an inbound port for others than the
+# host itself.
+ssh_servers() {
+  local port name pid any
+  # Whose a port is takes longer to find out than whether it is one.
+  any=''
+  case $1 in
+    '*') any=yes ;;
+    *) for port in $(printf '%s' "$1" | tr , ' '); do case $2 in *" $port "*) any=yes ;; esac; done ;;
+  esac
+  [ -n "$any" ] || return 0
+  ss -Hltnp 2>/dev/null | awk -v inbound=",$1," '
+    $4 ~ /^(127\.|\[::1\])/ { next }
+    { port = $4; sub(/.*:/, "", port) }
+    inbound != ",*," && !index(inbound, "," port ",") { next }
+    match($0, /"[^"]*(sshd|dropbear|systemd)[^"]*",pid=[0-9]+/) {
+      owner = substr($0, RSTART + 1, RLENGTH - 1); sub(/",pid=/, " ", owner); print port, owner
+    }' | while read -r port name pid; do
+    case $name in
+      # A session listens for what is forwarded through it (ssh -R).
+      sshd) ! { tr '\0' ' ' <"/proc/$pid/cmdline"; } 2>/dev/null | grep -q '^sshd: .*@' || continue ;;
+      systemd) systemctl list-sockets --plain --no-legend 2>/dev/null | grep -q ":$port .*\(ssh\|dropbear\)" || continue ;;
+    esac
+    echo "$port $name"
+  done
 }
 
 # A certificate that is not valid yet refuses every connection, and the reason is hard to see from there.
@@ -126,9 +179,9 @@ check_istiod() {
   fi
   if ! command -v openssl >/dev/null || [ ! -s "$here/root-cert.pem" ]; then return 0; fi
   identity=''
-  [ ! -s "$here/key.pem" ] || identity="-cert $here/cert-chain.pem -key $here/key.pem"
+  [ ! -s "$here/key.pem" ] || identity="-cert $here/cert-chain.pem -cert_chain $here/cert-chain.pem -key $here/key.pem"
   case $address in *:*) address="[$address]" ;; esac
-  # shellcheck disable=SC2086 # two options, paths without blanks
+  # shellcheck disable=SC2086 # options, paths without blanks
   if ! answer=$(timeout 10 openssl s_client -connect "$address:$port" -servername "$ISTIOD_NAME" -verify_hostname "$ISTIOD_NAME" \
     -verify_return_error -CAfile "$here/root-cert.pem" $identity </dev/null 2>&1); then
     finding IVM605 "istiod at $address:$port does not prove to be of this mesh: $(printf '%s\n' "$answer" | grep -im 1 error)"

@@ -90,7 +90,7 @@ await_confirmation() {
     [ "$waited" -ge "$CONFIRM_SECONDS" ] || continue
     unless=''
     [ -e "$here/attended" ] || unless=', or was pulumi up interrupted'
-    fail "no fresh SSH session could be had within $CONFIRM_SECONDS s after the change: would the sidecar's configuration cut the host off$unless?$(why_not)"
+    fail "no fresh SSH session could be had within $CONFIRM_SECONDS s after the change: would the sidecar's configuration cut the host off$unless?$(other_reasons)"
   done
   read -r _ theirs ours <"$CONFIRMED"
   skew=$((ours - theirs))
@@ -100,7 +100,7 @@ await_confirmation() {
 }
 
 # What else may be why no session was heard.
-why_not() {
+other_reasons() {
   local tool limit
   [ ! -s "$RUN_DIR/refused" ] || printf ' One was had, but %s.' "$(cat "$RUN_DIR/refused")"
   for tool in iptables-nft iptables-legacy; do

@@ -33,7 +33,6 @@ inspect() {
   awk '$1 == "nameserver" { print "nameserver", $2 }' /etc/resolv.conf 2>/dev/null || :
   ss -Hltn 2>/dev/null | awk '{ sub(/.*:/, "", $4); if (!seen[$4]++) print "listening", $4 }'
   package_busy | head -n 1 | sed 's/^/locked /'
-  firewall
   package_reachable
   # What the checks of join find, on this host as it is now.
   FINDINGS=''
@@ -54,20 +53,6 @@ package_reachable() {
   elif command -v wget >/dev/null; then
     wget -q --timeout=5 --tries=1 --spider "$url" && echo "package yes" || echo "package no"
   fi
-}
-
-# Why connections to the inbound ports might not even reach the sidecar.
-firewall() {
-  local tool table unit
-  for tool in iptables-nft iptables-legacy; do
-    for table in $(iptables_tables $tool); do
-      [ "$table" != filter ] || ! $tool-save -t filter 2>/dev/null | grep -Eq '^:INPUT DROP|^-A INPUT .*-j (DROP|REJECT)' ||
-        echo "firewall $tool refuses some connections (chain INPUT)"
-    done
-  done
-  for unit in ufw firewalld nftables; do
-    ! systemctl is-active --quiet $unit 2>/dev/null || echo "firewall $unit is active"
-  done
 }
 
 # Whether the agent has a connection to istiod now, and when (milliseconds) Envoy took its last configuration.

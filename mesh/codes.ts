@@ -17,7 +17,7 @@ export const CODES = [
   // network
   "IVM601", "IVM602", "IVM603", "IVM604", "IVM605", "IVM606", "IVM607", "IVM608", "IVM609", "IVM610",
   // hosts
-  "IVM701", "IVM702", "IVM703", "IVM704", "IVM705", "IVM706", "IVM707", "IVM708", "IVM709", "IVM710", "IVM711", "IVM712", "IVM713", "IVM714", "IVM715", "IVM716", "IVM717", "IVM718", "IVM719", "IVM720", "IVM721", "IVM722", "IVM723", "IVM724",
+  "IVM701", "IVM702", "IVM703", "IVM704", "IVM705", "IVM706", "IVM707", "IVM708", "IVM709", "IVM710", "IVM711", "IVM712", "IVM713", "IVM714", "IVM715", "IVM716", "IVM717", "IVM718", "IVM719", "IVM720", "IVM721", "IVM722", "IVM723", "IVM724", "IVM725", "IVM726", "IVM727", "IVM728", "IVM729",
   // causes: certificates
   "IVM901", "IVM902", "IVM903", "IVM904", "IVM905", "IVM906",
   // causes: identity
@@ -25,7 +25,7 @@ export const CODES = [
   // causes: connection
   "IVM921", "IVM922", "IVM923", "IVM924", "IVM925", "IVM926",
   // causes: host
-  "IVM931", "IVM932", "IVM933", "IVM934", "IVM935", "IVM936",
+  "IVM931", "IVM932", "IVM933", "IVM934", "IVM935", "IVM936", "IVM937",
   // causes: traffic
   "IVM941", "IVM942", "IVM943", "IVM944", "IVM945", "IVM946", "IVM947",
   // causes: update

@@ -57,24 +57,37 @@ export const RESERVED_VARIABLES: readonly string[] = [
 
 /** The lines of `/var/lib/istio/envoy/cluster.env`, in a stable order: the tutorial's three, then the identity. */
 export function clusterEnv(env: ClusterEnvironment): string[] {
-  const excluded = [...new Set([...OWN_PORTS, env.sshPort])].sort((a, b) => a - b);
   return [
     assignment("ISTIO_SERVICE_CIDR", env.serviceCidr),
-    assignment("ISTIO_INBOUND_PORTS", env.inboundPorts === "*" ? "*" : env.inboundPorts.join(",")),
+    inboundPortsLine(env),
     assignment("ISTIO_PILOT_PORT", String(env.pilotPort)),
     assignment("ISTIO_NAMESPACE", env.namespace),
     assignment("SERVICE_ACCOUNT", env.serviceAccount),
     assignment("POD_NAME", env.proxyName),
     assignment("TRUST_DOMAIN", env.trustDomain),
     assignment("ISTIO_META_CLUSTER_ID", env.clusterName),
-    assignment("ISTIO_LOCAL_EXCLUDE_PORTS", excluded.join(",")),
+    excludedPortsLine(env),
   ];
+}
+
+export function inboundPortsLine({ inboundPorts }: Pick<ClusterEnvironment, "inboundPorts">): string {
+  return assignment("ISTIO_INBOUND_PORTS", inboundPorts === "*" ? "*" : inboundPorts.join(","));
+}
+
+export function excludedPortsLine({ sshPort }: Pick<ClusterEnvironment, "sshPort">): string {
+  const excluded = [...new Set([...OWN_PORTS, sshPort])].sort((a, b) => a - b);
+  return assignment("ISTIO_LOCAL_EXCLUDE_PORTS", excluded.join(","));
+}
+
+/** The address at which the mesh reaches the host. */
+export function addressLine({ address }: Pick<SidecarEnvironment, "address">): string {
+  return assignment("ISTIO_SVC_IP", address);
 }
 
 /** The lines of `/var/lib/istio/envoy/sidecar.env`, sorted by name after the address. */
 export function sidecarEnv({ address, labels, extra }: SidecarEnvironment): string[] {
   const sorted = (record: Record<string, string>) => Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1));
-  const lines = [assignment("ISTIO_SVC_IP", address)];
+  const lines = [addressLine({ address })];
   if (Object.keys(labels).length > 0) {
     lines.push(assignment("ISTIO_METAJSON_LABELS", JSON.stringify(Object.fromEntries(sorted(labels)))));
   }

@@ -4,8 +4,7 @@ import { type ClusterEnvironment, clusterEnv, hostsEntry, type SidecarEnvironmen
 
 /**
  * The keys of a state, in their order. `once`: the scripts read one line (`fact KEY`), else all (`facts KEY`); `reader`:
- * they name the key, or take it from a file's source, or leave it to people and to Pulumi, which runs join again when a
- * line has changed.
+ * they name the key, or leave it to people and to Pulumi, which runs join again when a line has changed.
  */
 export const STATE_KEYS = {
   host: { once: true, reader: "scripts", meaning: "the name of the host in this stack" },
@@ -15,7 +14,7 @@ export const STATE_KEYS = {
   istiod: { once: true, reader: "scripts", meaning: "address and port of istiod as the host sees it" },
   "not-before": { once: true, reader: "scripts", meaning: "when its certificate begins, as an epoch and for people" },
   "not-after": { once: true, reader: "scripts", meaning: "when it ends" },
-  hosts: { once: false, reader: "file", meaning: "a line of /etc/hosts" },
+  hosts: { once: false, reader: "scripts", meaning: "a line of /etc/hosts" },
   "cluster.env": { once: false, reader: "scripts", meaning: "a variable: the mesh" },
   "sidecar.env": { once: false, reader: "scripts", meaning: "a variable: the host" },
   file: { once: false, reader: "scripts", meaning: "mode, path and source of a file, and `restart` (host/files.sh)" },
@@ -82,9 +81,9 @@ export function stateText(facts: Partial<Record<StateKey, string[]>>): string {
 /** Enough of a digest to tell whether something is another one. */
 const digest = (text: string) => sha256(text).slice(0, 16);
 
-/** What join puts on a host. */
-function hostFiles({ rootCert, certChain }: HostSpec): HostFile[] {
-  return [
+/** What join puts on a host, as lines of its state. */
+export function fileLines({ rootCert, certChain }: Pick<HostSpec, "rootCert" | "certChain">): string[] {
+  const files: HostFile[] = [
     { path: "/var/lib/istio/envoy/cluster.env", mode: "0644", source: "lines:cluster.env", restart: true },
     { path: "/var/lib/istio/envoy/sidecar.env", mode: "0644", source: "lines:sidecar.env", restart: true },
     { path: "/etc/hosts", mode: "-", source: "block:hosts", restart: true },
@@ -92,6 +91,7 @@ function hostFiles({ rootCert, certChain }: HostSpec): HostFile[] {
     { path: "/etc/certs/cert-chain.pem", mode: "0644", source: `sha256:${digest(certChain)}` },
     { path: "/etc/certs/key.pem", mode: "0600", source: `of-certificate:${digest(certChain)}` },
   ];
+  return files.map(({ path, mode, source, restart }) => `${mode} ${path} ${source}${restart ? " restart" : ""}`);
 }
 
 /**
@@ -113,9 +113,7 @@ export function hostState(spec: HostSpec): string {
     hosts: [hostsEntry(istiodAddress)],
     "cluster.env": clusterEnv({ ...mesh, ...workload, pilotPort: istiodPort, proxyName: name, sshPort }),
     "sidecar.env": sidecarEnv(spec.sidecar),
-    file: hostFiles(spec).map(
-      ({ path, mode, source, restart }) => `${mode} ${path} ${source}${restart ? " restart" : ""}`,
-    ),
+    file: fileLines(spec),
     scripts: [`sha256:${digest(JSON.stringify(spec.scripts))}`],
     run: spec.run === undefined ? [] : [spec.run.toISOString()],
   });

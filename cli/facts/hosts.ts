@@ -6,7 +6,8 @@ import type { HostConfig } from "../../config";
 import { hostAndPort } from "../../mesh/addresses";
 import type { HostFacts } from "../../diagnosis/facts";
 import { type Inspection, parseInspection } from "../../diagnosis/inspection";
-import { stateText } from "../../mesh/hostState";
+import { addressLine, excludedPortsLine, hostsEntry, inboundPortsLine } from "../../mesh/environment";
+import { fileLines, stateText } from "../../mesh/hostState";
 import { run } from "../../ssh/session";
 import { HostError, withHost } from "../hostSession";
 import type { ConfiguredStack } from "../stack";
@@ -36,7 +37,11 @@ function stateFor({ config: { sidecar }, owner, outputs }: ConfiguredStack, host
       `${sidecar.sha256} ${"url" in sidecar && typeof sidecar.url === "string" ? sidecar.url : "not to be fetched"}`,
     ],
     istiod: istiod === undefined ? [] : [`${istiod.host} ${istiod.port}`],
-    "cluster.env": host.inboundPorts === "*" ? [] : [`ISTIO_INBOUND_PORTS=${host.inboundPorts.join(",")}`],
+    hosts: istiod === undefined ? [] : [hostsEntry(istiod.host)],
+    "cluster.env": [inboundPortsLine(host), excludedPortsLine({ sshPort: host.ssh.port })],
+    "sidecar.env": [addressLine(host)],
+    // By their paths alone: what will be in them is not known here.
+    file: fileLines({ rootCert: "", certChain: "" }),
   });
 }
 

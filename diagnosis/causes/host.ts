@@ -76,22 +76,39 @@ export const host: Cause[] = [
   },
   {
     code: "IVM936",
-    title: "sudo demands a terminal",
+    title: "sudo refuses to start the sidecar",
     severity: "error",
     signs: [
       {
-        from: ["start"],
-        pattern: /istio-start\.sh\S*: sudo: sorry, you must have a tty to run sudo/,
-        sentence:
-          "On {where} root itself may not use sudo without a terminal (requiretty), by which the start script becomes istio-proxy.",
-      },
-      {
         from: ["pulumi"],
-        pattern: /sudo: sorry, you must have a tty to run sudo/,
+        pattern: /^\s*sudo: sorry, you must have a tty to run sudo/,
         sentence: "sudo on the host demands a terminal (requiretty), which a session of a program does not have.",
       },
+      {
+        from: ["start"],
+        pattern: /(?:sudo: (?=sorry, you )|(?=Sorry, user root is not allowed ))(?<reason>.*?)\.?$/,
+        sentence: "On {where}, sudo does not let root run the sidecar as istio-proxy: {reason}.",
+      },
+      {
+        from: ["start"],
+        pattern: /istio-start\.sh: line \d+: (?:exec: )?sudo: not found/,
+        sentence: "{where} has no sudo, by which istio-start.sh runs the sidecar as istio-proxy.",
+      },
     ],
-    fix: "on {where}: visudo, and take requiretty away, or add Defaults:root,ADMIN !requiretty, with the user who logs in for ADMIN; then pulumi up",
+    fix: "on {where}: apt-get install sudo; printf '%s\\n' 'root ALL=(ALL:ALL) NOPASSWD:SETENV: ALL' 'Defaults:root !requiretty' >/etc/sudoers.d/zz-istio-vm; systemctl restart istio. Where it is the user who logs in: the same with Defaults:USER, then pulumi up",
+  },
+  {
+    code: "IVM937",
+    title: "a file system is read-only",
+    severity: "error",
+    signs: [
+      {
+        from: ["agent", "Envoy", "start"],
+        pattern: /(?:\w+ (?<file>\S+): )?read-only file system/i,
+        sentence: "The sidecar on {where} could not write {file}: its file system is read-only.",
+      },
+    ],
+    fix: "on {where}: findmnt -T FILE; mount -o remount,rw it, and look into the kernel's log for why it is (journalctl -k); systemctl restart istio",
     untilRestart: true,
   },
 ];

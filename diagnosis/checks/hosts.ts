@@ -34,7 +34,7 @@ export const hosts: Check[] = [
   fromHost("IVM703", {
     title: "no rule of an earlier mesh is left",
     why: "Rules that lead to a sidecar that is gone cut off every connection that they catch.",
-    fix: "iptables-save | grep ISTIO, and remove these chains",
+    fix: "iptables -t nat -S | grep ISTIO_; delete the jumps to these chains (-D), then empty and delete the chains (-F, -X), and no rule that only mentions Istio; docs/host.md has the loop",
   }),
   fromHost("IVM704", {
     title: "the architecture is supported",
@@ -59,7 +59,7 @@ export const hosts: Check[] = [
   fromHost("IVM708", {
     title: "the tools that join needs are there",
     why: "Join installs nothing but the sidecar itself.",
-    fix: "apt-get install bash iproute2 iptables sudo hostname util-linux",
+    fix: "apt-get install bash iproute2 iptables sudo hostname util-linux; root needs no sudo to join, but the sidecar's own istio-start.sh does",
   }),
   fromHost("IVM709", {
     title: "something can fetch the package",
@@ -126,17 +126,11 @@ export const hosts: Check[] = [
           );
     }),
   },
-  {
-    code: "IVM718",
-    title: "no firewall stands before the inbound ports",
-    why: "A packet that the host's own firewall drops never reaches the sidecar.",
-    fix: "open the inbound ports there for pods and nodes",
-    evaluate: ofHosts(({ name, inspection: { firewalls } }) =>
-      firewalls.length === 0
-        ? ok()
-        : warning(`${name}: ${firewalls.join(", ")}: can pods reach the inbound ports all the same?`),
-    ),
-  },
+  fromHost("IVM718", {
+    title: "its firewall lets the sidecar's traffic through",
+    why: "Once the sidecar runs, what is meant for an inbound port comes to the chains that filter it with port 15006, and what the host sends to the mesh with 15001. A rule set that drops by default and opens only the application's port drops both. Port 15006 itself serves nobody: Envoy closes what was not redirected there. But who may reach it reaches all inbound ports: a rule that opens the application's port to some addresses alone is to be repeated with them; and with inboundPorts \"*\" these are all ports but SSH's, so let iptables open those that are meant (-m conntrack --ctorigdstport PORT).",
+    fix: "what the finding says, in the words of the tool that made the rules: ufw allow 15006/tcp; iptables -I INPUT -p tcp --dport 15006 -j ACCEPT; nft insert rule inet filter input tcp dport 15006 accept. Then keep it where the rules are kept (netfilter-persistent save, /etc/nftables.conf)",
+  }),
   {
     code: "IVM719",
     title: "the resolver does not lead back to the sidecar",
@@ -201,4 +195,29 @@ export const hosts: Check[] = [
       return error(`${name}: it is not connected to istiod${last}`);
     }),
   },
+  fromHost("IVM725", {
+    title: "join can write where it must",
+    why: "A read-only or immutable file or folder, or a file system from which nothing can be run, would end the join half way.",
+    fix: "mount -o remount,rw FOLDER; lsattr -d PATH, chattr -i PATH",
+  }),
+  fromHost("IVM726", {
+    title: "/etc/hosts outlasts a boot",
+    why: "Join writes istiod's address there. Where something makes the file anew at each boot, as cloud-init does with manage_etc_hosts, the sidecar finds istiod until then and no longer.",
+    fix: "manage_etc_hosts: false, in /etc/cloud/cloud.cfg.d/zz-hosts.cfg, or in the user-data if that sets it; or put the lines into /etc/cloud/templates/hosts.debian.tmpl as well",
+  }),
+  fromHost("IVM727", {
+    title: "the sidecar's folders are nobody else's",
+    why: "/etc/certs and /var/lib/istio/envoy become the sidecar's: another program that has its keys there would lose access to them.",
+    fix: "move what is there elsewhere, with the program that uses it",
+  }),
+  fromHost("IVM728", {
+    title: "root may use sudo to run the sidecar",
+    why: "istio-start.sh starts the sidecar as istio-proxy by sudo, from a unit, that is without a terminal. Where sudoers forbids that (requiretty, no rule for root), nothing starts, and nothing says why.",
+    fix: "printf '%s\\n' 'root ALL=(ALL:ALL) NOPASSWD:SETENV: ALL' 'Defaults:root !requiretty' >/etc/sudoers.d/zz-istio-vm",
+  }),
+  fromHost("IVM729", {
+    title: "what the host was before it joined is known",
+    why: "A record that is made of a host that has joined already would be given back by leave as if it were the host's own.",
+    fix: "on the host: systemctl disable --now istio; apt-get purge istio-sidecar; remove our lines from /etc/hosts; rm -r /etc/certs /var/lib/istio-vm; then pulumi up",
+  }),
 ];

@@ -5,6 +5,7 @@ import { comingBack } from "./steps/comingBack";
 import { confirming } from "./steps/confirming";
 import { drifting } from "./steps/drifting";
 import { finishing } from "./steps/finishing";
+import { firewalls } from "./steps/firewalls";
 import { interrupting } from "./steps/interrupting";
 import { lockingOut } from "./steps/lockingOut";
 import { privileges } from "./steps/privileges";
@@ -23,6 +24,7 @@ describe("hosts that operators trust", () => {
   after(() => mesh.end());
 
   refusing(mesh);
+  firewalls(mesh);
   restoring(mesh);
   privileges(mesh);
   drifting(mesh);

@@ -54,7 +54,7 @@ export async function snapshotVm(lab: Lab, name: string): Promise<Snapshot> {
   add("process", without(TRANSIENT_PROCESS, columns(await ask("ps", "-e", "-o", "user=,comm="), 0, 1)));
   add("rule", await ask("sh", "-c", SAVE_RULES));
   // By this computer's nft, in the VM's network: the VM need not have one.
-  add("nft", numbered(await run(["nsenter", `--net=/proc/${leader}/ns/net`, "nft", "list", "ruleset"])));
+  add("nft", numbered(await run(["nsenter", `--net=/proc/${leader}/ns/net`, "nft", "--stateless", "list", "ruleset"])));
   return snapshot;
 }
 

@@ -175,9 +175,14 @@ export const hosts: Breakage[] = [
   },
   {
     code: "IVM718",
-    what: "a firewall before the inbound ports",
-    says: /vm2.*INPUT/,
-    ...on("vm2", "iptables -A INPUT -p tcp --dport 9 -j DROP", "iptables -D INPUT -p tcp --dport 9 -j DROP"),
+    what: "a firewall that opens the application's port alone",
+    says: /vm2: connections to inbound port 8080 come in at port 15006 .*iptables-nft -t filter -I INPUT -p tcp --dport 15006/,
+    ...on(
+      "vm2",
+      `iptables -A INPUT -i lo -j ACCEPT; iptables -A INPUT -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT
+      iptables -A INPUT -p tcp -m multiport --dports 22,8080 -j ACCEPT; iptables -P INPUT DROP`,
+      "iptables -P INPUT ACCEPT; iptables -F INPUT",
+    ),
   },
   {
     code: "IVM721",
@@ -212,6 +217,34 @@ export const hosts: Breakage[] = [
       "vm1",
       "cp -p /var/lib/istio/envoy/sidecar.env /tmp/; echo ISTIO_META_EXTRA=1 >>/var/lib/istio/envoy/sidecar.env",
       "mv /tmp/sidecar.env /var/lib/istio/envoy/sidecar.env",
+    ),
+  },
+  {
+    code: "IVM725",
+    what: "a hosts file that nobody may write",
+    says: /vm2: it can't write \/etc\/hosts: immutable: chattr -i \/etc\/hosts/,
+    ...on("vm2", "chattr +i /etc/hosts", "chattr -i /etc/hosts"),
+  },
+  {
+    code: "IVM726",
+    what: "a hosts file that is made anew at each boot, on a host that is joined",
+    says: /vm1: systemd-tmpfiles rewrites \/etc\/hosts at each boot/,
+    ...on("vm1", "echo 'f+ /etc/hosts - - - - x' >/etc/tmpfiles.d/hosts.conf", "rm /etc/tmpfiles.d/hosts.conf"),
+  },
+  {
+    code: "IVM727",
+    what: "certificates of another program",
+    says: /vm2: \/etc\/certs, which becomes the sidecar's, is www-data's/,
+    ...on("vm2", "install -d -m 700 -o www-data /etc/certs", "rmdir /etc/certs"),
+  },
+  {
+    code: "IVM728",
+    what: "a sudo that wants a terminal of root",
+    says: /vm2: root can't start the sidecar as istio-proxy by sudo/,
+    ...on(
+      "vm2",
+      "echo 'Defaults:root requiretty' >/etc/sudoers.d/zy; chmod 440 /etc/sudoers.d/zy",
+      "rm /etc/sudoers.d/zy",
     ),
   },
 ];

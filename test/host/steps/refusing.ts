@@ -7,19 +7,9 @@ import { renderFiles } from "../../../ssh/bundle";
 import { assertSame } from "../../support/snapshot";
 import { filesOf } from "../commands";
 import { bootWithSmallDisk } from "../faults";
+import { type Finding, UNUSUAL } from "../findings";
 import type { Host, JoinOptions } from "../host";
 import type { Mesh } from "../mesh";
-
-interface Finding {
-  what: string;
-  /** Makes it so on the host. */
-  make?: string;
-  /** Undoes that. */
-  unmake?: string;
-  /** Or makes it so in what is sent. */
-  state?: (state: string) => string;
-  says: RegExp;
-}
 
 const seconds = (fromNow: number) => Math.floor(Date.now() / 1000) + fromNow;
 
@@ -94,13 +84,16 @@ export function refusing(mesh: Mesh): void {
       return output;
     }
 
-    for (const { what, make = ":", unmake = ":", state = (same: string) => same, says } of FINDINGS) {
+    for (const { what, make = ":", unmake = ":", state = (same: string) => same, says, several = false } of [
+      ...FINDINGS,
+      ...UNUSUAL,
+    ]) {
       it(what, async () => {
         await host.sh(make);
         try {
           const output = await refused({ state: state(host.commands.state) });
           assert.match(output, says);
-          assert.equal(output.match(/^ {2}- /gm)?.length, 1, output);
+          if (!several) assert.equal(output.match(/^ {2}- /gm)?.length, 1, output);
         } finally {
           await host.sh(unmake);
         }

@@ -42,7 +42,6 @@ async function make(): Promise<Facts> {
       istiodAddress: "192.0.2.10",
       nameservers: ["192.0.2.53"],
       listening: [22, 8080, 15021],
-      firewalls: [],
       packageReachable: true,
       findings: [],
       joined: {

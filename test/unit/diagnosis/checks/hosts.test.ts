@@ -76,16 +76,10 @@ testChecks("hosts", {
       finds: [],
     },
   ],
-  IVM718: [
-    {
-      when: "firewalls stand there",
-      break: onVm2((inspection) => (inspection.firewalls = ["ufw is active", "nftables is active"])),
-      finds: about(
-        "vm2",
-        warning("vm2: ufw is active, nftables is active: can pods reach the inbound ports all the same?"),
-      ),
-    },
-  ],
+  IVM718: found(
+    "IVM718",
+    "connections to inbound port 8080 come in at port 15006 once the sidecar runs, and its firewall refuses them there (iptables-nft, table filter, chain INPUT: policy drop): ufw allow 15006/tcp",
+  ),
   IVM719: [
     {
       when: "DNS capture is on, and the nameserver is local",
@@ -183,4 +177,15 @@ testChecks("hosts", {
       finds: about("vm2", error("vm2: it is not connected to istiod")),
     },
   ],
+  IVM725: found("IVM725", "it can't write /etc/hosts: immutable: chattr -i /etc/hosts"),
+  IVM726: found("IVM726", "cloud-init rewrites /etc/hosts at each boot (manage_etc_hosts in /etc/cloud/cloud.cfg)"),
+  IVM727: found("IVM727", "/etc/certs, which becomes the sidecar's, is www-data's"),
+  IVM728: found(
+    "IVM728",
+    "root can't start the sidecar as istio-proxy by sudo: sudo: sorry, you must have a tty to run sudo",
+  ),
+  IVM729: found(
+    "IVM729",
+    "it was joined by this program (/etc/hosts has its lines), but the record of what it was is gone",
+  ),
 });

@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import type { Result } from "../../../../diagnosis/checks/check";
 import type { Facts, HostFailure } from "../../../../diagnosis/facts";
 import { CHECKS, evaluate } from "../../../../diagnosis/checks";
+import { hostScripts } from "../../../../ssh/bundle";
 import { isBad, problems } from "./cases";
 import { clusterOf, freshFacts, healthyFacts, inspectionOf } from "./facts";
 
@@ -22,7 +21,7 @@ const range = (first: number, last: number) => codes.filter((code) => code >= `I
 const without = (all: string[], ...some: string[]) => all.filter((code) => !some.includes(code));
 
 /** The checks that have a verdict of hosts that answered. */
-const OF_HOSTS = [...range(503, 506), ...range(603, 606), "IVM609", ...range(701, 724)];
+const OF_HOSTS = [...range(503, 506), ...range(603, 606), "IVM609", ...range(701, 729)];
 
 function assertReasons(facts: Facts): void {
   for (const { code, result, message } of evaluate(facts)) {
@@ -183,8 +182,8 @@ describe("the table of checks", () => {
   });
 
   it("has every code that a host's own checks use, and no other is left to the host", async () => {
-    const script = readFileSync(join(__dirname, "../../../../host/check.sh"), "utf8");
-    const used = [...script.matchAll(/^[^#\n]*\bfinding (\S+)/gm)].map(([, code = ""]) => code);
+    const script = Object.values(hostScripts()).join("\n");
+    const used = [...script.matchAll(/^[^#\n]*\bfinding ([A-Z]\S+)/gm)].map(([, code = ""]) => code);
     assert.deepEqual(without(used, ...codes), []);
 
     const facts = await healthyFacts();
