@@ -15,13 +15,19 @@ import {
   MeshExpansion,
   MeshHost,
   SampleClient,
+  type SidecarPackage,
   WorkloadIdentity,
 } from "./components";
-import type { Config } from "./config";
+import type { Config, ServiceConfig } from "./config";
+
+import { privateKeyBlock } from "./config/privateKey";
 import { loadConfig } from "./config/stackConfig";
 import { fingerprint } from "./mesh/certificates";
+import { hasGateway } from "./mesh/controlPlane";
 import { exposureOf } from "./mesh/exposure";
+import { spiffeId } from "./mesh/spiffe";
 import { ownerLabels } from "./mesh/kubernetesObject";
+import { configuredTarget, Neighbours } from "./ssh/machine";
 import { requireAnsweringAgent, sshConnection } from "./ssh/connection";
 import { controlPlaneManifest } from "./tools/istioctl";
 import { detectServiceCidr } from "./tools/serviceCidr";
@@ -30,10 +36,14 @@ import { detectServiceCidr } from "./tools/serviceCidr";
 async function program() {
   const config = loadConfig();
   const { cluster, sampleClient } = config;
-  const { serviceTypes, passed } = exposureOf(config.exposure);
   if (config.hosts.length > 0) requireAnsweringAgent();
   const connections = new Map(config.hosts.map(({ name, ssh }) => [name, sshConnection(ssh)]));
+  const neighbours = new Neighbours(
+    new Map(config.hosts.filter(({ gone }) => !gone).map(({ name, ssh }) => [name, configuredTarget(ssh)])),
+  );
   const manifest = await controlPlaneManifest(config);
+  const gateway = hasGateway(manifest);
+  const { serviceTypes, passed } = exposureOf(config.exposure, gateway);
 
   const provider = new Provider("cluster", {
     kubeconfig: cluster.kubeconfig,
@@ -46,7 +56,11 @@ async function program() {
 
   const ca = new CertificateAuthority("ca", authorityArgs(config));
 
-  const cacerts = new CaCertsSecret("cacerts", { ...ca, access: cluster, owner }, { provider, dependsOn: ca });
+  const cacerts = new CaCertsSecret(
+    "cacerts",
+    { ...ca, namespaceExists: cluster.existingNamespaces.includes("istio-system"), access: cluster, owner },
+    { provider, dependsOn: ca },
+  );
 
   const controlPlane = new IstioControlPlane(
     "istio",
@@ -60,10 +74,11 @@ async function program() {
       ? []
       : [new MeshExpansion("expansion", { ports: passed, owner }, { provider, dependsOn: controlPlane })];
 
-  const exposure = new ControlPlaneExposure("exposure", config.exposure, {
-    provider,
-    dependsOn: [controlPlane, ...expansion],
-  });
+  const exposure = new ControlPlaneExposure(
+    "exposure",
+    { ...config.exposure, gateway },
+    { provider, dependsOn: [controlPlane, ...expansion] },
+  );
 
   const wanted = [...config.hosts, ...config.services, ...(sampleClient ? [sampleClient] : [])];
   const namespaces = [...new Set(wanted.map(({ namespace }) => namespace))]
@@ -103,10 +118,11 @@ async function program() {
           rootCert: ca.rootCert,
           certChain: identity.certChain,
           key: identity.key,
-          sidecar: config.sidecar,
+          sidecar: sidecarPackage(config),
           healDrift: config.healDrift,
           gone: host.gone,
           owner,
+          neighbours,
         },
         { dependsOn: [exposure, identity, ...namespaces] },
       );
@@ -116,21 +132,25 @@ async function program() {
 
   const externalServices = config.services.map((service) => {
     const serving = service.hosts.map((name) => hosts.get(name)!).filter((host) => !host.config.gone);
+    const [resource, aliases] = serviceResource(service, config.services);
     const external = new ExternalService(
-      `service-${service.namespace}-${service.name}`,
+      resource,
       {
         serviceName: service.name,
         namespace: service.namespace,
         ports: service.ports,
-        endpoints: serving.map(({ config: { address, serviceAccount, labels } }) => ({
+        endpoints: serving.map(({ config: { address, serviceAccount, labels, namespace } }) => ({
           address,
           serviceAccount,
           labels,
+          ...(namespace === service.namespace
+            ? {}
+            : { identity: spiffeId({ trustDomain: cluster.trustDomain, namespace, serviceAccount }) }),
         })),
         clusterDomain: cluster.domain,
         owner,
       },
-      { provider, dependsOn: [controlPlane, ...namespaces, ...serving.map(({ member }) => member)] },
+      { provider, dependsOn: [controlPlane, ...namespaces, ...serving.map(({ member }) => member)], aliases },
     );
     return [`${service.name}.${service.namespace}`, external.url] as const;
   });
@@ -154,10 +174,34 @@ async function program() {
   };
 }
 
+/** istiod reads a key at the very beginning of its file only. */
+const istiodKey = (text: string) => (text.startsWith("-----BEGIN EC PARAM") ? privateKeyBlock(text)! : text);
+
 function authorityArgs({ ca }: Config) {
   if (!("provided" in ca)) return ca;
   const { caKey, ...certificates } = ca.provided;
-  return { provided: { ...certificates, caKey: new pulumi.Config().requireSecret(caKey.secret) } };
+  return { provided: { ...certificates, caKey: new pulumi.Config().requireSecret(caKey.secret).apply(istiodKey) } };
+}
+
+type ServiceName = Pick<ServiceConfig, "namespace" | "name">;
+
+/**
+ * The name of a service's resource, and those that it had before: `a-b` and `c` would have the same as `a` and `b-c`, but
+ * for a sign that no name has.
+ */
+function serviceResource({ namespace, name }: ServiceName, services: ServiceName[]): [string, { name: string }[]] {
+  const plain = (service: ServiceName) => `service-${service.namespace}-${service.name}`;
+  const former = plain({ namespace, name });
+  if (!namespace.includes("-")) return [former, []];
+  const others = services.filter((other) => plain(other) === former);
+  return [`service-${namespace}/${name}`, others.length > 1 ? [] : [{ name: former }]];
+}
+
+function sidecarPackage({ sidecar }: Config): SidecarPackage {
+  if (!("url" in sidecar)) return sidecar;
+  const { url, sha256 } = sidecar;
+  if (typeof url === "string") return { url, sha256 };
+  return { secretUrl: new pulumi.Config().requireSecret(url.secret).apply((text) => text.trim()), sha256 };
 }
 
 export = program;

@@ -14,7 +14,6 @@ import Table from "cli-table3";
 import { hierarchies } from "../lab/cgroups";
 import { assertInsideLab } from "../lab/exec";
 import { labByName, vmByName } from "../lab/paths";
-import { HOST_SCRIPT } from "../ssh/commands";
 import { commandsOf } from "../test/host/commands";
 import { Host, mustSucceed } from "../test/host/host";
 import { labConfig, TestStack } from "../test/support/testStack";
@@ -79,7 +78,7 @@ async function joinHost(host: Host, ends: Map<string, number[]>): Promise<void> 
     ends.set(phase, [...(ends.get(phase) ?? []), (now - last) / 1000]);
     last = now;
   };
-  mustSucceed(await host.ssh(host.commands.access, HOST_SCRIPT).done, `${host.name}: access`);
+  mustSucceed(await host.ssh(host.commands.access, host.commands.script).done, `${host.name}: access`);
   note("access");
   const session = await host.startJoin();
   note("bring");

@@ -1,6 +1,9 @@
 import type { AuthorizationPolicy } from "../diagnosis/access";
 import { renderGraph } from "../diagnosis/graph";
 import { kubectlFor } from "../tools/kubectl";
+import { isAvailable, isUnavailable } from "../diagnosis/facts";
+import { unavailable } from "./facts/answers";
+import { list } from "./facts/objects";
 import { print } from "./output";
 import { startProgress } from "./progress";
 import { readStack, requireConfig } from "./stack";
@@ -12,12 +15,16 @@ export async function graph({ stack: name }: { stack?: string }): Promise<number
   progress.step("the stack");
   const stack = requireConfig(await readStack(name));
   const { config, outputs } = stack;
-  const policies = ["get", "authorizationpolicies.security.istio.io", "--all-namespaces", "--output=json"];
-  const [status, list] = await Promise.all([
+  const kubectl = kubectlFor(config.cluster);
+  const [status, policies] = await Promise.all([
     look(stack, progress),
-    outputs === undefined ? '{"items":[]}' : kubectlFor(config.cluster)(policies),
+    outputs === undefined
+      ? []
+      : list<AuthorizationPolicy>(kubectl, "authorizationpolicies.security.istio.io", "--all-namespaces").catch(
+          unavailable,
+        ),
   ]);
-  const { items } = JSON.parse(list) as { items: AuthorizationPolicy[] };
-  print(renderGraph(config, outputs, status, items, new Date()));
+  if (isUnavailable(policies)) process.stderr.write(`istio-vm: who may call is not known: ${policies.problem}\n`);
+  print(renderGraph(config, outputs, status, isAvailable(policies) ? policies : undefined, new Date()));
   return 0;
 }

@@ -1,5 +1,6 @@
 import type { Client } from "ssh2";
 import type { HostConfig, SshKey } from "../config";
+import { usableSshKey } from "../config/privateKey";
 import type { HostFailure } from "../diagnosis/facts";
 import { type Endpoint, readKey, sshEndpoint } from "../ssh/endpoint";
 import { type Login, loginProblem, withSession } from "../ssh/session";
@@ -25,8 +26,8 @@ function login({ bastion, key, ...endpoint }: Endpoint, secret: Stack["secret"])
 
 /** The private key; undefined for the agent's. */
 export function privateKey(key: SshKey, secret: Stack["secret"]): string | undefined {
-  if ("secret" in key) return secret(key.secret);
-  return "file" in key ? readKey(key.file) : undefined;
+  if ("agent" in key) return undefined;
+  return usableSshKey("secret" in key ? secret(key.secret) : readKey(key.file));
 }
 
 /** Logs in to a host as the program does, and gives the session to `use`. @throws HostError */

@@ -5,6 +5,7 @@ import type { Client } from "ssh2";
 import type { Config, HostConfig } from "../config";
 import { linesOf, redact } from "../diagnosis/causes/logLine";
 import type { Log } from "../diagnosis/causes";
+import { logsCommand, PROLOGUE } from "../ssh/commands";
 import { run } from "../ssh/session";
 import { accessFlags, type Kubectl, kubectlFor } from "../tools/kubectl";
 import { HostError, withHost } from "./hostSession";
@@ -21,31 +22,25 @@ export interface LogsOptions {
 /** Stands between the journal, istio.err.log and istio.log. */
 const SEPARATOR = "\x1e";
 
-/** Prints the last $1 lines of each log of a host. $2 is the folder of the log files, for tests. */
-export const READ_SCRIPT = `{
-  journalctl --unit=istio --no-pager --quiet --output=short-iso-precise --lines="$1"
-  for file in istio.err.log istio.log; do
-    printf '\\036\\n'
-    [ ! -e "\${2:-/var/log/istio}/$file" ] || tail -n "$1" "\${2:-/var/log/istio}/$file"
-  done
-  exit
-}
+/** Prints the last $1 lines of each log of a host. */
+export const READ_SCRIPT = `${PROLOGUE}logs=\${ISTIO_LOGS:-/var/log/istio}
+journalctl --unit=istio --no-pager --quiet --output=short-iso-precise --lines="$1"
+for file in istio.err.log istio.log; do
+  printf '\\036\\n'
+  [ ! -e "$logs/$file" ] || tail -n "$1" "$logs/$file"
+done
+exit
 `;
 
-/** The same, and what comes after, until its stdin ends: with the SSH session, whatever has ended that. */
-export const FOLLOW_SCRIPT = `{
-  journalctl --unit=istio --no-pager --quiet --output=short-iso-precise --lines="$1" --follow &
-  journal=$!
-  tail --quiet --lines="$1" --follow=name --retry "\${2:-/var/log/istio}/istio.err.log" "\${2:-/var/log/istio}/istio.log" &
-  files=$!
-  cat >/dev/null
-  kill "$journal" "$files"
-  exit 0
-}
+/** The same, and what comes after, until its input ends: with the SSH session, whatever has ended that. */
+export const FOLLOW_SCRIPT = `${PROLOGUE}logs=\${ISTIO_LOGS:-/var/log/istio}
+journalctl --unit=istio --no-pager --quiet --output=short-iso-precise --lines="$1" --follow &
+journal=$!
+tail --quiet --lines="$1" --follow=name --retry "$logs/istio.err.log" "$logs/istio.log" &
+files=$!
+trap 'kill "$journal" "$files"; exit 0' EXIT
+trap exit INT TERM
 `;
-
-/** As join runs its scripts (mesh/hostState.ts), so that the same line of sudoers allows it. */
-const asRoot = (lines: number) => `sudo -n sh -s -- ${lines}`;
 
 function mustSucceed({ exitCode, stderr }: { exitCode: number; stderr: string }): void {
   if (exitCode === 0) return;
@@ -55,7 +50,7 @@ function mustSucceed({ exitCode, stderr }: { exitCode: number; stderr: string })
 
 /** The last lines of each log of a host, by one SSH session. @throws HostError, or whatever ended the session */
 export async function readHostLogs(stack: ConfiguredStack, host: HostConfig, lines: number): Promise<Log[]> {
-  const outcome = await withHost(host, stack.secret, (client) => run(client, asRoot(lines), READ_SCRIPT));
+  const outcome = await withHost(host, stack.secret, (client) => run(client, logsCommand(lines), READ_SCRIPT));
   mustSucceed(outcome);
   return outcome.stdout.split(SEPARATOR).map((text) => ({ where: host.name, writer: "host", text }));
 }
@@ -156,7 +151,7 @@ export async function logs({ stack: stackName, lines, follow }: LogsOptions, [na
   const stop = new AbortController();
   process.once("SIGINT", () => stop.abort()).once("SIGTERM", () => stop.abort());
   await (host
-    ? withHost(host, secret, (client) => followHost(client, asRoot(lines), stop.signal))
+    ? withHost(host, secret, (client) => followHost(client, logsCommand(lines), stop.signal))
     : followIstiod(config, lines, stop.signal));
   return 0;
 }

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { type Config, ConfigError, parseConfig } from "../config";
 import type { Outputs } from "../diagnosis/facts";
-import { capture, CommandError } from "../tools/command";
+import { capture, parseJson } from "../tools/command";
 
 /** The folder of the Pulumi program; paths in its configuration begin there. */
 export const project = join(__dirname, "..");
@@ -47,17 +47,16 @@ export async function readStack(name?: string): Promise<Stack> {
       pulumi("config", "--json", "--show-secrets"),
       pulumi("stack", "output", "--json"),
     ]);
-    const all = Object.entries(JSON.parse(config) as Record<string, Value>);
+    const all = Object.entries(parseJson<Record<string, Value>>(config, "pulumi config"));
     values = Object.fromEntries(
       all.flatMap(([key, value]) => (key.startsWith(PREFIX) ? [[key.slice(PREFIX.length), value]] : [])),
     );
-    const found = JSON.parse(output) as Partial<Outputs> & { owner?: string };
+    const found = parseJson<Partial<Outputs> & { owner?: string }>(output, "pulumi stack output");
     outputs = found.services === undefined ? undefined : (found as Outputs);
     // The first update may have been cut off: there are no outputs then, but much else.
     owner = found.owner ?? ownerIn(await pulumi("stack", "export"));
   } catch (error) {
-    if (!(error instanceof CommandError)) throw error;
-    return { problem: error.message.split("\n")[0], configProblems: [], secret: () => "" };
+    return { problem: (error as Error).message.split("\n")[0], configProblems: [], secret: () => "" };
   }
   const secret = (key: string) => values[key]?.value ?? "";
   try {
@@ -74,9 +73,9 @@ export async function readStack(name?: string): Promise<Stack> {
 
 /** The owner mark in a stack's state, as `pulumi stack export` prints it. */
 function ownerIn(state: string): string | undefined {
-  const { deployment } = JSON.parse(state) as {
+  const { deployment } = parseJson<{
     deployment?: { resources?: { urn: string; outputs?: { hex?: string } }[] };
-  };
+  }>(state, "pulumi stack export");
   return deployment?.resources?.find(({ urn }) => urn.endsWith("RandomId::owner"))?.outputs?.hex;
 }
 

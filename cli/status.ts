@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { HOST_HEADINGS, type MeshStatus, meshStatus, SERVICE_HEADINGS, statusRows } from "../diagnosis/status";
 import { kubectlFor } from "../tools/kubectl";
-import { inspectHosts } from "./facts/hosts";
+import { glanceAtHosts, watchHosts } from "./facts/hosts";
 import { requestServices } from "./facts/requests";
 import { colours, exitCode, print } from "./output";
 import { startProgress } from "./progress";
@@ -20,30 +20,39 @@ const INTERVAL = 2000;
 
 /** What runs now, seen from the hosts themselves and by a real request from a pod. */
 export async function look(stack: ConfiguredStack, progress = startProgress(false)): Promise<MeshStatus> {
-  const { config, outputs } = stack;
   const [hosts, requests] = await Promise.all([
-    inspectHosts(stack, undefined, progress.count("hosts", config.hosts.length)),
-    outputs === undefined ? undefined : requestServices(config, outputs, kubectlFor(config.cluster)),
+    glanceAtHosts(stack, progress.count("hosts", stack.config.hosts.length)),
+    askServices(stack),
   ]);
   progress.end();
   return meshStatus(stack, hosts, requests, new Date());
 }
+
+const askServices = async ({ config, outputs }: ConfiguredStack) =>
+  outputs && requestServices(config, outputs, kubectlFor(config.cluster));
 
 /** Prints what runs now, once or again and again. @returns the exit code */
 export async function status({ stack: name, output, strict, watch }: StatusOptions): Promise<number> {
   const progress = startProgress();
   progress.step("the stack");
   const stack = requireConfig(await readStack(name));
-  for (let first = true; ; first = false) {
-    const now = await look(stack, first ? progress : undefined);
-    const text = output === "json" ? JSON.stringify(now, null, 2) : render(now, new Date());
+  const text = (now: MeshStatus) => (output === "json" ? JSON.stringify(now, null, 2) : render(now, new Date()));
+  if (!watch) {
+    const now = await look(stack, progress);
+    print(text(now));
+    const all = [...now.hosts, ...now.services];
+    return exitCode(
+      all.map(({ health }) => ({ result: health })),
+      strict,
+    );
+  }
+  const hosts = await watchHosts(stack, progress.count("hosts", stack.config.hosts.length));
+  progress.end();
+  for (;;) {
+    const requests = await askServices(stack);
+    const now = text(meshStatus(stack, hosts, requests, new Date()));
     // From the top left corner, and nothing below it: without the flicker of an empty screen.
-    print(watch && output === "text" ? `\x1b[H\x1b[J${text}` : text);
-    if (!watch)
-      return exitCode(
-        [...now.hosts, ...now.services].map(({ health }) => ({ result: health })),
-        strict,
-      );
+    print(output === "text" ? `\x1b[H\x1b[J${now}` : now);
     await delay(INTERVAL);
   }
 }

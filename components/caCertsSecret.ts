@@ -10,10 +10,23 @@ export interface CaCertsSecretArgs {
   /** The intermediate and its issuers up to the root. */
   certChain: pulumi.Input<string>;
   caKey: pulumi.Input<string>;
+  /** Whether istio-system is there already and is not ours to make or remove. A plain value. Default: false. */
+  namespaceExists?: boolean;
   /** The cluster, for kubectl. Default: as kubectl finds it. */
   access?: ClusterAccess;
   /** The stack's owner mark. */
   owner: pulumi.Input<string>;
+}
+
+/** What istiod's replicas agree on their leaders by (pilot/pkg/leaderelection), and leave there. */
+function elections(): string[] {
+  const names = [
+    ...["istio-leader", "istio-status-leader", "istio-analyze-leader", "istio-gateway-status-leader"],
+    ...["istio-namespace-controller-election", "istio-serviceexport-controller-election"],
+    ...["istio-clustertrustbundle-controller-election"],
+    ...["istio-gateway-deployment", "istio-gateway-inferencepool", "istio-node-untaint", "istio-ip-autoallocate"],
+  ];
+  return [...names, ...names.map((name) => `${name}-default`)];
 }
 
 /**
@@ -33,22 +46,29 @@ export class CaCertsSecret extends pulumi.ComponentResource {
     const leftovers = new local.Command(
       `${name}-leftovers`,
       {
-        delete: kubectlCommand(
-          args.access,
-          "delete configmaps --all-namespaces --selector=istio.io/config=true --ignore-not-found".split(" "),
-        ),
+        delete: [
+          "delete configmaps --all-namespaces --selector=istio.io/config=true --ignore-not-found",
+          // Goes with the namespace, if that is ours.
+          ...(args.namespaceExists
+            ? [`delete configmaps,leases --namespace=istio-system --ignore-not-found ${elections().join(" ")}`]
+            : []),
+        ]
+          .map((command) => kubectlCommand(args.access, command.split(" ")))
+          .join(" && "),
       },
       { parent: this },
     );
-    const namespace = new Namespace(
-      `${name}-namespace`,
-      { metadata: { name: "istio-system", labels } },
-      { parent: this, dependsOn: leftovers },
-    );
+    const namespace = args.namespaceExists
+      ? undefined
+      : new Namespace(
+          `${name}-namespace`,
+          { metadata: { name: "istio-system", labels } },
+          { parent: this, dependsOn: leftovers },
+        );
     const secret = new Secret(
       `${name}-secret`,
       {
-        metadata: { name: "cacerts", namespace: namespace.metadata.name, labels },
+        metadata: { name: "cacerts", namespace: namespace?.metadata.name ?? "istio-system", labels },
         stringData: {
           "root-cert.pem": args.rootCert,
           "ca-cert.pem": args.caCert,
@@ -56,7 +76,7 @@ export class CaCertsSecret extends pulumi.ComponentResource {
           "ca-key.pem": pulumi.secret(args.caKey),
         },
       },
-      { parent: this },
+      { parent: this, dependsOn: namespace ?? leftovers },
     );
     this.namespace = secret.metadata.namespace;
     this.registerOutputs({ namespace: this.namespace });

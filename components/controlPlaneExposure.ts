@@ -4,8 +4,11 @@ import { unknown } from "@pulumi/pulumi/output";
 import { ISTIOD_PORT } from "../mesh/environment";
 import { type ExposureArgs, exposureOf } from "../mesh/exposure";
 
-/** The type is a plain value: it decides which resources there are. */
-export type ControlPlaneExposureArgs = ExposureArgs<pulumi.Input<string>>;
+/** Plain values where they decide which resources there are. */
+export type ControlPlaneExposureArgs = ExposureArgs<pulumi.Input<string>> & {
+  /** Whether there is an ingress gateway, whose type is set as well. Default: true. */
+  gateway?: boolean;
+};
 
 /** The types of Services in istio-system, and so how hosts outside of the cluster reach istiod. */
 export class ControlPlaneExposure extends pulumi.ComponentResource {
@@ -16,7 +19,7 @@ export class ControlPlaneExposure extends pulumi.ComponentResource {
 
   constructor(name: string, args: ControlPlaneExposureArgs, opts?: pulumi.ComponentResourceOptions) {
     super("istio-vm:index:ControlPlaneExposure", name, {}, opts);
-    const { serviceTypes, istiod } = exposureOf(args);
+    const { serviceTypes, istiod } = exposureOf(args, args.gateway);
     if (istiod.by === "nodePort" && istiod.nodeAddress === undefined) {
       throw new Error(`${name}: a NodePort exposure needs nodeAddress, the address of a node as seen from the hosts`);
     }

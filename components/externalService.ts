@@ -4,6 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import {
   type Endpoint,
   type ServicePort,
+  serviceAnnotations,
   serviceEntrySpec,
   serviceHost,
   serviceSpec,
@@ -44,7 +45,12 @@ export class ExternalService extends pulumi.ComponentResource {
     const host = pulumi.all([serviceName, namespace, clusterDomain]).apply((parts) => serviceHost(...parts));
     const metadata = { name: serviceName, namespace, labels: ownerLabels(args.owner) };
     const endpoints = pulumi.output(args.endpoints).apply((list) => sha256(JSON.stringify(list)).slice(0, 16));
-    new Service(`${name}-service`, { metadata, spec: pulumi.output(args.ports).apply(serviceSpec) }, child);
+    const annotations = pulumi.output(args.endpoints).apply((list) => serviceAnnotations(list)!);
+    new Service(
+      `${name}-service`,
+      { metadata: { ...metadata, annotations }, spec: pulumi.output(args.ports).apply(serviceSpec) },
+      child,
+    );
     new CustomResource(
       `${name}-entry`,
       {

@@ -1,12 +1,22 @@
 import { remote, type types } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { accompany } from "../ssh/accompany";
-import { hostScripts, JOIN_SCRIPT, renderFiles } from "../ssh/bundle";
-import { accessCommand, HOST_SCRIPT, leaveCommand, remoteCommand } from "../ssh/commands";
-import { hostState } from "../mesh/hostState";
+import { hostScripts, joinScript, renderFiles } from "../ssh/bundle";
+import { accessCommand, hostScript, leaveCommand, remoteCommand } from "../ssh/commands";
+import { machineIn, moveProblem, Neighbours } from "../ssh/machine";
+import type { Login } from "../ssh/session";
+import { hostState, SECRET_URL } from "../mesh/hostState";
 
-/** The istio-sidecar package: from a URL that the host can reach, or a file here that is copied to the host. */
-export type SidecarPackage = ({ url: string } | { file: string }) & { sha256: string };
+/** What an output that is known holds: hooks run once the engine has it all. */
+const valueOf = <T>(output: pulumi.Output<T>) => new Promise<T>((resolve) => output.apply(resolve));
+
+/**
+ * The istio-sidecar package: from a URL that the host can reach, which may be a secret and is in no text then; or a file
+ * here that is sent to the host.
+ */
+export type SidecarPackage = ({ url: string } | { secretUrl: pulumi.Input<string> } | { file: string }) & {
+  sha256: string;
+};
 
 export interface MeshHostArgs {
   connection: types.input.remote.ConnectionArgs;
@@ -40,6 +50,8 @@ export interface MeshHostArgs {
   gone?: boolean;
   /** The stack's owner mark. */
   owner: pulumi.Input<string>;
+  /** The other hosts of the program. Default: none. */
+  neighbours?: Neighbours;
 }
 
 /**
@@ -47,7 +59,7 @@ export interface MeshHostArgs {
  *
  * - `<name>-access` only logs in and becomes root when it is made; deleting it runs `leave`. It is there before join
  *   begins, so a join that was cut off half way is cleaned up by `pulumi destroy` too.
- * - `<name>-join` runs `join` when it is made or changed. Its text is the state that the host shall have, so that a
+ * - `<name>-join` runs `join` when it is made or changed. Its input is the state that the host shall have, so that a
  *   preview shows line by line what changes on which host. Just before it the program brings scripts, certificates and
  *   key there by a session of its own, which stays until the join has ended and confirms it (ssh/accompany.ts): so they
  *   are in no state, and are sent where they are needed only.
@@ -58,18 +70,28 @@ export class MeshHost extends pulumi.ComponentResource {
 
   constructor(name: string, args: MeshHostArgs, opts?: pulumi.ComponentResourceOptions) {
     super("istio-vm:index:MeshHost", name, {}, opts);
+    const { neighbours = new Neighbours(new Map()) } = args;
+    // Before anything is changed there: a machine that the stack loses sight of would stay joined for good.
+    const stay = new pulumi.ResourceHook(`${name}-stay`, async ({ oldInputs, newInputs, oldOutputs }) => {
+      const { connection: from } = oldInputs as { connection: pulumi.Output<Login> };
+      const { connection: to } = newInputs as { connection: pulumi.Output<Login> };
+      const { stdout = "" } = oldOutputs as { stdout?: string };
+      const move = await valueOf(pulumi.output({ name, owner: args.owner, from, to, machine: machineIn(stdout) }));
+      const problem = await moveProblem(move, neighbours).catch(({ message }: Error) => `${name}: ${message}`);
+      if (problem !== undefined) throw new Error(problem);
+    });
     const access = new remote.Command(
       `${name}-access`,
       {
         connection: args.connection,
-        create: pulumi.output(args.connection.user ?? "root").apply((user) => accessCommand(name, user)),
-        delete: pulumi.output(args.owner).apply((owner) => leaveCommand(name, owner)),
-        stdin: HOST_SCRIPT,
+        create: accessCommand(name),
+        delete: leaveCommand(),
+        stdin: pulumi.output(args.owner).apply((owner) => hostScript(name, owner)),
         addPreviousOutputInEnv: false,
       },
       args.gone
         ? { parent: this, retainOnDelete: true, ignoreChanges: ["connection", "create", "delete", "stdin"] }
-        : { parent: this },
+        : { parent: this, hooks: { beforeUpdate: [stay] } },
     );
     if (args.gone) {
       this.state = pulumi.output("gone");
@@ -79,22 +101,6 @@ export class MeshHost extends pulumi.ComponentResource {
 
     const scripts = hostScripts();
     const { sidecar } = args;
-    const packagePath = `/var/tmp/istio-sidecar-${sidecar.sha256}.deb`;
-    const copies: pulumi.Resource[] = [];
-    if ("file" in sidecar) {
-      copies.push(
-        new remote.CopyToRemote(
-          `${name}-package`,
-          {
-            connection: args.connection,
-            source: new pulumi.asset.FileAsset(sidecar.file),
-            remotePath: packagePath,
-          },
-          { parent: this, dependsOn: access },
-        ),
-      );
-    }
-
     const state = pulumi
       .output({
         owner: args.owner,
@@ -118,37 +124,41 @@ export class MeshHost extends pulumi.ComponentResource {
           ...spec,
           name,
           packageSha256: sidecar.sha256,
-          packageSource: "url" in sidecar ? sidecar.url : packagePath,
+          packageSource: "url" in sidecar ? sidecar.url : "secretUrl" in sidecar ? SECRET_URL : "sent",
           scripts,
           run: args.healDrift ? new Date() : undefined,
         }),
       );
-    const baggage = pulumi.all([args.connection, state, args.rootCert, args.certChain, args.key]);
-    const bring = new pulumi.ResourceHook(
-      `${name}-bring`,
-      () =>
-        new Promise<void>((resolve, reject) => {
-          baggage.apply(([connection, text, rootCert, certChain, key]) => {
-            const certificates = { "root-cert.pem": rootCert, "cert-chain.pem": certChain, "key.pem": key };
-            const files = renderFiles({ ...scripts, ...certificates });
-            accompany(connection, { state: text, files }).then(resolve, ({ message }: Error) =>
-              reject(new Error(`${name}: what the join needs could not be brought: ${message}`)),
-            );
-          });
-        }),
-    );
+    const secretUrl = "secretUrl" in sidecar ? sidecar.secretUrl : undefined;
+    const brought = pulumi.all([args.connection, state, args.rootCert, args.certChain, args.key, secretUrl]);
+    access.stdout.apply((said) => {
+      const machine = machineIn(said);
+      if (machine !== undefined) neighbours.note(name, machine);
+    });
+    const bring = new pulumi.ResourceHook(`${name}-bring`, async () => {
+      const twin = neighbours.twinOf(name);
+      if (twin !== undefined) {
+        throw new Error(`${name}: it is the same machine as ${twin}: take one of them off hosts (IVM717)`);
+      }
+      const [connection, text, rootCert, certChain, key, url] = await valueOf(brought);
+      const certificates = { "root-cert.pem": rootCert, "cert-chain.pem": certChain, "key.pem": key };
+      const ofPackage: Record<string, string> = url === undefined ? {} : { "package-url": url };
+      const files = renderFiles({ ...scripts, ...certificates, ...ofPackage });
+      const baggage = { state: text, files, package: "file" in sidecar ? sidecar : undefined };
+      await accompany(connection, baggage).catch(({ message }: Error) => {
+        throw new Error(`${name}: what the join needs could not be brought: ${message}`);
+      });
+    });
     const join = new remote.Command(
       `${name}-join`,
       {
         connection: args.connection,
+        create: remoteCommand("join"),
         // With the key's dependencies, but not its secretness: what is brought must be there when the join begins.
-        create: pulumi
-          .all([state, pulumi.unsecret(pulumi.output(args.key))])
-          .apply(([text]) => remoteCommand("join", text)),
-        stdin: JOIN_SCRIPT,
+        stdin: pulumi.all([state, pulumi.unsecret(pulumi.output(args.key))]).apply(([text]) => joinScript(text)),
         addPreviousOutputInEnv: false,
       },
-      { parent: this, dependsOn: [access, ...copies], hooks: { beforeCreate: [bring], beforeUpdate: [bring] } },
+      { parent: this, dependsOn: access, hooks: { beforeCreate: [bring], beforeUpdate: [bring] } },
     );
     this.state = join.stdout.apply((output) => output.trimEnd().split("\n").at(-1) ?? "");
     this.registerOutputs({ state: this.state });

@@ -1,11 +1,16 @@
 /** The configuration of a stack, checked as a whole before anything is contacted. */
 import { readFileSync } from "node:fs";
-import { load } from "js-yaml";
+import type { z } from "zod";
 import { describeIssue, show } from "./problems";
+import { checkFiles } from "./files";
 import { checkReferences, checkSecrets } from "./references";
 import { type Config, resolve } from "./resolve";
-import { keys, stack } from "./schema";
+import { keys, type Stack, stack } from "./schema";
 import { CodedError } from "../mesh/codes";
+import { exposureOf } from "../mesh/exposure";
+import type { IstioOperatorFacts, UserOperator } from "../mesh/istioOperator";
+import { operatorProblems } from "../mesh/operatorRules";
+import { inlineOperator, readOperator } from "../mesh/operatorText";
 
 export type { Config, HostConfig, ServiceConfig, SshConfig, SshServer } from "./resolve";
 export type { SshKey } from "./schema";
@@ -23,7 +28,7 @@ export class ConfigError extends CodedError {
 
 /** Where the raw values come from: Pulumi's runtime, or a test. */
 export interface ConfigSource {
-  /** The project's keys, without its name, with their raw text: structured values are JSON. */
+  /** The project's keys, without its name, with their raw text: structured values are JSON. Secrets are looked at only. */
   values: Record<string, string>;
   isSecret(key: string): boolean;
 }
@@ -38,11 +43,37 @@ function structured(raw: string): unknown {
   }
 }
 
-/** The IstioOperator in a YAML file. Throws when it can't be read or is no map. */
-function readOperator(path: string): Record<string, unknown> {
-  const operator = load(readFileSync(path, "utf8"));
-  if (typeof operator !== "object" || operator === null || Array.isArray(operator)) throw new Error("it is no map");
-  return operator as Record<string, unknown>;
+/** What of an IstioOperator follows from the rest. */
+export function operatorFacts({ cluster, exposure }: Pick<Config, "cluster" | "exposure">): IstioOperatorFacts {
+  return { trustDomain: cluster.trustDomain, clusterName: cluster.name, exposure: exposureOf(exposure) };
+}
+
+/** The IstioOperator, in the file that is named or as it stands; none where it can't be read. */
+function userOperator(given: Stack["istioOperator"], raw: string | undefined, problems: string[]): UserOperator {
+  try {
+    if (typeof given === "string") return readOperator(readFileSync(given, "utf8"));
+    return inlineOperator(raw ?? "{}");
+  } catch (reason) {
+    const [line] = (reason as Error).message.split("\n");
+    problems.push(`istioOperator: ${show(given)} can't be read: ${line}`);
+    return inlineOperator("{}");
+  }
+}
+
+/** For what is wrong by itself, so that the rest can be looked at all the same. */
+const STAND_INS: Record<string, unknown> = {
+  istioVersion: "0.0.0",
+  exposure: { type: "NodePort", nodeAddress: "192.0.2.1" },
+  sidecar: { url: "http://example.org/", sha256: "0".repeat(64) },
+};
+
+/** What of the input is right by itself, with what it refers to. */
+function soundPart(input: Record<string, unknown>, issues: z.core.$ZodIssue[]): Stack {
+  const wrong = new Set(issues.map(({ path }) => path[0]));
+  if (wrong.has("hosts")) wrong.add("services");
+  if (wrong.has("cluster")) wrong.add("istioOperator");
+  const sound = Object.entries(input).filter(([key]) => key in keys && !wrong.has(key));
+  return stack.parse({ ...STAND_INS, ...Object.fromEntries(sound) });
 }
 
 /**
@@ -60,21 +91,24 @@ export function parseConfig(source: ConfigSource): Config {
     else input[key] = structured(raw);
   }
   const { data, error } = stack.safeParse(input);
-  if (error) {
-    throw new ConfigError([
-      ...problems,
-      ...error.issues.flatMap((issue) => describeIssue(issue, input, Object.keys(keys))),
-    ]);
-  }
-  let operator = {};
-  try {
-    operator = typeof data.istioOperator === "string" ? readOperator(data.istioOperator) : data.istioOperator;
-  } catch (reason) {
-    const [line] = (reason as Error).message.split("\n");
-    problems.push(`istioOperator: ${show(input.istioOperator)} can't be read: ${line}`);
-  }
-  const config = resolve(data, operator);
-  problems.push(...checkReferences(config), ...checkSecrets(data, secrets));
+  const issues = error?.issues ?? [];
+  problems.push(...issues.flatMap((issue) => describeIssue(issue, input, Object.keys(keys))));
+  const sound = data ?? soundPart(input, issues);
+  const raw = "istioOperator" in input ? source.values.istioOperator : undefined;
+  const operator = userOperator(
+    sound.istioOperator,
+    Object.keys(sound.istioOperator).length === 0 ? undefined : raw,
+    problems,
+  );
+  problems.push(...operatorProblems(operator.content, operatorFacts(sound)));
+  const config = resolve(sound, operator);
+  const secret = (name: string) => (secrets.has(name) ? source.values[name] : undefined);
+  problems.push(
+    ...checkReferences(config),
+    // Of a plain value where a secret was meant there is a line already.
+    ...checkSecrets(sound, new Set([...secrets, ...Object.keys(input)]), error === undefined),
+    ...checkFiles(sound, secret),
+  );
   if (problems.length > 0) throw new ConfigError(problems);
   return config;
 }

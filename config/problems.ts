@@ -1,10 +1,13 @@
 /** How a mistake in the configuration reads. */
 import type { z } from "zod";
 
+/** What a URL may hold that opens something: user and password, or a query. */
+const URL_SECRETS = /([a-z][a-z0-9+.-]*:\/\/)[^\s"]*(?:@|[?#][^\s"]*)([^\s"]*)/gi;
+
 /** A value as it may be shown: short, on one line, and never a key. */
 export function show(value: unknown): string {
   if (value === undefined) return "nothing";
-  const json = JSON.stringify(value);
+  const json = JSON.stringify(value).replace(URL_SECRETS, "$1...$2");
   if (json.includes("PRIVATE KEY")) return "a private key";
   return json.length > 60 ? `${json.slice(0, 57)}...` : json;
 }
@@ -12,7 +15,9 @@ export function show(value: unknown): string {
 function pathText(path: PropertyKey[]): string {
   return path.reduce<string>((at, part) => {
     if (typeof part === "number") return `${at}[${part}]`;
-    return at === "" ? String(part) : `${at}.${String(part)}`;
+    const name = String(part);
+    if (!/^[\w./-]+$/.test(name)) return `${at}[${show(name)}]`;
+    return at === "" ? name : `${at}.${name}`;
   }, "");
 }
 
@@ -28,7 +33,7 @@ export function describeIssue(issue: z.core.$ZodIssue, input: unknown, topLevel:
     return issue.keys.map((key) =>
       place === ""
         ? `${key}: unknown key; there are ${topLevel.join(", ")}, and the secrets that they name`
-        : `${place}.${key}: unknown field`,
+        : `${pathText([...issue.path, key])}: unknown field`,
     );
   }
   if (issue.code === "invalid_union" && typeof value === "object" && value !== null) {

@@ -1,43 +1,87 @@
 /** What no schema of a single field can see: what must agree with something elsewhere in the configuration. */
+import { canonicalAddress, isWithin } from "../mesh/addresses";
+import { OWN_PORTS } from "../mesh/environment";
+import { sshPlaces } from "./files";
 import { show } from "./problems";
-import type { Config } from "./resolve";
-import type { Stack } from "./schema";
+import type { Config, HostConfig, ServiceConfig, SshServer } from "./resolve";
+import { keys, type Stack } from "./schema";
 
-function* duplicates<T>(items: T[], value: (item: T) => string): Generator<[number, number, string]> {
+function* duplicates<T>(items: T[], value: (item: T) => string | undefined): Generator<[number, number, string]> {
   const seen = new Map<string, number>();
   for (const [index, item] of items.entries()) {
-    const first = seen.get(value(item));
-    if (first === undefined) seen.set(value(item), index);
-    else yield [index, first, value(item)];
+    const own = value(item);
+    if (own === undefined) continue;
+    const first = seen.get(own);
+    if (first === undefined) seen.set(own, index);
+    else yield [index, first, own];
   }
 }
 
-/** Names that must differ, or that must exist elsewhere; ports that must fit. */
-export function checkReferences({ hosts, services }: Config): string[] {
+/** Why the sidecar of a host never takes what comes to a port; undefined if it can. */
+function untaken(port: number, { ssh }: HostConfig): string | undefined {
+  if (port === ssh.port) return "it is the host's SSH port, which is never intercepted";
+  if (port === 22) return "it is SSH's own port, which is never intercepted";
+  return port >= 15000 && port <= 15099 ? "ports 15000 to 15099 belong to the sidecar itself" : undefined;
+}
+
+/** Where one logs in, if that tells a machine: another user or host key may belong to another behind the same address. */
+function loginOf({ ssh: { bastion, ...server }, gone }: HostConfig): string | undefined {
+  if (gone) return undefined;
+  const name = ({ user, host, port, hostKey }: SshServer) => {
+    const key = hostKey?.split(" ").slice(0, 2).join(" ");
+    return [user, canonicalAddress(host).toLowerCase().replace(/\.$/, ""), port, key].join(" ");
+  };
+  return [server, ...(bastion === undefined ? [] : [bastion])].map(name).join(" through ");
+}
+
+function hostProblems({ hosts }: Config): string[] {
   const problems: string[] = [];
   for (const [index, first, name] of duplicates(hosts, (host) => host.name)) {
     problems.push(`hosts[${index}].name: ${show(name)} is already the name of hosts[${first}]`);
   }
-  for (const [index, first, address] of duplicates(hosts, (host) => host.address)) {
-    problems.push(`hosts[${index}].address: ${show(address)} is already the address of hosts[${first}]`);
+  for (const [index, first] of duplicates(hosts, (host) => canonicalAddress(host.address))) {
+    problems.push(`hosts[${index}].address: ${show(hosts[index]!.address)} is already the address of hosts[${first}]`);
   }
-  for (const [index, first, name] of duplicates(services, (service) => `${service.namespace}/${service.name}`)) {
-    problems.push(`services[${index}].name: ${show(name)} is already the name of services[${first}]`);
+  const sameAddress = new Set([...duplicates(hosts, (host) => canonicalAddress(host.address))].map(([index]) => index));
+  for (const [index, first] of duplicates(hosts, loginOf)) {
+    if (sameAddress.has(index)) continue;
+    const { host, port } = hosts[index]!.ssh;
+    problems.push(
+      `hosts[${index}].ssh.host: ${show(host)}, port ${port}, is already where one logs in to hosts[${first}]: a machine is one host`,
+    );
   }
   for (const [index, host] of hosts.entries()) {
     if (host.inboundPorts === "*") continue;
     for (const [n, port] of host.inboundPorts.entries()) {
-      const place = `hosts[${index}].inboundPorts[${n}]: ${port} is not allowed;`;
-      if (port === host.ssh.port) problems.push(`${place} it is the host's SSH port, which is never intercepted`);
-      if (port >= 15000 && port <= 15099) problems.push(`${place} ports 15000 to 15099 belong to the sidecar itself`);
+      const why = untaken(port, host);
+      if (why !== undefined) problems.push(`hosts[${index}].inboundPorts[${n}]: ${port} is not allowed; ${why}`);
     }
     for (const [n, first, port] of duplicates(host.inboundPorts, String)) {
       problems.push(`hosts[${index}].inboundPorts[${n}]: ${port} is already inboundPorts[${first}]`);
     }
   }
-  for (const [index, service] of services.entries()) {
+  return problems;
+}
+
+/** Whether what comes to a service's port on a host goes through the sidecar. */
+function servedProblem(port: number, host: HostConfig): string | undefined {
+  if (host.inboundPorts !== "*") {
+    return host.inboundPorts.includes(port) ? undefined : "which is not among the host's inboundPorts";
+  }
+  return untaken(port, host) === undefined && !OWN_PORTS.includes(port) ? undefined : "which is never intercepted";
+}
+
+function serviceProblems({ hosts, services }: Config): string[] {
+  const problems: string[] = [];
+  for (const [index, first, name] of duplicates(services, (service) => `${service.namespace}/${service.name}`)) {
+    problems.push(`services[${index}].name: ${show(name)} is already the name of services[${first}]`);
+  }
+  const ofService = (service: ServiceConfig, index: number) => {
     for (const [n, first, port] of duplicates(service.ports, ({ port }) => String(port))) {
       problems.push(`services[${index}].ports[${n}].port: ${port} is already the port of ports[${first}]`);
+    }
+    for (const [n, first, name] of duplicates(service.hosts, (host) => host)) {
+      problems.push(`services[${index}].hosts[${n}]: ${show(name)} is already hosts[${first}]`);
     }
     const serving = hosts.filter((host) => service.hosts.includes(host.name));
     if (serving.length > 0 && serving.every((host) => host.gone)) {
@@ -47,45 +91,95 @@ export function checkReferences({ hosts, services }: Config): string[] {
       const place = `services[${index}].hosts[${n}]: ${show(name)} is not allowed;`;
       const host = hosts.find((candidate) => candidate.name === name);
       if (host === undefined) {
-        problems.push(
-          `${place} expected one of ${hosts.map((h) => h.name).join(", ") || "the hosts, but there are none"}`,
-        );
+        const known = hosts.map((h) => h.name).join(", ") || "the hosts, but there are none";
+        problems.push(`${place} expected one of ${known}`);
         continue;
       }
       for (const { targetPort } of service.ports) {
-        if (host.inboundPorts !== "*" && !host.inboundPorts.includes(targetPort)) {
-          problems.push(`${place} the service needs port ${targetPort}, which is not among the host's inboundPorts`);
-        }
+        const why = servedProblem(targetPort, host);
+        if (why !== undefined) problems.push(`${place} the service needs port ${targetPort}, ${why}`);
       }
     }
-  }
+  };
+  services.forEach(ofService);
   return problems;
 }
 
+/** Addresses of machines that lie among those of the cluster's services, where nobody looks for a machine. */
+function rangeProblems({ hosts, exposure, serviceCidr }: Config): string[] {
+  if (serviceCidr === "auto" || serviceCidr === "*") return [];
+  const addresses = [
+    ...hosts.map(({ address }, index) => [`hosts[${index}].address`, address]),
+    ...("nodeAddress" in exposure ? [["exposure.nodeAddress", exposure.nodeAddress]] : []),
+  ] as [string, string][];
+  return addresses.flatMap(([place, address]) => {
+    const range = serviceCidr.split(",").find((one) => isWithin(address, one));
+    return range === undefined ? [] : [`${place}: ${show(address)} is not allowed; it lies in serviceCidr, ${range}`];
+  });
+}
+
+/** Certificates that would outlive their issuer, or be renewed without end. */
+function validityProblems({ ca, workloadCertificate }: Config): string[] {
+  const { validityHours, earlyRenewalHours } = workloadCertificate;
+  const problems: string[] = [];
+  const below = (path: string, hours: number, other: string, limit: number) =>
+    problems.push(`${path}: ${hours} is not allowed; expected less than ${other}, ${limit}`);
+  if (earlyRenewalHours >= validityHours) {
+    below(
+      "workloadCertificate.earlyRenewalHours",
+      earlyRenewalHours,
+      "workloadCertificate.validityHours",
+      validityHours,
+    );
+  }
+  if ("provided" in ca) return problems;
+  const { rootValidityHours, intermediateValidityHours } = ca;
+  const outlives = (path: string, hours: number, other: string, limit: number) => {
+    if (hours > limit)
+      problems.push(`${path}: ${hours} is not allowed; expected no more than ${other}, ${limit}, which issues it`);
+  };
+  outlives("ca.intermediateValidityHours", intermediateValidityHours, "ca.rootValidityHours", rootValidityHours);
+  outlives(
+    "workloadCertificate.validityHours",
+    validityHours,
+    "ca.intermediateValidityHours",
+    intermediateValidityHours,
+  );
+  return problems;
+}
+
+/** Names that must differ, or that must exist elsewhere; ports, addresses and times that must fit. */
+export function checkReferences(config: Config): string[] {
+  return [hostProblems, serviceProblems, rangeProblems, validityProblems].flatMap((problems) => problems(config));
+}
+
 /** Every secret that a field names, and where. */
-function namedSecrets({ ssh, hosts, ca }: Stack): [place: string, name: string][] {
-  const servers = [{ place: "ssh", ssh }, ...hosts.map((host, i) => ({ place: `hosts[${i}].ssh`, ssh: host.ssh }))];
-  const keys = servers.flatMap(({ place, ssh: { key, bastion } }) => [
-    { place: `${place}.key`, key },
-    { place: `${place}.bastion.key`, key: bastion?.key },
-  ]);
+function namedSecrets(stack: Stack): [place: string, name: string][] {
+  const { ca, sidecar } = stack;
   return [
-    ...keys.flatMap(({ place, key }): [string, string][] =>
-      key !== undefined && "secret" in key ? [[`${place}.secret`, key.secret]] : [],
+    ...sshPlaces(stack).flatMap(({ place, server: { key } }): [string, string][] =>
+      key !== undefined && "secret" in key ? [[`${place}.key.secret`, key.secret]] : [],
     ),
     ...("provided" in ca ? [["ca.provided.caKey.secret", ca.provided.caKey.secret] as [string, string]] : []),
+    ...("url" in sidecar && typeof sidecar.url !== "string"
+      ? [["sidecar.url.secret", sidecar.url.secret] as [string, string]]
+      : []),
   ];
 }
 
-/** Secrets that are named but not there, and those that are there for nothing. */
-export function checkSecrets(stack: Stack, secrets: ReadonlySet<string>): string[] {
+/**
+ * Secrets that are named but not there, and those that are there for nothing.
+ *
+ * @param complete whether every field that may name one is known
+ */
+export function checkSecrets(stack: Stack, secrets: ReadonlySet<string>, complete: boolean): string[] {
   const named = namedSecrets(stack);
   return [
     ...named
       .filter(([, name]) => !secrets.has(name))
       .map(([place, name]) => `${place}: there is no secret ${show(name)}; pulumi config set --secret ${name} < FILE`),
     ...[...secrets]
-      .filter((name) => !named.some(([, wanted]) => wanted === name))
+      .filter((name) => complete && !(name in keys) && !named.some(([, wanted]) => wanted === name))
       .map((name) => `${name}: unknown key; no field names a secret ${show(name)}`),
   ];
 }

@@ -1,5 +1,6 @@
 /** The configuration with everything filled in: after this nobody merges or defaults again. */
 import { expandHome } from "./homePath";
+import type { UserOperator } from "../mesh/istioOperator";
 import type { HostFields, ServiceFields, SshFields, SshKey, Stack } from "./schema";
 
 /** An SSH server, and how to log in to it. */
@@ -27,7 +28,9 @@ export type ServiceConfig = ServiceFields;
 /** A stack's configuration, checked, with all defaults filled in. */
 export type Config = Omit<Stack, "ssh" | "hosts" | "istioOperator"> & {
   hosts: HostConfig[];
+  /** What the user's IstioOperator says, and its text, which goes to istioctl. */
   istioOperator: Record<string, unknown>;
+  istioOperatorText: string;
 };
 
 function server(fields: SshFields & { host: string }, key: SshServer["key"]): SshServer {
@@ -56,11 +59,12 @@ function sshOf(ofAll: Stack["ssh"], own: HostFields["ssh"], address: string, ind
   };
 }
 
-/** @param istioOperator what stands in its file, if it is given as one */
-export function resolve({ ssh, hosts, ...stack }: Stack, istioOperator: Record<string, unknown>): Config {
+/** @param operator what stands in its file, if it is given as one */
+export function resolve({ ssh, hosts, ...stack }: Stack, operator: UserOperator): Config {
   return {
     ...stack,
-    istioOperator,
+    istioOperator: operator.content,
+    istioOperatorText: operator.text,
     hosts: hosts.map((host, index) => ({
       ...host,
       ssh: sshOf(ssh, host.ssh, host.address, index),

@@ -8,8 +8,11 @@ import { z } from "zod";
 import { isCertificates } from "../mesh/certificates";
 import { RESERVED_VARIABLES } from "../mesh/environment";
 import { PROTOCOLS } from "../mesh/externalService";
-import { CIDR } from "../mesh/serviceCidr";
+import { addressProblem } from "../mesh/addresses";
+import { rangesProblem } from "../mesh/serviceCidr";
 import { expandHome } from "./homePath";
+import { isHostKey } from "./hostKey";
+import { labels } from "./labels";
 
 const is = (pattern: RegExp, allowed: string) => z.string({ error: allowed }).regex(pattern, allowed);
 const map = <T extends z.core.$ZodLooseShape>(shape: T, allowed = "a map") => z.strictObject(shape, { error: allowed });
@@ -17,8 +20,21 @@ const dnsLabel = is(
   /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
   "a DNS label: lower-case letters, digits and hyphens, 63 at most",
 );
-const dnsName = is(/^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?$/, "a DNS name in lower case");
-const address = z.string({ error: "an IP address" }).refine((text) => isIP(text) !== 0, "an IP address");
+const dnsName = is(
+  /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
+  "a DNS name in lower case",
+);
+/** Of a machine, as others see it. */
+const address = z.string({ error: "an IP address" }).superRefine((text, context) => {
+  const problem = isIP(text) === 0 ? undefined : addressProblem(text);
+  if (problem !== undefined) context.addIssue(`the address of a machine, which this is not: it ${problem}`);
+  else if (isIP(text) === 0) context.addIssue("an IP address");
+});
+/** Of what is ours to use: Kubernetes's own and Istio's are not. */
+const namespace = dnsLabel.refine(
+  (name) => !["istio-system", "kube-system", "kube-public", "kube-node-lease"].includes(name),
+  "a namespace of your own: neither Kubernetes's nor Istio's",
+);
 // Not even where a path is meant: the error of a file that can't be opened would show the key.
 const text = is(/^(?!.*PRIVATE KEY)[^\0\r\n]+$/, "a text of one line");
 /** Of a file here; `~` is the home directory. */
@@ -26,12 +42,13 @@ const path = text.transform(expandHome);
 const pem = z.string({ error: "a certificate in PEM" }).refine(isCertificates, "a certificate in PEM");
 const port = z.int({ error: "a port, 1 to 65535" }).min(1, "a port, 1 to 65535").max(65535, "a port, 1 to 65535");
 const hours = z.int({ error: "a whole number of hours, 1 or more" }).min(1, "a whole number of hours, 1 or more");
-const hostKey = is(
-  /^(ssh-ed25519|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+=*( .*)?$/,
-  "a public host key, `ssh-ed25519 AAAA...` or `ecdsa-sha2-nistp256 AAAA...`",
+const hostKey = text.refine(isHostKey, "a public host key, `ssh-ed25519 AAAA...` or `ecdsa-sha2-nistp256 AAAA...`");
+/** Of an SSH server. */
+const hostName = text.refine(
+  (name) => isIP(name) !== 0 || /^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?$/.test(name),
+  "a name or an IP address; user and port have fields of their own",
 );
 const secretName = is(/^[A-Za-z][\w.-]*$/, "the name of a secret configuration key");
-const labels = z.record(z.string(), z.string({ error: "a text" }), { error: "a map of label names to values" });
 
 const sshKey = z.xor(
   [
@@ -66,7 +83,10 @@ const sshServer = {
 };
 
 /** A host to go through. */
-const bastion = map({ ...sshServer, host: text, hostKey: hostKey.optional() }, "a map with at least `host`").optional();
+const bastion = map(
+  { ...sshServer, host: hostName, hostKey: hostKey.optional() },
+  "a map with at least `host`",
+).optional();
 
 /** Each machine has its own, so it makes no sense for all of them. */
 const ofOneMachine = z.never({ error: "it in hosts[].ssh: each machine has its own" }).optional();
@@ -80,13 +100,13 @@ const host = map({
   ssh: map({
     ...sshServer,
     /** The name or address to connect to. Default: the host's address. */
-    host: text.optional(),
+    host: hostName.optional(),
     /** The host key. Default: what knownHosts says. */
     hostKey: hostKey.optional(),
     bastion,
   }).default({}),
   /** The Kubernetes namespace that the host's workload belongs to. */
-  namespace: dnsLabel,
+  namespace,
   /** The service account whose identity the host has. Default: default. */
   serviceAccount: dnsName.default("default"),
   /** The TCP ports that the sidecar serves, or "*" for all but SSH and the sidecar's own. */
@@ -115,8 +135,8 @@ const host = map({
 
 const service = map({
   /** The name of the Service and the ServiceEntry. */
-  name: dnsLabel,
-  namespace: dnsLabel,
+  name: dnsLabel.regex(/^[a-z]/, "a name that begins with a letter, as Kubernetes wants it of a Service"),
+  namespace,
   /** Names of the hosts that serve it. */
   hosts: z.array(text, { error: "a list of host names" }).min(1, "at least one host"),
   ports: z
@@ -163,6 +183,13 @@ const ca = z.xor(
   { error: "the fields of a new CA, or {provided: {rootCert, caCert, certChain, caKey}}" },
 );
 
+const PACKAGE_URL = "an http or https URL without user, password or query; {secret: NAME} for one that has any";
+const packageUrl = is(/^https?:\/\/[^\s'"\\?#@/]+(\/[^\s'"\\?#]*)?$/, PACKAGE_URL).refine(
+  (url) => URL.canParse(url),
+  PACKAGE_URL,
+);
+const SERVICE_CIDR = 'auto, a CIDR such as 10.96.0.0/16 (several with commas between), or "*"';
+
 /** Every top-level key of a stack's configuration that is not a secret. */
 export const keys = {
   /** The cluster. */
@@ -182,7 +209,7 @@ export const keys = {
   }).prefault({}),
   /** The version of Istio; istioctl must be of this very version. */
   istioVersion: is(/^\d+\.\d+\.\d+([-+.][\w.+-]*)?$/, "a version such as 1.31.0"),
-  /** An IstioOperator, or the path of its YAML file, laid upon our defaults. */
+  /** An IstioOperator, or the path of its YAML file: it reaches istioctl as it is, and ours is laid upon it. */
   istioOperator: z
     .union([path, z.record(z.string(), z.unknown())], { error: "an IstioOperator, or the path of its YAML file" })
     .default({}),
@@ -203,10 +230,15 @@ export const keys = {
     ],
     { error: "{type: NodePort, nodeAddress: ADDRESS} or {type: LoadBalancer}" },
   ),
-  /** The service range whose traffic goes through the sidecars: `auto` asks the cluster. Default: auto. */
-  serviceCidr: is(new RegExp(`^(auto|\\*)$|${CIDR.source}`), 'auto, a CIDR such as 10.96.0.0/16, or "*"').default(
-    "auto",
-  ),
+  /** The service ranges whose traffic goes through the sidecars, with commas between; `auto` asks the cluster. Default: auto. */
+  serviceCidr: z
+    .string({ error: SERVICE_CIDR })
+    .superRefine((text, context) => {
+      const problem = text === "auto" || text === "*" ? undefined : rangesProblem(text);
+      if (problem !== undefined) context.addIssue(`${SERVICE_CIDR}: ${problem}`);
+    })
+    .transform((text) => text.replace(/\s/g, ""))
+    .default("auto"),
   /** The certificate authority. */
   ca: ca.prefault({}),
   /** Hours that a host's certificate is valid, and how long before its end `pulumi up` renews it. Default: 8760, 720. */
@@ -223,8 +255,8 @@ export const keys = {
   sidecar: z.xor(
     [
       map({
-        /** From where each host fetches it. */
-        url: is(/^https?:\/\/[^\s'"\\]+$/, "an http or https URL"),
+        /** From where each host fetches it; one that opens something by what it says is a secret. */
+        url: z.union([packageUrl, map({ secret: secretName }, "{secret: NAME}")], { error: PACKAGE_URL }),
         sha256: is(/^[0-9a-f]{64}$/, "a SHA-256 in hex"),
       }),
       map({
@@ -237,7 +269,7 @@ export const keys = {
   ),
   /** A pod to try the mesh from (Istio's `sleep`). Default: none. */
   sampleClient: map({
-    namespace: dnsLabel.default("default"),
+    namespace: namespace.default("default"),
     /** An image with `sleep` and `curl`. Default: curlimages/curl:8.17.0. */
     image: text.default("curlimages/curl:8.17.0"),
   }).optional(),

@@ -17,7 +17,7 @@ export interface Facts {
   /** What the last `pulumi up` left as the stack's outputs; undefined before the first has ended well. */
   outputs?: Outputs;
   /** The cluster, or why it can't be asked. */
-  cluster: ClusterFacts | Unavailable;
+  cluster: Cluster | Unavailable;
   hosts: HostFacts[];
 }
 
@@ -32,7 +32,12 @@ export interface Unavailable {
 export const isOurs = (object: { owner?: string }, { owner }: Pick<Facts, "owner">) =>
   owner !== undefined && object.owner === owner;
 
-export const isAvailable = <T extends object>(facts: T | Unavailable): facts is T => !("problem" in facts);
+export const isUnavailable = (fact: unknown): fact is Unavailable =>
+  typeof fact === "object" && fact !== null && "problem" in fact;
+export const isAvailable = <T>(fact: T | Unavailable): fact is T => !isUnavailable(fact);
+
+/** What a cluster that answers tells: each fact may be refused by itself. */
+export type Cluster = { [Fact in keyof ClusterFacts]: ClusterFacts[Fact] | Unavailable };
 
 /** Versions; undefined for what is not on the PATH. */
 export interface Tools {
@@ -72,8 +77,13 @@ export interface ClusterFacts {
   /** Such as v1.34.4. */
   version: string;
   /** The API server's clock less this machine's, seconds. */
-  clockOffset?: number;
+  clockOffset: number;
   nodes: NodeFacts[];
+  /**
+   * Of each node, seconds since its kubelet renewed its lease, as the one clock said then, to when the lease was read, as
+   * this machine's said: what was read in the beginning is old by the time that everything is.
+   */
+  leases: { node: string; age: number }[];
   /** Namespaces, with the owner mark of the stack that made them. */
   namespaces: { name: string; owner?: string }[];
   /** What this user may not do, such as `create deployments.apps`. */
@@ -85,21 +95,34 @@ export interface ClusterFacts {
   /** Deployments of istiod anywhere. */
   istiods: { namespace: string; name: string; owner?: string; available: number; wanted: number }[];
   /** Istio's webhooks that refuse objects (failurePolicy Fail) while nobody serves them. */
-  deadWebhooks: string[];
+  deadWebhooks: DeadWebhook[];
   /** Its service ranges, comma-separated; "*" if it does not tell. */
   serviceCidr: string;
   /** Explicit node ports of the IstioOperator that the API server refuses, and its words. */
   refusedNodePorts: string[];
   /** The node port and type of the Service istiod; undefined if there is none. */
   istiodService?: { type: string; nodePort?: number };
-  /** Whether the cluster's DNS has a ready endpoint. */
-  dnsReady: boolean;
+  /** The cluster's DNS. */
+  dns: {
+    /** Whether a name of the cluster resolves in the sample client's pod; undefined where that can't be asked. */
+    resolves?: boolean;
+    /** Else the Services that look like it, and whether they have a ready endpoint. */
+    servers: { name: string; ready: boolean }[];
+  };
   /** The certificates in the secret istio-system/cacerts, and the stack that made it. */
   cacerts?: { rootCert: string; caCert: string; certChain: string; owner?: string };
   /** The root certificate that istiod gave to each namespace of the configuration. */
-  rootCerts: Record<string, string>;
+  rootCerts: { namespace: string; pem: string }[];
   /** Requests from a pod of the mesh: service name -> what came of it. Undefined without a sample client. */
   requests?: Record<string, RequestResult>;
+}
+
+export interface DeadWebhook {
+  /** Its configuration's name and its own. */
+  name: string;
+  /** namespace/name of the Service that has no ready endpoint. */
+  service: string;
+  owner?: string;
 }
 
 export interface NodeFacts {
@@ -107,17 +130,14 @@ export interface NodeFacts {
   ready: boolean;
   addresses: string[];
   podCidrs: string[];
-  /**
-   * Seconds since its kubelet renewed its lease, as the one clock said then, to when the lease was read, as this machine's
-   * said: what was read in the beginning is old by the time that everything is.
-   */
-  leaseAge?: number;
 }
 
 export interface RequestResult {
   ok: boolean;
   /** The status line, or why there is none. */
   answer: string;
+  /** Whether the request could not even be sent from the pod: that says nothing of the service. */
+  untried?: boolean;
   milliseconds?: number;
 }
 

@@ -20,13 +20,13 @@ const CLASSES = [
 /**
  * The mesh as a Mermaid flowchart: control plane, hosts, services, who may talk to whom, with their state.
  *
- * @param policies the AuthorizationPolicies of the cluster
+ * @param policies the AuthorizationPolicies of the cluster; undefined where they could not be read
  */
 export function renderGraph(
   config: Config,
   outputs: Outputs | undefined,
   status: MeshStatus,
-  policies: AuthorizationPolicy[],
+  policies: AuthorizationPolicy[] | undefined,
   now: Date,
 ): string {
   const nodes: string[] = [];
@@ -43,6 +43,10 @@ export function renderGraph(
     nodes.push(`    ${id("service", key)}{{${text(key, ports)}}}:::${state?.health ?? "error"}`);
     const serving = config.hosts.filter(({ name, gone }) => service.hosts.includes(name) && !gone);
     for (const { name } of serving) edges.push(`  ${id("service", key)} ==>|mutual TLS| ${id("host", name)}`);
+    if (policies === undefined) {
+      edges.push(`  ${client("not known: the AuthorizationPolicies could not be read")} -.-> ${id("service", key)}`);
+      continue;
+    }
     const access = serving.map(({ namespace, labels }) => accessTo(namespace, labels, policies));
     const may = new Set(
       access.flatMap(({ everybody, allowed }) => (everybody ? ["every workload of the mesh"] : allowed)),

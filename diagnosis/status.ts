@@ -90,7 +90,9 @@ export function meshStatus(
     const endpoints = serving.filter((host) => !config.hosts.find((candidate) => candidate.name === host)?.gone);
     const healthy = endpoints.filter((host) => hosts.find((status) => status.name === host)?.ready).length;
     const request = outputs === undefined ? undefined : requests?.[key];
-    const health = healthy === 0 || request?.ok === false ? "error" : healthy < endpoints.length ? "warning" : "ok";
+    const refused = request?.ok === false && !request.untried;
+    const doubtful = healthy < endpoints.length || request?.untried;
+    const health = healthy === 0 || refused ? "error" : doubtful ? "warning" : "ok";
     return { name: key, endpoints, healthy, request, health };
   });
   return { hosts, services };

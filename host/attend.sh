@@ -6,40 +6,49 @@
 #   attended  somebody was here who would confirm the change; as long as he is, he has a lock on the folder
 # shellcheck shell=sh
 
-# `attend DIGEST`: until the session ends. What it prints is for ssh/accompany.ts.
+# `attend DIGEST PACKAGE`: until the join is over; the session ends with it, or it with the session. What it prints is for
+# ssh/accompany.ts: that it wants the package, that all is there, that the join waits to be confirmed, that it is over; and
+# every five seconds that the session is not lost. PACKAGE is none if it is not to be brought.
 attend() {
-  local teller
+  local waiting
+  TICKS=0 waiting=''
   if [ ! -e "$here/taken" ]; then
-    printf '%s\n' "$1" >"$here/for.new"
     : >"$here/attended"
+    if [ "$2" != none ] && ! has_package "$2" && ! is_sent "$2"; then
+      echo "package $here"
+      until [ -e "$here/received" ]; do tick; done
+    fi
+    printf '%s\n' "$1" >"$here/for.new"
     mv "$here/for.new" "$here/for"
   fi
   echo ready
-  tell "$1" </dev/null 7<&- &
-  teller=$!
-  cat >/dev/null
-  kill "$teller" 2>/dev/null || :
-  mv "$here/for" "$here/dropped" 2>/dev/null || : # from now on no join can take it over
-}
-
-# Tells when the join waits to be confirmed, and when it is over; and every five seconds that the session is not lost.
-tell() {
-  local ticks waiting
-  ticks=0 waiting=''
   while [ -d "$here" ]; do
     if [ -z "$waiting" ] && is_awaiting "$1"; then
       waiting=yes
       echo awaiting
     fi
-    ticks=$((ticks + 1))
-    [ $((ticks % 25)) -ne 0 ] || echo here
-    sleep 0.2
+    tick
   done
   echo over
 }
 
+tick() {
+  TICKS=$((TICKS + 1))
+  [ $((TICKS % 25)) -ne 0 ] || echo here
+  sleep 0.2
+}
+
+# `receive FILE`: the package, from a FIFO, or `-` for stdin. It is no secret, and too large for memory.
+receive() {
+  mkdir -p "$HOME_DIR"
+  chmod 0700 "$HOME_DIR"
+  cat "$1" >"$SENT_PACKAGE.new" || fail "can't write $SENT_PACKAGE: is the disk full?"
+  mv "$SENT_PACKAGE.new" "$SENT_PACKAGE"
+  : >"$here/received"
+}
+
 # Whether whoever would confirm the change was here, and is gone.
-deserted() { [ -e "$here/attended" ] && flock -n "$here" true; }
+deserted() { [ -e "$here/attended" ] && unlocked "$here"; }
 in_company() { ! deserted; }
 
 # Nobody's sidecar is disturbed for a change that can only be taken back.

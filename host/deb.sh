@@ -5,7 +5,6 @@ PACKAGE_FORMAT=deb
 PACKAGE_MANAGER=dpkg
 PACKAGE_SYSTEMS='Debian and Ubuntu'
 PACKAGE_GET='apt-get install'
-PACKAGE_LOCK=/var/lib/dpkg/lock-frontend
 PACKAGE_LEFTOVERS="/usr/local/bin/envoy.dpkg-new /usr/local/bin/pilot-agent.dpkg-new /usr/local/bin/istio-start.sh.dpkg-new
   /lib/systemd/system/istio.service.dpkg-new"
 
@@ -22,16 +21,29 @@ package_put() {
   log=$(patient_dpkg --install --force-downgrade "$1") || fail "the package istio-sidecar can't be $2: $log"
 }
 
-LOCK_SECONDS=120 # for which somebody else's use of the package manager is waited out
+# By the open file, not by the lock's inode: on an overlay, as in a container, the kernel may name another one than the
+# file has.
+package_busy() {
+  local pid open
+  awk '$2 != "->" { print $5 }' /proc/locks | sort -u | while read -r pid; do
+    for open in "/proc/$pid/fd"/*; do
+      case $(readlink "$open") in
+        /var/lib/dpkg/lock | /var/lib/dpkg/lock-frontend) tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null && echo && break ;;
+      esac
+    done
+  done
+}
 
 # `patient_dpkg ARGUMENT...`: dpkg, but waits for whoever holds the package manager's lock, which dpkg itself gives up at
 # once, before it has done anything. Prints what was said if it fails.
 patient_dpkg() {
   local deadline said
-  deadline=$(($(date +%s) + LOCK_SECONDS))
+  uptime_now
+  deadline=$((UPTIME + PACKAGE_SECONDS))
   until said=$(DEBIAN_FRONTEND=noninteractive dpkg "$@" 2>&1); do
+    uptime_now
     case $said in
-      *'locked by another process'*) [ "$(date +%s)" -ge "$deadline" ] || { sleep 1 && continue; } ;;
+      *'locked by another process'*) [ "$UPTIME" -ge "$deadline" ] || { sleep 1 && continue; } ;;
     esac
     printf '%s\n' "$said" | tail -n 15
     return 1

@@ -46,59 +46,125 @@ content() {
 }
 
 # `foreign PATH`: prints the file without our block; a last line that is not ended gets its line break. Of a block of
-# which somebody removed the end, only what join wrote goes: what follows may be the operator's.
+# which somebody removed the end, only what join wrote goes: what follows may be the operator's. An editor may have ended
+# the lines in another way.
 foreign() {
+  [ -e "$1" ] || return 0
   awk -v begin="$BEGIN" -v end="$END" -v name="$ISTIOD_NAME" '
     function keep() { printf "%s", inside; inside = ""; open = 0 }
-    $0 == begin { keep(); open = 1; next }
-    $0 == end { inside = ""; open = 0; next }
-    open && NF == 2 && $2 == name { next }
+    { line = $0; sub(/\r$/, "", line) }
+    line == begin { keep(); open = 1; next }
+    line == end { inside = ""; open = 0; next }
+    open && NF == 2 && $2 ~ "^" name "\r?$" { next }
     open { inside = inside $0 "\n"; next }
     { print }
     END { keep() }' "$1"
 }
 
-# `replace PATH MODE OWNER COMMAND...`: makes the file what COMMAND prints, by rename, and only if that differs.
-replace() {
-  local path mode owner new
-  path=$1 mode=$2 owner=$3
-  shift 3
-  new=$(mktemp "$path.istio-vm.XXXXXX")
-  if ! { "$@" >"$new" && chmod "$mode" "$new" && chown "$owner" "$new"; }; then
-    rm -f "$new"
-    fail "can't write $path: is the disk full?"
-  fi
-  if cmp -s "$new" "$path"; then
-    rm -f "$new"
-    chmod "$mode" "$path"
-    chown "$owner" "$path"
-  else
-    mv -f "$new" "$path"
-  fi
-}
-
-# `replace_foreign PATH LIKE COMMAND...`: the same for a file that is the operator's, with mode and owner of LIKE.
-replace_foreign() {
-  local path like
-  path=$1 like=$2
-  shift 2
-  replace "$path" "$(stat -Lc %a "$like")" "$(stat -Lc %u:%g "$like")" "$@"
-}
-
-# `put_back SAVED PATH`: by rename, for a full disk must not cost the host its /etc/passwd.
-put_back() {
-  # The folder may be another user's: nothing is written through a link that lies there.
-  if ! cp -a --remove-destination "$1" "$2.istio-vm"; then
-    rm -f "$2.istio-vm"
-    fail "can't write $2: is the disk full? What was recorded stays in $RECORD: make room, then leave or join again"
-  fi
-  mv -f "$2.istio-vm" "$2"
+# `place PATH SOURCE`: where the file really is. An operator's file may be a link, which stays one; where others than root
+# can make links, none is followed.
+place() {
+  case $2 in
+    block:*) readlink -f "$1" ;;
+    *) printf '%s\n' "$1" ;;
+  esac
 }
 
 # `copy_of PATH`: by which name one of it is kept in a folder.
 copy_of() { printf '%s' "$1" | tr / _; }
 
-# `keep_copy PATH FOLDER`: with all that belongs to it. Of a file that is not there, none.
-keep_copy() {
-  [ ! -e "$1" ] && [ ! -L "$1" ] || cp -a "$1" "$2/$(copy_of "$1")"
+OURSELVES=$(id -u) # root; in tests, perhaps not
+
+# `staged PATH`: where a file is made before it is moved to its place, which is done as a whole or not at all. That is in
+# the next folder above into which only root can write: elsewhere somebody could put a link in our way.
+staged() {
+  local folder
+  folder=$(readlink -m "${1%/*}/")
+  until [ "$folder" = / ] || { [ -d "$folder" ] && [ -z "$(find "$folder" -maxdepth 0 '(' ! -user "$OURSELVES" -o -perm /022 ')')" ]; }; do
+    folder=$(dirname "$folder")
+  done
+  printf '%s/.istio-vm.%s\n' "${folder%/}" "$(copy_of "$1")"
 }
+
+# `stage PATH MODE OWNER COMMAND...`: makes what `put` then moves to its place: what COMMAND prints. Or it fails.
+stage() {
+  local path mode owner new
+  path=$1 mode=$2 owner=$3
+  shift 3
+  [ -d "${path%/*}" ] || install -d -o istio-proxy -g istio-proxy "${path%/*}"
+  new=$(staged "$path")
+  rm -f "$new"
+  umask 077
+  "$@" >"$new" && chmod "$mode" "$new" && chown "$owner" "$new" || cannot_write "$path" "$new"
+  umask 022
+}
+
+# `stage_like PATH LIKE COMMAND...`: the same for a file that is the operator's, with all that LIKE has beside its content.
+stage_like() {
+  local path like new
+  path=$1 like=$2
+  shift 2
+  new=$(staged "$path")
+  rm -rf "$new"
+  if [ ! -e "$like" ]; then
+    stage "$path" 0644 root:root "$@"
+    return
+  fi
+  cp -aL "$like" "$new" && "$@" >"$new" || cannot_write "$path" "$new"
+}
+
+cannot_write() {
+  rm -f "$2"
+  fail "can't write $1: is the disk full? What was recorded stays in $RECORD: make room, then join or leave again"
+}
+
+# `put PATH`: moves what was staged to its place; or, where that can't be done since the file is one that was mounted
+# there, writes it. Or it fails.
+put() {
+  local new
+  new=$(staged "$1")
+  if [ -f "$1" ] && [ ! -L "$1" ] && [ ! -L "$new" ] && cmp -s "$new" "$1" && [ "$(stat -c '%a %u:%g' "$new")" = "$(stat -c '%a %u:%g' "$1")" ]; then
+    rm -f "$new"
+    return
+  fi
+  mv -fT "$new" "$1" 2>/dev/null || put_over "$1" "$new"
+}
+
+# `put_over PATH NEW`
+put_over() {
+  local old reason
+  old=$HOME_DIR/overwritten
+  cp -p "$1" "$old" 2>/dev/null || rm -f "$old"
+  if reason=$(cp -pT "$2" "$1" 2>&1) && cmp -s "$2" "$1"; then
+    rm -f "$2" "$old"
+    return
+  fi
+  [ ! -e "$old" ] || cp -pT "$old" "$1" 2>/dev/null || :
+  rm -f "$2" "$old"
+  fail "can't write $1: $reason"
+}
+
+# `replace PATH MODE OWNER COMMAND...`: makes the file what COMMAND prints.
+replace() {
+  stage "$@"
+  put "$1"
+}
+
+# `put_back SAVED PATH`: with all that belongs to it, such as its times.
+put_back() {
+  local new
+  new=$(staged "$2")
+  rm -rf "$new"
+  cp -a "$1" "$new" || cannot_write "$2" "$new"
+  mv -fT "$new" "$2" 2>/dev/null || put_over "$2" "$new"
+}
+
+# `keep_copy PATH SOURCE FOLDER`: with all that belongs to it. Of a file that is not there, none.
+keep_copy() {
+  local from
+  from=$(place "$1" "$2")
+  [ ! -e "$from" ] && [ ! -L "$from" ] || cp -a "$from" "$3/$(copy_of "$1")"
+}
+
+# What a `stage` that was killed left.
+remove_staged() { rm -f "$(staged "$(place "$2" "$3")")"; }

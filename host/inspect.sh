@@ -1,49 +1,44 @@
-# What `istio-vm doctor` and `status` (cli/) ask a host for, in one session: facts, a line each, nothing secret. Nothing
-# is changed. The format is read by diagnosis/inspection.ts.
+# What `istio-vm doctor` and `status` (cli/) ask a host for: facts, a line each, nothing secret. Nothing is changed. The
+# format is read by diagnosis/inspection.ts.
 # shellcheck shell=sh
 
-inspect() {
+# For status, again and again with --watch: what it shows, and nothing that costs.
+glance() {
   local file
   echo "epoch $(date +%s.%N)"
-  echo "os $(os_name)"
-  echo "hostname $(hostname)"
-  echo "machine $(cat /etc/machine-id 2>/dev/null)"
-  # The clock of a container is the machine's below it.
-  systemd-detect-virt --quiet --container || echo "ntp $(timedatectl show --property=NTPSynchronized --value 2>/dev/null)"
   echo "sidecar $(package_version)"
-  echo "resolves $(getent ahosts "$ISTIOD_NAME" 2>/dev/null | awk 'NR == 1 { print $1 }')"
-  awk '$1 == "nameserver" { print "nameserver", $2 }' /etc/resolv.conf 2>/dev/null || :
-  ss -Hltn 2>/dev/null | awk '{ sub(/.*:/, "", $4); if (!seen[$4]++) print "listening", $4 }'
-  package_manager_holder
-  package_reachable
-  # What the checks of join find, on this host as it is now.
-  FINDINGS=''
-  check_host
-  [ -z "$(fact istiod)" ] || check_istiod
-  printf '%s\n' "$FINDINGS" | sed -n 's/^  - /finding /p'
-  # And how what was joined is doing.
   [ -d "$RECORD" ] || return 0
   STATE=$(cat "$HOME_DIR/joining" 2>/dev/null || cat "$HOME_DIR/state" 2>/dev/null || :)
   echo "owner $(cat "$RECORD/owner")"
   echo "changed $(stat -c %Y "$HOME_DIR/state" 2>/dev/null)"
   in_touch
   for file in cert-chain root-cert; do
-    [ ! -s "$CERTS/$file.pem" ] || echo "$file $(base64 -w0 "$CERTS/$file.pem")"
+    [ -L "$CERTS/$file.pem" ] || [ ! -s "$CERTS/$file.pem" ] || echo "$file $(base64 -w0 "$CERTS/$file.pem")"
   done
   (VERIFY=quick && status) | sed 's/^/status /'
 }
 
-# Whoever holds the package manager's lock; join waits for it. By the open file, not by the lock's inode: on an overlay,
-# as in a container, the kernel may name another one than the file has.
-package_manager_holder() {
-  local pid open
-  awk '$2 != "->" { print $5 }' /proc/locks | sort -u | while read -r pid; do
-    for open in "/proc/$pid/fd"/*; do
-      [ "$(readlink "$open")" = "$PACKAGE_LOCK" ] || continue
-      echo "locked $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null)"
-      break
-    done
-  done
+# For doctor: also what would make a join fail.
+inspect() {
+  local wanted
+  wanted=$STATE
+  glance # first, for the time; it takes the STATE of the last join
+  STATE=$wanted
+  echo "os $(os_name)"
+  echo "hostname $(hostname)"
+  echo "machine $(cat /etc/machine-id 2>/dev/null)"
+  # The clock of a container is the machine's below it.
+  systemd-detect-virt --quiet --container || echo "ntp $(timedatectl show --property=NTPSynchronized --value 2>/dev/null)"
+  echo "resolves $(getent ahosts "$ISTIOD_NAME" 2>/dev/null | awk 'NR == 1 { print $1 }')"
+  awk '$1 == "nameserver" { print "nameserver", $2 }' /etc/resolv.conf 2>/dev/null || :
+  ss -Hltn 2>/dev/null | awk '{ sub(/.*:/, "", $4); if (!seen[$4]++) print "listening", $4 }'
+  package_busy | head -n 1 | sed 's/^/locked /'
+  package_reachable
+  # What the checks of join find, on this host as it is now.
+  FINDINGS=''
+  check_host
+  [ -z "$(fact istiod)" ] || check_istiod
+  printf '%s\n' "$FINDINGS" | sed -n 's/^  - /finding /p'
 }
 
 # Whether the sidecar package could be fetched, if it comes from a URL: its first byte.

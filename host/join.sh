@@ -3,7 +3,7 @@
 
 join() {
   check
-  trap 'join_failed' EXIT
+  UNFINISHED=join_failed
   install_scripts
   record
   keep_previous
@@ -16,21 +16,28 @@ join() {
   plan
   [ -z "$RESTART" ] || require_company
   [ -z "$RESTART" ] || arm
+  stage_files
+  [ -z "$RESTART" ] || stop_sidecar
   write_files
   start
   [ -z "$RESTART" ] || await_confirmation
+  verify
   commit
-  trap - EXIT
+  UNFINISHED=''
   say joined "istio-sidecar $(package_version), in sync with istiod"
 }
 
 # A join that ends early leaves the host as it was before: out of the mesh, or in it as it was confirmed last. If a step
-# of that fails, it stops there: the record, and what undoes the change later, must not be lost.
+# of that fails, it stops there: the record, and what undoes the change later, must not be lost. What is in the way now,
+# such as somebody else's use of the package manager, need not be for long.
 join_failed() {
-  trap - EXIT
   say undo "the join failed: the host goes back to what it was"
-  undo
-  exit 3
+  set +e
+  (set -e && undo)
+  # shellcheck disable=SC2181 # as a condition, it would go on behind what fails in it
+  if [ $? -ne 0 ] && [ -e "$UNDO_UNIT" ] && systemctl start --no-block istio-vm-undo.service; then
+    say undo "it is tried again until it is done: journalctl -u istio-vm-undo"
+  fi
 }
 
 # For leave, for the timer that undoes, and for whoever looks at the host. istio-vm comes last: where it is, all are.
@@ -46,7 +53,7 @@ install_scripts() {
     return
   fi
   for file in "$here"/*.sh "$here/istio-vm"; do
-    replace "$HOME_DIR/bin/${file##*/}" 0700 root:root cat "$file"
+    cmp -s "$file" "$HOME_DIR/bin/${file##*/}" || replace "$HOME_DIR/bin/${file##*/}" 0700 root:root cat "$file"
   done
 }
 
@@ -55,7 +62,7 @@ install_scripts() {
 plan() {
   CHANGES='' SENT=''
   each_file "$(facts file)" plan_file
-  [ -n "$(istio_rules)" ] || RESTART="$RESTART iptables"
+  ! makes_rules || [ -n "$(istio_rules)" ] || RESTART="$RESTART iptables"
   if ! ready; then
     RESTART=${RESTART:- not-ready}
     SENT=${SENT:-unused} # what lies there may be why
@@ -76,6 +83,30 @@ plan_file() {
   if [ -n "$4" ]; then RESTART="$RESTART ${2##*/}"; else CHANGES="$CHANGES ${2##*/}"; fi
 }
 
+# Everything that can fail for want of space comes before anything is disturbed.
+stage_files() {
+  each_file "$(facts file)" stage_file
+}
+
+stage_file() {
+  local real
+  case $3 in
+    block:*)
+      real=$(place "$2" "$3")
+      stage_like "$real" "$real" content "$2" "$3"
+      ;;
+    *) ! is_written "$3" || stage "$2" "$1" istio-proxy:istio-proxy content "$2" "$3" ;;
+  esac
+}
+
+# `is_written SOURCE`: what was sent only if it is new: the agent puts something of its own there.
+is_written() {
+  case $1 in
+    lines:* | block:*) ;;
+    *) [ -n "$SENT" ] ;;
+  esac
+}
+
 write_files() {
   local changed
   install -d -o istio-proxy -g istio-proxy "$CERTS" "$ENV_DIR"
@@ -86,31 +117,41 @@ write_files() {
 }
 
 write_file() {
-  case $3 in
-    block:*)
-      replace_foreign "$2" "$2" content "$2" "$3"
-      return
-      ;;
-    lines:*) ;;
-    *) [ -n "$SENT" ] || return 0 ;;
-  esac
-  [ -d "${2%/*}" ] || install -d -o istio-proxy -g istio-proxy "${2%/*}"
-  replace "$2" "$1" istio-proxy:istio-proxy content "$2" "$3"
+  ! is_written "$3" || put "$(place "$2" "$3")"
 }
 
 start() {
   local begun
   if [ -n "$RESTART" ]; then
-    systemctl daemon-reload # always: systemd does not notice a drop-in of the operator's in a new folder
-    restart_sidecar ||
-      fail "istio.service does not start: $(systemctl status istio.service --no-pager 2>&1 | tail -n 5)"
+    start_unit ||
+      fail "istio.service does not start: $(systemctl status istio.service --no-pager 2>&1 | tail -n 5)
+$(last_words)"
   fi
-  begun=$(date +%s)
-  if ! await "$READY_SECONDS" ready; then
-    fail "the sidecar is not ready after $READY_SECONDS s; its last words:
-$(tail -qn 12 /var/log/istio/istio.err.log /var/log/istio/istio.log 2>/dev/null)"
-  fi
-  release
+  uptime_now
+  begun=$UPTIME
+  await_ready || fail "the sidecar is not ready after $READY_SECONDS s; its last words:
+$(last_words)"
   rm -f "$RESTARTING"
-  say start "ok: ready after $(($(date +%s) - begun)) s"
+  uptime_now
+  say start "ok: ready after $((UPTIME - begun)) s"
+}
+
+# Also those of istio-start.sh, which may never have come to start it.
+last_words() {
+  journalctl -u istio.service --no-pager --quiet --output=cat -n 12 2>/dev/null || :
+  tail -qn 12 /var/log/istio/istio.err.log /var/log/istio/istio.log 2>/dev/null || :
+}
+
+# "Joined" is what is so now.
+verify() {
+  systemctl is-active --quiet istio.service || fail "istio.service does not run any more: systemctl status istio"
+  ! makes_rules || [ -n "$(istio_rules)" ] || fail "the sidecar has made no rules of iptables: journalctl -u istio"
+  each_file "$(facts file)" verify_file
+}
+
+verify_file() {
+  case $3 in
+    lines:* | block:*) content "$2" "$3" | cmp -s - "$2" || fail "$2 is not what was written: does something else write it?" ;;
+    *) [ -s "$2" ] || fail "$2 is not there any more: does something else write in ${2%/*}?" ;;
+  esac
 }

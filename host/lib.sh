@@ -2,30 +2,58 @@
 # shellcheck shell=sh
 
 # Ours alone, mode 0700:
-#   record/    the host before the first join (record.sh); there only when it is complete
+#   record/    the host before the first join (record.sh); there only when it is complete, and the last to go
 #   joining    the STATE that join is working on; gone when it has ended well
 #   state      the STATE that was joined and confirmed last
 #   previous/  the files of that state, while another is tried
-#   awaiting   the digest of the STATE that waits for a fresh SSH session to confirm it
+#   awaiting   the digest of the STATE that waits for a fresh SSH session to confirm it, and whose connections were there
 #   ssh-port   the port of the SSH server, as the last join's session saw it
 #   sent       which files came along with the bundle last;  package  the digest of the package that was installed
+#   rules-env/ the environment that made the rules of iptables
 HOME_DIR=/var/lib/istio-vm
 RECORD=$HOME_DIR/record
+# The same until the host is switched off, and only while something is at work: bundles, the lock, and what it has come to.
+RUN_DIR=/run/istio-vm
+CONFIRMED=$RUN_DIR/confirmed
+# There from the moment when the sidecar is disturbed, or must be, until the new one is ready.
+RESTARTING=$RUN_DIR/restarting
 # The agent writes into both.
 CERTS=/etc/certs
 ENV_DIR=/var/lib/istio/envoy
 ISTIOD_NAME=istiod.istio-system.svc
-CONFIRMED=/run/istio-vm.confirmed
 READY_SECONDS=90
+LOCK_SECONDS=300
 
-# One change at a time, whoever asks for it. Bundles of sessions that were killed go: nobody has a lock on them.
+# One change at a time, whoever asks for it, by a lock that only root can have: on the folder, which may have been removed
+# by whoever had it before. What was brought to sessions that were killed goes: nobody is there for it, and no join uses it.
+LOCKED=''
 lock() {
-  local bundle
-  exec 9</run # a folder can be locked as well, and nothing is left of it
-  flock -w 300 9 || fail "another istio-vm has been at work here for 5 minutes: ps ax | grep istio-vm"
-  for bundle in /run/istio-vm.??????; do
-    [ "$bundle" = "$here" ] || [ ! -d "$bundle" ] || flock -n "$bundle" rm -rf "$bundle" || :
+  local bundle tries
+  tries=0
+  until [ "$(stat -c %i "$RUN_DIR" 2>/dev/null)" = "$(stat -Lc %i /proc/$$/fd/9 2>/dev/null || echo none)" ]; do
+    tries=$((tries + 1))
+    [ "$tries" -le 100 ] || fail "can't have a lock on $RUN_DIR: ls -ld $RUN_DIR"
+    mkdir -m 0700 "$RUN_DIR" 2>/dev/null || : # it is there; or whoever had it removes it just now
+    { command exec 9<"$RUN_DIR"; } 2>/dev/null || continue
+    flock -w "$LOCK_SECONDS" 9 || fail "another istio-vm has been at work here for 5 minutes: ps ax | grep istio-vm"
   done
+  LOCKED=yes
+  for bundle in "$RUN_DIR"/bundle.*; do
+    if [ "$bundle" = "$here" ] || [ ! -d "$bundle" ]; then continue; fi
+    if unlocked "$bundle" && { [ ! -e "$bundle/taken" ] || unlocked "$bundle/taken"; }; then rm -rf "$bundle"; fi
+  done
+}
+
+# `unlocked PATH`: whether it is there, and nobody has a lock on it. (By its name, flock would make what is not there.)
+unlocked() {
+  { command exec 6<"$1"; } 2>/dev/null || return 1
+  if flock -n 6; then exec 6<&-; else exec 6<&- && return 1; fi
+}
+
+# The end of whoever has the lock: what was brought for it goes, and the folder, unless somebody else is there.
+unlock() {
+  [ ! -e "$here/taken" ] || rm -rf "$here"
+  [ -z "$LOCKED" ] || rmdir "$RUN_DIR" 2>/dev/null || :
 }
 
 # One line of progress: `say PHASE WORDS...`. A connection that is gone does not matter.
@@ -36,9 +64,11 @@ say() {
   printf '%s: %-8s %s\n' "$HOST" "$phase" "$*" 2>/dev/null || :
 }
 
-# Ends with a reason. The EXIT trap undoes what was begun.
+# Ends with a reason. The EXIT trap undoes what was begun: also where this is a subshell, which `exit` alone would end.
 fail() {
   printf '%s: %s\n' "$HOST" "$*" >&2 || :
+  # shellcheck disable=SC2016 # sh expands it
+  sh -c '[ "$PPID" = "$1" ] || kill -TERM "$1"' fail $$
   exit 3
 }
 
@@ -46,13 +76,21 @@ fail() {
 facts() { printf '%s\n' "$STATE" | sed -n "s/^$1 //p"; }
 fact() { printf '%s\n' "$STATE" | sed -n "/^$1 /{ s///p; q; }"; }
 
+# Seconds since the host was switched on, into UPTIME: the time of day may be set while something is waited for.
+uptime_now() {
+  read -r UPTIME _ </proc/uptime
+  UPTIME=${UPTIME%%.*}
+}
+
 # `await SECONDS COMMAND...`: runs COMMAND until it succeeds, for at most so long.
 await() {
   local deadline
-  deadline=$(($(date +%s) + $1))
+  uptime_now
+  deadline=$((UPTIME + $1))
   shift
   until "$@"; do
-    [ "$(date +%s)" -lt "$deadline" ] || return 1
+    uptime_now
+    [ "$UPTIME" -lt "$deadline" ] || return 1
     sleep 0.3
   done
 }
@@ -67,26 +105,3 @@ ask() {
 
 # Whether the agent says that Envoy runs with a configuration from istiod.
 ready() { ask GET 15021 /healthz/ready; }
-
-IPTABLES_TOOLS="iptables-nft iptables-legacy ip6tables-nft ip6tables-legacy"
-
-# `iptables_tables TOOL`: the tables that TOOL (iptables-nft, ip6tables-legacy, ...) has, a line each. A legacy tool
-# makes a table by looking at it, so it only looks if the kernel has some already.
-iptables_tables() {
-  command -v "$1-save" >/dev/null || return 0
-  case $1 in
-    iptables-legacy) cat /proc/net/ip_tables_names 2>/dev/null || : ;;
-    ip6tables-legacy) cat /proc/net/ip6_tables_names 2>/dev/null || : ;;
-    *) "$1-save" 2>/dev/null | sed -n 's/^\*//p' ;;
-  esac
-}
-
-# Rules and chains of Istio in any kind of iptables; nothing when there are none.
-istio_rules() {
-  local tool table
-  for tool in $IPTABLES_TOOLS; do
-    for table in $(iptables_tables $tool); do
-      $tool-save -t "$table" 2>/dev/null | grep ISTIO || :
-    done
-  done
-}

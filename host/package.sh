@@ -11,7 +11,7 @@
 #   PACKAGE_FORMAT             how its files end
 #   PACKAGE_MANAGER, PACKAGE_SYSTEMS, PACKAGE_GET
 #                              the program that must be there, whose it is, how to get programs
-#   PACKAGE_LOCK               the file that is locked by whoever is at work
+#   package_busy               whoever is at work with the package manager, a line each
 #   PACKAGE_LEFTOVERS          what an installation that was killed leaves
 # shellcheck shell=sh
 
@@ -19,37 +19,51 @@
 # shellcheck source-path=SCRIPTDIR source=deb.sh
 . "$here/deb.sh"
 
+# As the program sent it, or as it was fetched, until it is installed.
+SENT_PACKAGE=$HOME_DIR/istio-sidecar.$PACKAGE_FORMAT
+# For which somebody else's use of the package manager is waited out.
+PACKAGE_SECONDS=120
+
+package_free() { [ -z "$(package_busy)" ]; }
+
+# `has_package SHA256`: whether join has installed that one. `is_sent SHA256`: whether it lies there.
+has_package() { [ -n "$(package_version)" ] && [ "$(cat "$HOME_DIR/package" 2>/dev/null)" = "$1" ]; }
+is_sent() { [ "$(sha256sum "$SENT_PACKAGE" 2>/dev/null | cut -d ' ' -f 1)" = "$1" ]; }
+
 install_package() {
-  local digest source file actual
+  local digest source actual
   digest=$(fact package | cut -d ' ' -f 1) source=$(fact package | cut -d ' ' -f 2)
-  if [ -n "$(package_version)" ] && [ "$(cat "$HOME_DIR/package" 2>/dev/null)" = "$digest" ]; then
+  if has_package "$digest"; then
     say install "ok: istio-sidecar $(package_version) is there"
-    remove_copy "$source"
     return
   fi
-  file=$HOME_DIR/istio-sidecar.$PACKAGE_FORMAT
   case $source in
-    http://* | https://*) fetch "$source" "$file" || fail "can't fetch the sidecar package from $source" ;;
-    *) cp "$source" "$file" || fail "the sidecar package is not at $source: pulumi up copies it there" ;;
+    secret-url) fetch_secret "$SENT_PACKAGE" || fail "can't fetch the sidecar package from the URL in the secret of sidecar.url" ;;
+    http://* | https://*) fetch "$source" "$SENT_PACKAGE" || fail "can't fetch the sidecar package from $source" ;;
+    *) [ -e "$SENT_PACKAGE" ] || fail "the sidecar package was not sent: run pulumi up again" ;;
   esac
-  actual=$(sha256sum "$file" | cut -d ' ' -f 1)
+  actual=$(sha256sum "$SENT_PACKAGE" | cut -d ' ' -f 1)
   if [ "$actual" != "$digest" ]; then
-    rm -f "$file"
-    fail "the sidecar package from $source has SHA-256 $actual, but sidecar.sha256 is $digest"
+    rm -f "$SENT_PACKAGE"
+    fail "the sidecar package ($source) has SHA-256 $actual, but sidecar.sha256 is $digest"
   fi
   keep_previous_package
   arm
-  package_put "$file" installed
-  rm -f "$file"
-  remove_copy "$source"
+  package_put "$SENT_PACKAGE" installed
+  rm -f "$SENT_PACKAGE"
   echo "$digest" >"$HOME_DIR/package"
   RESTART="$RESTART package"
   say install "ok: istio-sidecar $(package_version)"
 }
 
-# The package as `pulumi up` copied it here, if it did.
-remove_copy() {
-  case $1 in /var/tmp/*) rm -f "$1" ;; esac
+# From a URL that may be in no list of processes, and in no message.
+fetch_secret() {
+  if command -v curl >/dev/null; then
+    printf 'url = "%s"\n' "$(cat "$here/package-url")" |
+      curl -fsSL --connect-timeout 10 --max-time 600 -o "$1" --config -
+  else
+    wget -q -T 10 -O "$1" --input-file="$here/package-url"
+  fi
 }
 
 fetch() {

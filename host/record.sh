@@ -6,14 +6,18 @@
 #   files, saved/, folders    the lines of all files that join ever put here (files.sh), copies of those that were there
 #                             before, and the folders that were not
 #   files.tar                 what else join changes, as far as it was there
+#   present                   what was in the folders into which others may put something
 #   package, istio-sidecar.*  the version of the package that was there before, and the package
 #   user, group, iptables-nft, ip6tables-nft, passwd, ...    accounts, and tables of nft
 
 # Directories that only hold changed files come without their content.
-RECORDED_TREES="/etc/istio /var/lib/istio /usr/local/bin/envoy /usr/local/bin/pilot-agent /usr/local/bin/istio-start.sh
+RECORDED_TREES="/etc/istio /var/lib/istio"
+RECORDED_FILES="/usr/local/bin/envoy /usr/local/bin/pilot-agent /usr/local/bin/istio-start.sh
   /lib/systemd/system/istio.service /etc/systemd/system/istio.service
   /etc/systemd/system/multi-user.target.wants/istio.service"
 RECORDED_DIRS="$CERTS /usr/local /usr/local/bin /run/secrets /var/log/istio"
+# Of these trees and folders: where the sidecar's agent puts something, and anybody else may.
+SHARED_TREES="$RECORDED_TREES /run/secrets /var/log/istio"
 ACCOUNT_FILES="passwd group shadow gshadow subuid subgid"
 
 record() {
@@ -38,11 +42,13 @@ record() {
       [ ! -e "$file" ] || cp -p "$file" "$new/"
     done
   done
+  # shellcheck disable=SC2086 # paths without blanks
+  find $SHARED_TREES 2>/dev/null >"$new/present" || :
   mkdir "$new/saved"
   : >"$new/files"
   each_file "$(facts file)" record_file "$new"
   present=''
-  for path in $RECORDED_TREES; do
+  for path in $RECORDED_TREES $RECORDED_FILES; do
     [ ! -e "$path" ] && [ ! -L "$path" ] || present="$present $path"
   done
   dirs=''
@@ -65,7 +71,7 @@ record_file() {
     echo "$folder" >>"$1/folders"
     folder=${folder%/*}
   done
-  keep_copy "$3" "$1/saved"
+  keep_copy "$3" "$4" "$1/saved"
   find "$1/saved" -type f -exec sync {} +
   echo "$2 $3 $4" >>"$1/files"
 }

@@ -9,17 +9,30 @@ HOLD_SECONDS=8
 # Not ISTIO_...: those chains are Istio's own, and it clears them away when it starts.
 HOLD_CHAIN=HOLD_FOR_ISTIO
 HOLD_JUMP="PREROUTING ! -i lo -p tcp --syn -j $HOLD_CHAIN"
-# There from the moment when the sidecar is disturbed, or must be, until the new one is ready.
-RESTARTING=/run/istio-vm.restarting
 
-# The caller then waits until the sidecar is ready, and ends the hold with `release`.
-restart_sidecar() {
+# Interception ends as well: its rules go with the environment that made them. `await_ready` is for what comes after.
+stop_sidecar() {
+  systemctl daemon-reload # always: systemd does not notice a drop-in of the operator's in a new folder
   release
   : >"$RESTARTING"
   # An older agent drains when it is stopped, for longer than connections can be held.
-  if ! ready || drain; then hold; fi
+  if [ -e "$HOME_DIR/state" ] && { ! ready || drain; }; then hold; fi
   await 1 no_connections || :
+  systemctl stop istio.service 2>/dev/null || : # it may run although its file is gone
+  remove_rules || fail "iptables rules of Istio remain, remove them by hand:
+$(istio_rules)"
+}
+
+start_unit() {
+  keep_rules_env
   systemctl restart istio.service
+}
+
+# Waits until the sidecar is ready, and lets new connections in again: then, or when a client may give up.
+await_ready() {
+  await "$HOLD_SECONDS" ready || :
+  release
+  await "$((READY_SECONDS - HOLD_SECONDS))" ready
 }
 
 # Envoy tells its clients to go on by new connections, and still takes those; the agent then stops it without delay.
@@ -31,11 +44,11 @@ drain() {
 # Of the mesh with Envoy, in and out.
 no_connections() { [ -z "$(ss -Htn state established '( sport = :15006 or sport = :15001 )')" ]; }
 
-# Drops what opens a connection to the inbound ports of the sidecar that is to come: the client's kernel tries again.
+# Drops what opens a connection to the inbound ports of the sidecar: the client's kernel tries again.
 # The rules lose their effect by themselves, whatever becomes of this script.
 hold() {
   local rules tool reason
-  rules=$(hold_rules)
+  rules=$(hold_rules) || return 0 # the environment is gone: nothing is intercepted by it
   for tool in iptables ip6tables; do
     [ $tool = iptables ] || [ -s /proc/net/if_inet6 ] || continue
     reason=$(printf '%s\n' "$rules" | $tool-restore --noflush --wait 5 2>&1) ||

@@ -4,7 +4,8 @@
 status() {
   local altered
   if [ ! -d "$RECORD" ]; then
-    say status "not joined"
+    altered=$(joined_without_record)
+    say status "not joined${altered:+, but $altered}"
     exit 1
   fi
   PROBLEMS=0
@@ -14,7 +15,7 @@ status() {
   if ready; then row ready "yes, in sync with istiod"; else problem ready "no: see /var/log/istio"; fi
   if [ -e "$HOME_DIR/joining" ]; then problem join "unfinished: pulumi up finishes it"; fi
   systemctl is-enabled --quiet istio.service 2>/dev/null || problem unit "not enabled: it would not start at boot"
-  [ -n "$(istio_rules)" ] || problem iptables "no rules: traffic bypasses the sidecar"
+  ! makes_rules || [ -n "$(istio_rules)" ] || problem iptables "no rules: traffic bypasses the sidecar"
   each_file "$(facts file)" status_file
   altered=$(package_altered | grep -v "$ENV_DIR" || :) # the environment in it is but an example
   [ -z "$altered" ] || problem package "files differ from the package's: $altered"

@@ -1,8 +1,11 @@
 # Undoing a change: back to the state that was confirmed last, or, if none ever was and for leave, to what the host was
-# before the first join. Every step may find its work done already.
+# before the first join. Whoever is locked out comes first: interception ends, and the environment is put back, before
+# anything that may have to wait, or may fail. Every step may find its work done already, and leaves what the next needs.
 # shellcheck shell=sh
 
 PREVIOUS=$HOME_DIR/previous
+LOG=/var/log/istio/istio.log
+ERROR_LOG=/var/log/istio/istio.err.log
 
 # The files of the state that was confirmed last. They stay those while further ones are tried.
 keep_previous() {
@@ -17,7 +20,7 @@ keep_previous() {
   mv "$PREVIOUS.new" "$PREVIOUS"
 }
 
-keep_previous_file() { keep_copy "$2" "$PREVIOUS.new"; }
+keep_previous_file() { keep_copy "$2" "$3" "$PREVIOUS.new"; }
 
 # All that join ever put here, and its own books on them.
 previous_files() {
@@ -49,34 +52,45 @@ undo() {
     return
   fi
   adopt_record
+  # A sidecar that was not touched yet goes on undisturbed.
+  if [ -e "$RESTARTING" ] || ! ready; then stop_sidecar; fi
+  # Without these nothing was changed yet.
+  [ ! -d "$PREVIOUS" ] || each_file "$(previous_files)" undo_file
   file=$PREVIOUS/istio-sidecar.$PACKAGE_FORMAT
   if [ -e "$file" ]; then
     : >"$RESTARTING"
     package_put "$file" "given back"
+    systemctl daemon-reload
   fi
-  # Else nothing was changed yet.
-  [ ! -d "$PREVIOUS" ] || each_file "$(previous_files)" undo_file
-  # A sidecar that was not touched yet goes on undisturbed.
-  if [ -e "$RESTARTING" ] || ! ready; then restart_sidecar; fi
-  await "$READY_SECONDS" ready || say undo "the sidecar is not ready with the earlier configuration either: see /var/log/istio"
-  release
-  systemctl enable --quiet istio.service 2>/dev/null
-  rm -rf "$HOME_DIR/joining" "$HOME_DIR/awaiting" "$PREVIOUS" "$CONFIRMED" "$RESTARTING"
+  if [ -e "$RESTARTING" ]; then
+    start_unit || say undo "istio.service does not start: systemctl status istio"
+  fi
+  await_ready || say undo "the sidecar is not ready with the earlier configuration either: see /var/log/istio"
+  systemctl enable --quiet istio.service 2>/dev/null || fail "istio.service can't be enabled: systemctl status istio"
+  rm -f "$HOME_DIR/joining" "$HOME_DIR/awaiting" "$SENT_PACKAGE" "$CONFIRMED" "$RESTARTING" "$RUN_DIR/refused"
+  rm -rf "$PREVIOUS"
   disarm
 }
 
-# One that the confirmed state does not have came with the change.
+# One that the confirmed state does not have came with the change. The copies stay until all is over.
 undo_file() {
-  local kept
+  local kept real
   kept=$PREVIOUS/$(copy_of "$2")
+  real=$(place "$2" "$3")
+  remove_staged "$@"
   if [ -e "$kept" ]; then
-    ! cmp -s "$kept" "$2" || return 0
-    : >"$RESTARTING"
-    mv -f "$kept" "$2"
-  elif [ -e "$2" ] && ! has_file "$(STATE=$(cat "$HOME_DIR/state") && facts file)" "$2"; then
-    : >"$RESTARTING"
+    ! cmp -s "$kept" "$real" || return 0
+    touch_sidecar
+    put_back "$kept" "$real"
+  elif [ -e "$real" ] && ! has_file "$(STATE=$(cat "$HOME_DIR/state") && facts file)" "$2"; then
+    touch_sidecar
     give_back_file "$@"
   fi
+}
+
+# It must start anew, and before that its rules go with the environment that made them.
+touch_sidecar() {
+  [ -e "$RESTARTING" ] || stop_sidecar
 }
 
 give_back() {
@@ -87,7 +101,10 @@ give_back() {
   adopt_record
   systemctl disable --quiet istio.service 2>/dev/null || :
   systemctl stop istio.service 2>/dev/null || : # it may run although its file is gone
-  remove_rules
+  remove_rules || fail "iptables rules of Istio remain, remove them by hand:
+$(istio_rules)"
+  release
+  remove_tables
   say leave "sidecar stopped, no rule left"
   give_back_package
   give_back_files
@@ -95,34 +112,37 @@ give_back() {
   disarm
   systemctl daemon-reload
   systemctl reset-failed istio.service 2>/dev/null || :
-  rm -rf "$HOME_DIR" "$CONFIRMED" "$RESTARTING"
+  assert_given_back
+  forget
   say leave "package, files, units and accounts restored"
 }
 
-# The unit's own clean-up removes the chains; this is for a unit that was killed, or whose configuration was changed.
-remove_rules() {
-  local tool table rules
-  for tool in $IPTABLES_TOOLS; do
-    for table in $(iptables_tables $tool); do
-      rules=$($tool-save -t "$table" 2>/dev/null)
-      case $rules in *ISTIO*) printf '%s\n' "$rules" | sed /ISTIO/d | $tool-restore || : ;; esac
-    done
-  done
-  rules=$(istio_rules)
-  [ -z "$rules" ] || fail "iptables rules of Istio remain, remove them by hand:
-$rules"
-  remove_tables
+# The record is what says that there is something to give back: it goes last, and as a whole.
+forget() {
+  rm -rf "$HOME_DIR/state" "$HOME_DIR/joining" "$HOME_DIR/awaiting" "$PREVIOUS"
+  mv "$RECORD" "$HOME_DIR/given-back"
+  rm -rf "$HOME_DIR"
+  rm -f "$CONFIRMED" "$RESTARTING" "$RUN_DIR/refused"
 }
 
-# iptables-nft leaves the tables that it made, now empty: they go too, if nobody has put anything into them since.
-remove_tables() {
-  local tool table
-  for tool in iptables-nft ip6tables-nft; do
-    for table in $(iptables_tables $tool); do
-      if grep -qx "$table" "$RECORD/$tool" || $tool-save -t "$table" 2>/dev/null | grep -Eq '^-A|^:[^ ]+ (-|DROP)'; then continue; fi
-      printf '*%s\nCOMMIT\n' "$table" | $tool-restore # without chains, this deletes the table
-    done
-  done
+# "Left" is what is so now.
+assert_given_back() {
+  ! systemctl is-active --quiet istio.service || fail "istio.service runs again: what starts it?"
+  [ -z "$(istio_rules)" ] || fail "iptables rules of Istio are there again: what makes them?"
+  [ "$(package_version)" = "$(cat "$RECORD/package")" ] || fail "the package istio-sidecar is not what it was: dpkg -l istio-sidecar"
+  each_file "$(cat "$RECORD/files")" assert_file_given_back
+}
+
+assert_file_given_back() {
+  local saved
+  saved=$RECORD/saved/$(copy_of "$2")
+  case $3 in
+    block:*) ! grep -qxF "$BEGIN" "$2" 2>/dev/null || fail "$2 has our lines again: what writes it?" ;;
+    *)
+      if [ -L "$saved" ]; then return 0; fi
+      if [ -e "$saved" ]; then cmp -s "$saved" "$2"; else [ ! -e "$2" ]; fi || fail "$2 is not what it was: what writes it?"
+      ;;
+  esac
 }
 
 # The package that was there before the first join, or none.
@@ -138,39 +158,62 @@ give_back_package() {
   log=$(package_remove 2>&1) || fail "the package istio-sidecar can't be removed: $log"
 }
 
-# What was recorded, as it was; what was not there goes.
+# What was recorded, as it was; what was not there goes, but for what somebody else has put there since.
 give_back_files() {
-  local recorded dir
+  local tree
   each_file "$(cat "$RECORD/files")" give_back_file
   # shellcheck disable=SC2086 # paths without blanks
-  rm -rf $RECORDED_TREES
-  # shellcheck disable=SC2086
-  rm -f $PACKAGE_LEFTOVERS
-  recorded=$(tar -tPf "$RECORD/files.tar")
-  for dir in /run/secrets /var/log/istio; do
-    printf '%s\n' "$recorded" | grep -qx "$dir/" || rm -rf "$dir"
-  done
-  for dir in $(sort -ru "$RECORD/folders" 2>/dev/null); do
-    rmdir "$dir" 2>/dev/null || [ ! -d "$dir" ] || say leave "$dir stays: there are files in it that join did not bring"
-  done
+  rm -f $PACKAGE_LEFTOVERS $RECORDED_FILES
+  for tree in $SHARED_TREES; do clear_tree "$tree"; done
+  # shellcheck disable=SC2013 # paths without blanks
+  for tree in $(sort -ru "$RECORD/folders" 2>/dev/null); do clear_folder "$tree"; done
   tar -C / --absolute-names --numeric-owner -xpf "$RECORD/files.tar"
+}
+
+# `clear_tree PATH`: what the sidecar has put there since, by its owner or group; and what then is empty.
+clear_tree() {
+  local present path
+  [ -e "$1" ] || [ -L "$1" ] || return 0
+  present=$RECORD/present
+  [ -e "$present" ] || tar -tPf "$RECORD/files.tar" | sed 's,/$,,' >"$HOME_DIR/present"
+  [ -e "$present" ] || present=$HOME_DIR/present # of a record that an older version made
+  if [ -L "$1" ]; then
+    grep -qxFe "$1" "$present" || rm -f "$1"
+    return 0
+  fi
+  find "$1" -depth ! -type d '(' -user istio-proxy -o -group istio-proxy -o -path "$LOG" -o -path "$ERROR_LOG" ')' 2>/dev/null | grep -vxFf "$present" | tr '\n' '\0' | xargs -0r rm -f
+  find "$1" -depth -type d | grep -vxFf "$present" | while read -r path; do clear_folder "$path"; done
+}
+
+# `clear_folder PATH`: unless it has something of somebody else's, whose it then is as well.
+clear_folder() {
+  [ -d "$1" ] || return 0
+  rmdir "$1" 2>/dev/null && return 0
+  [ "$(stat -c %U "$1")" != istio-proxy ] || chown root:root "$1"
+  say leave "$1 stays: there are files in it that join did not bring"
 }
 
 # What somebody else put into a file with a block of ours meanwhile stays.
 give_back_file() {
-  local saved
+  local saved real
   saved=$RECORD/saved/$(copy_of "$2")
-  rm -f "$2".istio-vm.?????? # of a `replace` that was killed
+  real=$(place "$2" "$3")
+  remove_staged "$@"
   case $3 in
     block:*)
-      if [ -e "$2" ] && [ ! -L "$saved" ]; then
-        replace_foreign "$2" "$saved" foreign "$2"
+      if [ -e "$real" ] && [ ! -L "$saved" ]; then
         # But for a line break at its end, perhaps, which our block needed.
-        [ "$(cat "$saved")" = "$(cat "$2")" ] || return 0
+        if [ -e "$saved" ] && [ "$(cat "$saved")" = "$(foreign "$real")" ]; then
+          put_back "$saved" "$real"
+        else
+          stage_like "$real" "$real" foreign "$real"
+          put "$real"
+        fi
+        return
       fi
       ;;
   esac
-  if [ -e "$saved" ] || [ -L "$saved" ]; then put_back "$saved" "$2"; else rm -f "$2"; fi
+  if [ -e "$saved" ] || [ -L "$saved" ]; then put_back "$saved" "$real"; else rm -f "$real"; fi
 }
 
 # Removes the user and group if join brought them. Account files that then say what they said before also get their

@@ -38,7 +38,7 @@ export interface SidecarEnvironment {
  * Ports that interception never takes, even when inboundPorts is `*`: SSH, and the agent's and Envoy's own (as
  * `istioctl x workload entry configure` has it).
  */
-const OWN_PORTS = [22, 15020, 15021, 15090];
+export const OWN_PORTS: readonly number[] = [22, 15020, 15021, 15090];
 
 /** Variables that this program sets: a host's `environment` may not name them. */
 export const RESERVED_VARIABLES: readonly string[] = [

@@ -44,13 +44,17 @@ const ISTIOD_PORTS: PassedPort[] = [
   { name: "tls-webhook", gateway: 15017, istiod: 443 },
 ];
 
-/** What the wanted exposure takes: all that anybody needs to know of it. */
-export function exposureOf<Address>(args: ExposureArgs<Address>): Exposure<Address> {
+/**
+ * What the wanted exposure takes: all that anybody needs to know of it.
+ *
+ * @param gateway whether there is an ingress gateway
+ */
+export function exposureOf<Address>(args: ExposureArgs<Address>, gateway = true): Exposure<Address> {
   const { service } = INGRESS_GATEWAY;
   switch (args.type) {
     case "NodePort":
       return {
-        serviceTypes: { istiod: "NodePort", [service]: "NodePort" },
+        serviceTypes: { istiod: "NodePort", ...(gateway ? { [service]: "NodePort" as const } : {}) },
         passed: [],
         istiod: { by: "nodePort", service: "istiod", nodeAddress: args.nodeAddress },
       };

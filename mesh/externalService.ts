@@ -14,6 +14,22 @@ export interface Endpoint {
   address: string;
   serviceAccount: string;
   labels: Record<string, string>;
+  /** Its SPIFFE ID, if it is of another namespace than the service: Istio expects one of the service's own. */
+  identity?: string;
+}
+
+/** The identities that Istio does not expect of itself. */
+function foreignIdentities(endpoints: Endpoint[]): string[] {
+  return [...new Set(endpoints.flatMap(({ identity }) => identity ?? []))].sort();
+}
+
+/**
+ * The annotations of the Service: what is expected beyond its namespace. Istio keeps one list for a name, of the Service
+ * or of the ServiceEntry, whichever is the newer (pilot/pkg/model/push_context.go: addServiceAccounts), so both say it.
+ */
+export function serviceAnnotations(endpoints: Endpoint[]): Record<string, string> | undefined {
+  const identities = foreignIdentities(endpoints);
+  return identities.length === 0 ? undefined : { "alpha.istio.io/canonical-serviceaccounts": identities.join(",") };
 }
 
 /** Istio reads a port's protocol from its name, `<protocol>-<suffix>`. */
@@ -50,6 +66,7 @@ export function serviceEntrySpec(host: string, ports: ServicePort[], endpoints: 
     hosts: [host],
     location: "MESH_INTERNAL",
     resolution: "STATIC",
+    ...(foreignIdentities(endpoints).length > 0 ? { subjectAltNames: foreignIdentities(endpoints) } : {}),
     ports: ports.map((p) => ({
       name: portName(p),
       number: p.port,

@@ -49,7 +49,7 @@ export interface HostSpec {
   rootCert: string;
   /** The workload's certificate and its issuers. */
   certChain: string;
-  /** The sidecar package: its digest, and where the host gets it: an http(s) URL, or the path to which it was copied. */
+  /** The sidecar package: its digest, and where the host gets it: an http(s) URL, SECRET_URL, or `sent` by the program. */
   packageSha256: string;
   packageSource: string;
   /** istiod as the host sees it. */
@@ -64,6 +64,9 @@ export interface HostSpec {
   /** When it was asked for, if it shall be put right even though nothing changed. */
   run?: Date;
 }
+
+/** Where the package is, if that is a secret: in the bundle's file `package-url` (host/package.sh). */
+export const SECRET_URL = "secret-url";
 
 export function sha256(text: string): string {
   return createHash("sha256").update(text).digest("hex");

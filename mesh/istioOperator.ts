@@ -12,94 +12,99 @@ export interface IstioOperatorFacts {
   exposure: Exposure;
 }
 
-/** The chart's own ports of the ingress gateway. */
-const GATEWAY_PORTS = [
+/** An IstioOperator as the user wrote it: the text, which goes to istioctl, and what it says, for our own eyes. */
+export interface UserOperator {
+  text: string;
+  content: JsonObject;
+}
+
+export const isObject = (value: unknown): value is JsonObject =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** What stands at a path such as `spec.components`; undefined where there is nothing. */
+export function at(value: unknown, path: string): unknown {
+  return path.split(".").reduce<unknown>((inner, key) => (isObject(inner) ? inner[key] : undefined), value);
+}
+
+/** Where an IstioOperator may say which ports the ingress gateway has: the first wins. */
+export const GATEWAY_VALUES = `values.gateways.${INGRESS_GATEWAY.service}`;
+
+/** The user's entry for the ingress gateway. */
+export function gatewayEntry(user: JsonObject): JsonObject | undefined {
+  const list = at(user, "spec.components.ingressGateways");
+  if (!Array.isArray(list)) return undefined;
+  return list.filter(isObject).find(({ name }) => name === INGRESS_GATEWAY.service);
+}
+
+interface ServicePort {
+  name?: unknown;
+  port?: unknown;
+  targetPort?: unknown;
+}
+
+/** The chart's own ports of the ingress gateway, which any list of ports takes the place of. */
+const CHART_PORTS: ServicePort[] = [
   { name: "status-port", port: 15021, targetPort: 15021 },
   { name: "http2", port: 80, targetPort: 8080 },
   { name: "https", port: 443, targetPort: 8443 },
 ];
 
-/**
- * The ports of the ingress gateway, and istiod's for hosts that reach it there (Istio 1.8 and older added them through
- * `values.global.meshExpansion`, which current istioctl refuses).
- */
-function gatewayPorts({ passed }: Exposure) {
-  const ports = [
-    ...GATEWAY_PORTS,
-    ...passed.map(({ name, gateway }) => ({ name, port: gateway, targetPort: gateway })),
-  ];
-  return ports.map((port) => ({ ...port, protocol: "TCP" }));
+const portsIn = (value: unknown): ServicePort[] => (Array.isArray(value) ? value.filter(isObject) : []);
+
+/** A name that is not taken. */
+function freeName(name: string, taken: ServicePort[]): string {
+  return taken.some((port) => port.name === name) ? freeName(`${name}-vm`, taken) : name;
 }
 
-const isObject = (value: unknown): value is JsonObject =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
 /**
- * `over` laid upon `base`: objects are merged, lists whose entries all have a `name` are merged by it (gateways,
- * environment variables), and anything else of `over` takes the place of what `base` has. Neither is changed.
+ * The flags by which the ingress gateway gets istiod's ports as well (Istio 1.8 and older added them through
+ * `values.global.meshExpansion`, which current istioctl refuses): behind the ports that it has, each by itself, so that
+ * none of the user's own is written anew. A port that the user's list has already is not added.
  */
-export function merge(base: unknown, over: unknown): unknown {
-  if (isObject(base) && isObject(over)) {
-    const keys = new Set([...Object.keys(base), ...Object.keys(over)]);
-    return Object.fromEntries(
-      [...keys].map((key) => {
-        if (!Object.hasOwn(over, key)) return [key, base[key]];
-        return [key, Object.hasOwn(base, key) ? merge(base[key], over[key]) : over[key]];
-      }),
-    );
-  }
-  const named = (value: unknown): value is JsonObject[] =>
-    Array.isArray(value) &&
-    value.length > 0 &&
-    value.every((entry) => isObject(entry) && typeof entry.name === "string");
-  if (named(base) && named(over)) {
-    const rest = over.filter((entry) => !base.some((other) => other.name === entry.name));
-    return [...base.map((entry) => merge(entry, over.find((other) => other.name === entry.name) ?? {})), ...rest];
-  }
-  return over;
+function gatewayFlags(user: JsonObject, { passed }: Exposure): string[] {
+  const ofEntry = portsIn(at(gatewayEntry(user), "k8s.service.ports"));
+  const ofValues = portsIn(at(user, `spec.${GATEWAY_VALUES}.ports`));
+  const inValues = ofEntry.length === 0 && ofValues.length > 0;
+  const own = inValues ? ofValues : ofEntry;
+  const place = inValues
+    ? `${GATEWAY_VALUES}.ports`
+    : `components.ingressGateways.[name:${INGRESS_GATEWAY.service}].k8s.service.ports`;
+  const wanted = passed.map(({ name, gateway }) => ({ name, port: gateway, targetPort: gateway }));
+  const present = own.length > 0 ? own : CHART_PORTS;
+  const missing = wanted
+    .filter(({ port }) => !present.some((other) => other.port === port))
+    .map((port) => ({ ...port, name: freeName(port.name, present) }));
+  return [...(own.length > 0 ? [] : CHART_PORTS), ...missing].flatMap((port, n) =>
+    Object.entries({ ...port, protocol: "TCP" }).map(
+      ([field, value]) => `--set=${place}.[${own.length + n}].${field}=${value as string | number}`,
+    ),
+  );
 }
 
-/** Our own IstioOperator: Istio's default profile with an ingress gateway. */
-function defaults({ trustDomain, clusterName, exposure }: IstioOperatorFacts): JsonObject {
-  return {
+/**
+ * What `istioctl manifest generate` gets: the user's IstioOperator as it was written, and ours, which istioctl lays upon
+ * it. What is plain text to one reader of YAML (`yes`, `012`, a number of twenty digits) is not to another, so that
+ * nothing of the user's may pass through a reader of ours.
+ */
+export interface IstioctlInput {
+  user: string;
+  ours: string;
+  flags: string[];
+}
+
+export function istioctlInput({ text, content }: UserOperator, facts: IstioOperatorFacts): IstioctlInput {
+  const { trustDomain, clusterName, exposure } = facts;
+  const throughGateway = exposure.passed.length > 0;
+  const hasGateways = at(content, "spec.components.ingressGateways") !== undefined;
+  const components = { ingressGateways: [{ name: INGRESS_GATEWAY.service, enabled: true }] };
+  const ours = {
     apiVersion: "install.istio.io/v1alpha1",
     kind: "IstioOperator",
-    metadata: { name: "istio-vm", namespace: "istio-system" },
     spec: {
-      profile: "default",
       meshConfig: { trustDomain },
-      components: {
-        ingressGateways: [
-          { name: INGRESS_GATEWAY.service, enabled: true, k8s: { service: { ports: gatewayPorts(exposure) } } },
-        ],
-      },
+      ...(throughGateway && !hasGateways ? { components } : {}),
       values: { global: { multiCluster: { clusterName } } },
     },
   };
-}
-
-/**
- * The text for `istioctl manifest generate -f -`: the user's IstioOperator laid upon our defaults. `user` is a whole
- * IstioOperator or just its spec's fields under `spec`. As JSON, which every reader of YAML takes alike: what is plain
- * text to one version of YAML (yes, 012) is not to another.
- *
- * @throws if it is of another kind, or would install Istio elsewhere than in istio-system, or contradicts `facts`.
- */
-export function renderIstioOperator(user: JsonObject, facts: IstioOperatorFacts): string {
-  if (user.kind !== undefined && user.kind !== "IstioOperator") {
-    throw new Error(`the IstioOperator is of kind ${JSON.stringify(user.kind)}`);
-  }
-  const merged = merge(defaults(facts), user) as { metadata: JsonObject; spec: JsonObject };
-  const fixed: [string, string, string][] = [
-    ["metadata.namespace", "istio-system", "hosts find istiod under istiod.istio-system.svc"],
-    ["spec.meshConfig.trustDomain", facts.trustDomain, "set cluster.trustDomain instead"],
-    ["spec.values.global.multiCluster.clusterName", facts.clusterName, "set cluster.name instead"],
-  ];
-  for (const [path, expected, why] of fixed) {
-    const actual = path.split(".").reduce<unknown>((at, key) => (isObject(at) ? at[key] : undefined), merged);
-    if (actual !== expected) {
-      throw new Error(`istioOperator: ${path} is ${JSON.stringify(actual)}, not "${expected}": ${why}`);
-    }
-  }
-  return JSON.stringify(merged);
+  return { user: text, ours: JSON.stringify(ours), flags: throughGateway ? gatewayFlags(content, exposure) : [] };
 }

@@ -1,5 +1,10 @@
-/** An IPv4 or IPv6 range such as `10.96.0.0/16`, checked in form only. */
-export const CIDR = /^(?:\d{1,3}(?:\.\d{1,3}){3}\/(?:[12]?\d|3[0-2])|[0-9a-fA-F:]*:[0-9a-fA-F:]*\/\d{1,3})$/;
+import { isRange, rangeProblem } from "./addresses";
+
+/** Why a text is no comma-separated list of ranges; undefined if it is one. */
+export function rangesProblem(text: string): string | undefined {
+  const problems = text.split(",").flatMap((range) => rangeProblem(range.trim()) ?? []);
+  return problems.length === 0 ? undefined : problems.join("; ");
+}
 
 /**
  * The ranges in a `kubectl get servicecidrs -o json` answer (networking.k8s.io/v1, Kubernetes 1.33 and later),
@@ -17,5 +22,5 @@ export function fromServiceCidrList(json: string): string | undefined {
  */
 export function fromRefusal(message: string): string | undefined {
   const range = /range of valid IPs is ([0-9a-fA-F.:]+\/\d+)/.exec(message)?.[1];
-  return range !== undefined && CIDR.test(range) ? range : undefined;
+  return range !== undefined && isRange(range) ? range : undefined;
 }

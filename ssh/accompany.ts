@@ -1,14 +1,29 @@
+import { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Client } from "ssh2";
-import { REJOIN_SCRIPT, renderBundle } from "./bundle";
-import { attendCommand, confirmCommand, stateDigest } from "./commands";
+import { createReadStream } from "node:fs";
+import { attendScript, REJOIN_SCRIPT } from "./bundle";
+import { attendCommand, CONFIRM_SCRIPT, confirmCommand, receiveCommand, stateDigest } from "./commands";
 import { type Login, loginProblem, run, withSession } from "./session";
 
 /**
- * Milliseconds: how long a join is accompanied at most; how long it may take to bring it what it needs, and to confirm it;
- * between two tries; after which silence a session is lost: the host says something every five seconds.
+ * Milliseconds: how long a join is accompanied at most; without any progress, until it has what it needs; for a fresh
+ * session to connect, and to confirm; before a session that was lost is taken up again; between two more tries of either;
+ * after which silence a session is lost: the host says something every five seconds.
+ *
+ * Many hosts limit new connections (`ufw limit`: six in 30 s, and each that is refused counts again). A client's kernel
+ * tries to connect after 0, 1 and 3 s, later ones each second: within `dial` that is twice, and with so long a pause even
+ * a host that has closed itself to us opens again.
  */
-const LIMITS = { join: 20 * 60_000, bring: 60_000, confirmation: 15_000, pause: 2000, silence: 15_000 };
+const LIMITS = {
+  join: 20 * 60_000,
+  bring: 60_000,
+  dial: 1900,
+  confirmation: 15_000,
+  back: 2000,
+  pause: 20_000,
+  silence: 15_000,
+};
 
 /** What is brought to a join. */
 export interface Baggage {
@@ -16,12 +31,27 @@ export interface Baggage {
   state: string;
   /** Scripts, certificates and key, as renderFiles made them. They are in no state of Pulumi's and no command line. */
   files: string;
+  /** The sidecar package, for a host that does not fetch it itself; sent only if it is not there. */
+  package?: { file: string; sha256: string };
 }
 
 export interface AccompanyOptions {
   limits?: typeof LIMITS;
   /** What ends it earlier. */
   stop?: AbortSignal[];
+}
+
+/** Sends a file to the folder of what was brought, and tells of its progress. @throws if the host does not take it */
+async function send(client: Client, file: string, folder: string, progress: () => void): Promise<void> {
+  async function* content() {
+    for await (const chunk of createReadStream(file)) {
+      progress();
+      yield chunk as Buffer;
+    }
+  }
+  const input = Readable.from(content());
+  const { exitCode, stderr } = await run(client, receiveCommand(folder), input, { limit: Infinity });
+  if (exitCode !== 0) throw new Error(`${file} could not be sent: ${stderr.trim() || `status ${exitCode}`}`);
 }
 
 /** Runs `script` as root, tells of each line that it prints, and ends with it, or with the signal. */
@@ -66,25 +96,27 @@ function attend(
  * @returns as soon as the host has what the join needs
  * @throws why it could not be brought there, in a person's words
  */
-export function accompany(login: Login, { state, files }: Baggage, options: AccompanyOptions = {}): Promise<void> {
+export function accompany(login: Login, baggage: Baggage, options: AccompanyOptions = {}): Promise<void> {
   const { limits = LIMITS, stop = [] } = options;
-  const digest = stateDigest(state);
+  const digest = stateDigest(baggage.state);
+  const command = attendCommand(digest, baggage.package?.sha256);
   const over = new AbortController();
   const end = AbortSignal.any([over.signal, AbortSignal.timeout(limits.join), ...stop]);
-  const pause = () => delay(limits.pause, undefined, { ref: false });
+  const pause = (milliseconds: number) => delay(milliseconds, undefined, { ref: false });
 
   const confirm = async () => {
     const once = (client: Client) =>
-      run(client, confirmCommand(digest, new Date()), "", { limit: limits.confirmation });
+      run(client, confirmCommand(digest, new Date()), CONFIRM_SCRIPT, { limit: limits.confirmation });
     while (!end.aborted) {
-      const outcome = await withSession(login, once, { background: true }).catch(() => undefined);
-      if (outcome?.exitCode === 0) return;
-      await pause();
+      const outcome = await withSession(login, once, { background: true, dial: limits.dial }).catch(() => undefined);
+      // Not by the exit status, which may be that of something else than our script.
+      if (outcome?.stdout.split("\n").includes(`confirmed ${digest}`)) return;
+      await pause(limits.pause);
     }
   };
 
-  const attending = (script: string, hear: (line: string) => void) =>
-    withSession(login, (client) => attend(client, attendCommand(digest), script, limits, hear, end), {
+  const attending = (script: string, hear: (line: string, client: Client) => void) =>
+    withSession(login, (client) => attend(client, command, script, limits, (line) => hear(line, client), end), {
       background: true,
     });
 
@@ -95,6 +127,7 @@ export function accompany(login: Login, { state, files }: Baggage, options: Acco
       limits.bring,
     );
     let ready = false;
+    let said = "";
     const fail = (error: Error) => {
       clearTimeout(late);
       if (ready) return; // it is a session that was lost
@@ -102,19 +135,25 @@ export function accompany(login: Login, { state, files }: Baggage, options: Acco
       reject(loginProblem(error, login));
     };
     let confirming: Promise<void> | undefined;
-    const hear = (line: string) => {
+    const hear = (line: string, client: Client) => {
+      const [word, folder] = line.split(" ");
       if (line === "ready") {
         ready = true;
         clearTimeout(late);
         resolve();
+      } else if (word === "package" && folder && baggage.package && !ready) {
+        send(client, baggage.package.file, folder, () => late.refresh()).catch(fail);
       } else if (line === "awaiting") confirming ??= confirm();
       else if (line === "over") over.abort();
+      else if (line !== "here") said ||= line.trim();
     };
+    // What there is to hear is not from our scripts, as where the account runs another command whatever it is told.
+    const ended = () =>
+      fail(new Error(`our scripts did not run there: ${said ? `it says "${said}"` : "the session ended at once"}`));
     void (async () => {
-      const ended = () => fail(new Error("the session ended before anything was brought"));
-      await attending(renderBundle(files), hear).then(ended, fail);
-      while (!end.aborted) {
-        await pause();
+      await attending(attendScript(baggage.files), hear).then(ended, fail);
+      for (let wait = limits.back; !end.aborted; wait = limits.pause) {
+        await pause(wait);
         await attending(REJOIN_SCRIPT, hear).catch(() => undefined);
       }
     })();

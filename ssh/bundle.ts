@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { PROLOGUE, withState } from "./commands";
 
 /** What runs on a host, name -> text: `istio-vm` is the entry, and stays there as /var/lib/istio-vm/bin/istio-vm. */
 export function hostScripts(): Record<string, string> {
@@ -21,19 +22,41 @@ export function renderFiles(files: Record<string, string>): string {
   return [...lines, ""].join("\n");
 }
 
+/** Where everything is that a host has of us only until it is switched off; for root alone. */
+const RUN = "/run/istio-vm";
+
 /**
- * A shell script that unpacks such files into a fresh folder in memory that only root can read, runs
- * `<folder>/istio-vm <arguments>` there, and removes it, unless a join has taken it over (host/attend.sh). A lock on
- * the folder says that it is in use.
+ * A shell script that unpacks such files into a fresh folder in memory that only root can read, and does `work` there:
+ * shell text with the folder as `$dir`. A lock on the folder says that somebody is there. It is removed in the end,
+ * unless a join has taken it over (host/attend.sh).
  *
  * @param files what renderFiles made
  */
-export function renderBundle(files: string): string {
+function renderBundle(files: string, work: string): string {
   const packed = gzipSync(files, { level: 9 }).toString("base64");
-  return `set -eu
+  return `${PROLOGUE}set -eu
 umask 077
-dir=$(mktemp -d /run/istio-vm.XXXXXX)
-trap '[ -e "$dir/taken" ] || rm -rf "$dir"' EXIT
+job=
+finish() {
+  [ -z "$job" ] || kill "$job" 2>/dev/null || :
+  mv "$dir/for" "$dir/dropped" 2>/dev/null || : # from now on no join can take it over
+  [ -e "$dir/taken" ] || rm -rf "$dir"
+  # Only if nobody is at work: the folder is the lock (host/lib.sh).
+  if { command exec 6<${RUN}; } 2>/dev/null && flock -n 6 && [ ${RUN} -ef /proc/self/fd/6 ]; then rmdir ${RUN} 2>/dev/null || :; fi
+}
+make_folder() {
+  mkdir -m 0700 ${RUN} 2>/dev/null || : # it is there; or somebody else removes it just now
+  mktemp -d ${RUN}/bundle.XXXXXX
+}
+tries=0
+until dir=$(make_folder 2>/dev/null); do
+  tries=$((tries + 1))
+  if [ "$tries" -ge 20 ]; then
+    make_folder
+    exit 3
+  fi
+done
+trap finish EXIT
 trap '' HUP
 trap 'exit 130' INT TERM
 exec 7<"$dir"
@@ -42,38 +65,57 @@ base64 -d <<'END' | gzip -d >"$dir/files"
 ${packed.replace(/.{1,76}/g, "$&\n")}END
 . "$dir/files"
 rm "$dir/files"
-# Read to the end before the script runs: nothing but the end of the session is to come on its stdin.
-{ sh "$dir/istio-vm" "$@"; exit; }
-`;
+${work}`;
 }
 
 /**
- * What a join's own session runs: it takes over the folder that was brought for its state, and runs the scripts in it.
- * Its arguments are those of `istio-vm join`.
+ * The rest of a script that stays: the shell reads on, though nothing comes, until the session ends. 7 is the lock, which
+ * must end with it.
  */
-export const JOIN_SCRIPT = `set -eu
-state=$(printf '%s' "$2" | sed '/^$/d')
-digest=$(printf '%s\\n' "$state" | sha256sum | cut -d ' ' -f 1)
-for dir in /run/istio-vm.??????; do
+const STAY = `sh "$dir/istio-vm" "$@" </dev/null 7<&- &
+job=$!
+`;
+
+/** What runs `istio-vm` of these files there, with the action of the command, and this state. */
+export function bundleScript(files: string, state: string): string {
+  return renderBundle(
+    files,
+    `${withState(state, 'action=$1 && shift\nsh "$dir/istio-vm" "$action" "$state" "$*" </dev/null')}\nexit\n`,
+  );
+}
+
+/** What brings these files to a join, and stays with it. Its arguments are those of `istio-vm attend`. */
+export const attendScript = (files: string) => renderBundle(files, STAY);
+
+/** Finds the folder again that a running join has taken over, and stays with that join; \`over\` if there is none. */
+export const REJOIN_SCRIPT = `${PROLOGUE}dir=
+for each in ${RUN}/bundle.*; do
+  [ "$(cat "$each/taken" 2>/dev/null)" != "$2" ] || dir=$each
+done
+if [ -z "$dir" ]; then
+  echo over
+  exit
+fi
+exec 7<"$dir"
+if command -v flock >/dev/null; then flock 7; fi
+trap 'kill "$job" 2>/dev/null' EXIT
+trap 'exit 130' INT TERM
+${STAY}`;
+
+/** What a join's own session runs: it takes over the folder that was brought for its state, and runs the scripts in it. */
+export function joinScript(state: string): string {
+  return withState(
+    state,
+    `${PROLOGUE}shift
+digest=$(printf '%s' "$state" | sed '/^$/d' | sha256sum | cut -d ' ' -f 1)
+for dir in ${RUN}/bundle.*; do
   if [ "$(cat "$dir/for" 2>/dev/null)" = "$digest" ] && mv "$dir/for" "$dir/taken" 2>/dev/null; then
-    trap 'rm -rf "$dir"' EXIT
-    trap '' HUP
-    trap 'exit 130' INT TERM
-    sh "$dir/istio-vm" "$@" </dev/null
-    exit
+    exec sh "$dir/istio-vm" join "$state" "$*" </dev/null
   fi
 done
 name=$(printf '%s' "$state" | sed -n 's/^host //p')
 echo "$name: the scripts for this join are not here: run pulumi up again" >&2
 exit 3
-`;
-
-/** Finds the folder again that a running join has taken over, and stays with that join; \`over\` if there is none. */
-export const REJOIN_SCRIPT = `for dir in /run/istio-vm.??????; do
-  [ "$(cat "$dir/taken" 2>/dev/null)" = "$2" ] || continue
-  exec 7<"$dir"
-  if command -v flock >/dev/null; then flock 7; fi
-  { sh "$dir/istio-vm" "$1" "$2"; exit; }
-done
-echo over
-`;
+`,
+  );
+}

@@ -1,67 +1,133 @@
-/** The commands that a host's SSH server is given. */
+/** The commands that a host's SSH server is given, and the scripts on their stdin. */
 import { sha256 } from "../mesh/hostState";
 import { quote } from "../mesh/shell";
 
 const HOME = "/var/lib/istio-vm";
 const INSTALLED = `${HOME}/bin/istio-vm`;
 
-/** A root shell that reads its script from stdin, with these words as its arguments. */
-const rootShell = (...words: string[]) => ["sudo -n sh -s --", ...words].join(" ");
+/** What any login shell passes on as it is: that of a user may be fish or csh. */
+const PLAIN = /^[\w./-]+$/;
 
 /**
- * Runs the bundle on stdin as root and tells it what to do. The SSH connection's own addresses go along, for sudo would
- * drop them and the port in use must never be intercepted.
+ * A command that runs `shell`, a shell or a script, as root, with these words as its arguments, and the four of
+ * SSH_CONNECTION behind them: sudo would drop it, and the port in use must never be intercepted.
+ *
+ * What is on stdin is not given to sudo, which would write it down where it is set to (`log_input`): a key may be in it.
+ * It goes through a FIFO, which `$input` names, and which root's own shell reads; where one is root already it is stdin.
  */
-export function remoteCommand(action: "join" | "inspect", state: string): string {
-  return rootShell(action, quote(`\n${state}\n`), '"$SSH_CONNECTION"');
+function asRoot(shell: { direct: string; throughSudo: string }, words: string[], otherwise = "") {
+  const odd = words.find((word) => !PLAIN.test(word));
+  if (odd !== undefined) throw new Error(`${JSON.stringify(odd)} is no word that every shell takes as it is`);
+  const args = words.join(" ");
+  const steps = [
+    "umask 077",
+    `if [ "$(id -u)" -eq 0 ]; then exec ${shell.direct} ${args} $SSH_CONNECTION; fi`,
+    "d=$(mktemp -d /tmp/istio-vm.XXXXXX) || exit",
+    "input=$d/input",
+    "mkfifo $input || exit",
+    "exec 3<&0",
+    // In the background: it waits until root reads.
+    `cat <&3 >$input & echo "exec ${shell.throughSudo} ${args} $SSH_CONNECTION" | sudo -n sh -s -- ${args}`,
+    "status=$?",
+    "kill $! 2>/dev/null",
+    "rm -rf $d",
+    ...(otherwise ? [`[ $status -eq 0 ] || ${otherwise}`] : []),
+    "exit $status",
+  ];
+  return `sh -c '${steps.join("; ")}'`;
 }
+
+/** A root shell that reads its script from stdin. */
+const rootShell = (words: string[], otherwise?: string) =>
+  asRoot({ direct: "sh -s --", throughSudo: "sh $input" }, words, otherwise);
+
+/** What a script of such a shell begins with. */
+export const PROLOGUE = `case $0 in /tmp/istio-vm.*/input) rm -rf "\${0%/*}" ;; esac
+`;
+
+/** A script with the state before it, as its variable `state`: a preview shows line by line what changes. */
+export const withState = (state: string, script: string) => `state=${quote(`\n${state}\n`)}\n${script}`;
+
+/** Runs the script on stdin (ssh/bundle.ts) as root. */
+export const remoteCommand = (action: "join" | "inspect" | "glance") => rootShell([action]);
+
+/** Shows the last so many lines of a host's logs, by the script on stdin (cli/logs.ts). */
+export const logsCommand = (lines: number) => rootShell([String(lines)]);
+
+/** With hostScript on stdin, the first command. If one can't become root there, it says what is missing. */
+export function accessCommand(name: string): string {
+  const hint = `${name}: IVM602 $(id -un) cannot become root: let $(id -un) run sudo without a password (README, What it needs on a host)`;
+  return rootShell(["access", name], `echo "${hint}" >&2`);
+}
+
+/** With hostScript on stdin, the last one. */
+export const leaveCommand = () => rootShell(["leave"]);
+
+/** Prints an id of the machine: it must differ from that of a clone, which may have kept its machine-id. */
+const MACHINE = "machine $(cat /etc/machine-id /sys/class/dmi/id/product_uuid 2>/dev/null | sha256sum | cut -c 1-16)";
+
+/** With LOOK_SCRIPT on stdin: tells which machine it is, and who has joined it under which name. */
+export const lookCommand = () => rootShell(["look"]);
+
+export const LOOK_SCRIPT = `${PROLOGUE}echo "${MACHINE}"
+[ ! -d ${HOME}/record ] || echo "owner $(cat ${HOME}/record/owner)"
+sed -n 's/^host /name /p' ${HOME}/joining ${HOME}/state 2>/dev/null | head -n 1
+exit
+`;
 
 /**
  * What the first and the last session on a host run: the one shows that one can log in and become root, the other gives
  * the host back by the scripts that join left there, which know what they recorded.
  */
-export const HOST_SCRIPT = `case $1 in
+export function hostScript(name: string, owner: string): string {
+  return withState(
+    `host ${name}\nowner ${owner}`,
+    `${PROLOGUE}case $1 in
 access)
   . /etc/os-release
-  echo "$2: access   ok: root on $PRETTY_NAME"
+  echo "${name}: access   ok: root on $PRETTY_NAME, ${MACHINE}"
   ;;
 leave)
-  name=$(printf '%s' "$2" | sed -n 's/^host //p')
-  [ ! -x ${INSTALLED} ] || exec ${INSTALLED} "$@" </dev/null
-  if [ -e ${HOME}/record ]; then
-    echo "$name: the scripts that give it back are gone from ${HOME}/bin: pulumi up brings them again" >&2
+  [ ! -x ${INSTALLED} ] || exec ${INSTALLED} leave "$state" </dev/null
+  if [ -e ${HOME}/record ] || [ -e ${HOME}/state ] || grep -q '^# BEGIN istio-vm ' /etc/hosts; then
+    echo "${name}: it is joined, but the scripts that give it back are gone from ${HOME}/bin: pulumi up brings them again" >&2
     exit 3
   fi
-  rm -rf ${HOME} /var/tmp/istio-sidecar-*.deb # of a join that was refused or cut off before it began
-  echo "$name: left     it was not joined: nothing to undo"
+  rm -rf ${HOME} # of a join that was refused or cut off before it began
+  echo "${name}: left     it was not joined: nothing to undo"
   ;;
 esac
 exit
-`;
-
-/** With HOST_SCRIPT on stdin, the first command. If one can't become root there, it says what is missing. */
-export function accessCommand(name: string, user: string): string {
-  const hint = `${name}: IVM602 ${user} can't become root: let ${user} run sudo without a password (README, "What it needs on a host")`;
-  return `${rootShell("access", name)} || sh -c ${quote(`echo ${quote(hint)} >&2; exit 1`)}`;
+`,
+  );
 }
 
-/** With HOST_SCRIPT on stdin, the last one. */
-export function leaveCommand(name: string, owner: string): string {
-  return rootShell("leave", quote(`\nhost ${name}\nowner ${owner}\n`));
-}
-
-/** The digest by which a session says which state it means (host/lib.sh). */
+/** The digest by which a session says which state it means (host/commit.sh). */
 export function stateDigest(state: string): string {
   return sha256(`${state}\n`);
 }
 
-/** Runs what stays with a join until it has ended. */
-export const attendCommand = (digest: string) => rootShell("attend", digest);
+/**
+ * Runs what stays with a join until it has ended.
+ *
+ * @param packageSha256 of a package that is brought if the host does not have it
+ */
+export const attendCommand = (digest: string, packageSha256?: string) =>
+  rootShell(["attend", digest, packageSha256 ?? "none"]);
+
+/** With the sidecar package on stdin: puts it where the join looks for it. `folder` is that of what was brought. */
+export function receiveCommand(folder: string): string {
+  const script = `sh ${folder}/istio-vm`;
+  return asRoot({ direct: `${script} receive -`, throughSudo: `${script} receive $input` }, ["receive"]);
+}
 
 /**
- * The command of a fresh session that says that it could be had after the change. It succeeds only once the host runs
- * with that state. The host compares its own clock with `now`.
+ * The command of a fresh session that says that it could be had after the change. Its answer is `confirmed` and the
+ * digest, once the host runs with that state. The host compares its own clock with `now`.
  */
 export function confirmCommand(digest: string, now: Date): string {
-  return `sudo -n ${INSTALLED} confirm ${digest} ${Math.floor(now.getTime() / 1000)}`;
+  return rootShell(["confirm", digest, String(Math.floor(now.getTime() / 1000))]);
 }
+
+export const CONFIRM_SCRIPT = `${PROLOGUE}exec ${INSTALLED} "$@" </dev/null
+`;

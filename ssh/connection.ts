@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { types } from "@pulumi/command";
 import type { SshConfig, SshKey } from "../config";
+import { commonForm } from "../config/privateKey";
 import { agentProblem } from "./agent";
 import { type Endpoint, readKey, sshEndpoint } from "./endpoint";
 import { CodedError } from "../mesh/codes";
@@ -9,8 +10,8 @@ import { CodedError } from "../mesh/codes";
 const DIAL = { dialErrorLimit: 2, perDialTimeout: 10 };
 
 function privateKey(key: SshKey): pulumi.Output<string> | undefined {
-  if ("secret" in key) return new pulumi.Config().requireSecret(key.secret);
-  if ("file" in key) return pulumi.secret(readKey(key.file));
+  if ("secret" in key) return new pulumi.Config().requireSecret(key.secret).apply(commonForm);
+  if ("file" in key) return pulumi.secret(commonForm(readKey(key.file)));
   return undefined;
 }
 

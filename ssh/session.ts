@@ -1,5 +1,7 @@
-import { connect } from "node:net";
-import { Client, type ClientChannel, type ConnectConfig } from "ssh2";
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { Readable } from "node:stream";
+import { Client, type ClientChannel } from "ssh2";
 
 /** Where and how to log in, with the key at hand. */
 export interface Login {
@@ -14,6 +16,15 @@ export interface Login {
   proxy?: Login;
 }
 
+/** How one logs in. */
+export interface SessionOptions {
+  /** Whether the session may end with the program, which then does not wait for it. Default: false. */
+  background?: boolean;
+  /** Milliseconds in which a connection must be there, before the login begins. Default: as long as that may take. */
+  dial?: number;
+  limits?: typeof LIMITS;
+}
+
 /** How a command on a host ended. */
 export interface Outcome {
   exitCode: number;
@@ -21,14 +32,17 @@ export interface Outcome {
   stderr: string;
 }
 
-/** Milliseconds in which a host must have let one in. */
-const READY_TIMEOUT = 10_000;
-/** A session whose host does not answer a question three times in a row, 5 s apart, is lost. */
-const KEEPALIVE = { keepaliveInterval: 5000, keepaliveCountMax: 3 };
+/**
+ * Milliseconds: in which a host must have let one in; between two questions to it, of which three in a row that are not
+ * answered mean that the session is lost; in which it must have said good-bye.
+ */
+const LIMITS = { ready: 10_000, question: 5000, goodbye: 1000 };
+const UNANSWERED = 3;
 
 async function withDirectSession<T>(
   login: Login,
-  { sock, ...keepalive }: Pick<ConnectConfig, "sock" | keyof typeof KEEPALIVE>,
+  sock: Socket | ClientChannel,
+  { background, limits }: Required<Omit<SessionOptions, "dial">>,
   use: (client: Client) => Promise<T>,
 ) {
   const client = new Client();
@@ -44,8 +58,9 @@ async function withDirectSession<T>(
         privateKey: login.privateKey,
         agent: login.privateKey === undefined ? process.env.SSH_AUTH_SOCK : undefined,
         sock,
-        readyTimeout: READY_TIMEOUT,
-        ...keepalive,
+        readyTimeout: limits.ready,
+        // ssh2 would keep the program by the timer of its questions.
+        ...(!background && { keepaliveInterval: limits.question, keepaliveCountMax: UNANSWERED }),
         ...(expected !== undefined && {
           algorithms: { serverHostKey: [algorithm as "ssh-ed25519"] },
           hostVerifier: (key: Buffer) => key.toString("base64") === expected,
@@ -54,39 +69,57 @@ async function withDirectSession<T>(
     });
     const result = await Promise.race([use(client), lost(client)]);
     client.on("error", () => undefined).end();
+    setTimeout(() => sock.destroy(), limits.goodbye).unref();
     return result;
   } catch (error) {
     // Politeness to a host that does not answer would keep the program for minutes.
-    client.on("error", () => undefined).destroy();
+    client.on("error", () => undefined);
+    sock.destroy();
     throw error;
   }
 }
 
 /** Fails when the session is lost. */
 function lost(client: Client): Promise<never> {
-  return new Promise((_, reject) => client.once("error", reject));
+  return new Promise((_, reject) => {
+    client.once("error", (error: Error & { level?: string }) => {
+      reject(error.level === "client-timeout" ? new Error("it does not answer any more: the session was lost") : error);
+    });
+  });
 }
 
 /**
  * Logs in, through the proxy if there is one, sees to it that the host key is the expected one, and gives the session
  * to `use`.
  *
- * @param background whether the session may end with the program, which then does not wait for it
- * @throws when it can't log in within 10 s
+ * @throws when it can't log in within 10 s, or the host does not answer any more for 15 s
  */
 export async function withSession<T>(
   { proxy, ...login }: Login,
   use: (client: Client) => Promise<T>,
-  { background = false } = {},
+  { background = false, limits = LIMITS, dial = limits.ready }: SessionOptions = {},
 ): Promise<T> {
-  const { host, port = 22 } = proxy ?? login;
-  // ssh2 would keep the program by the timer of its questions.
-  const options = background ? { sock: connect({ host, port }).unref() } : KEEPALIVE;
-  if (proxy === undefined) return withDirectSession(login, options, use);
-  return withDirectSession(proxy, options, async (bastion) => {
-    const sock = await forward(bastion, login.host, login.port ?? 22);
-    return withDirectSession(login, { ...options, sock }, use);
+  const options = { background, limits };
+  // Of our own, so that it can be given up: ssh2 leaves one half open whose far end does not say good-bye.
+  const socket = await connected(proxy ?? login, dial, background);
+  if (proxy === undefined) return withDirectSession(login, socket, options, use);
+  return withDirectSession(proxy, socket, options, async (bastion) => {
+    const channel = await forward(bastion, login.host, login.port ?? 22, dial);
+    return withDirectSession(login, channel, options, use);
   });
+}
+
+/** A connection, which does not keep the program if it is one in the background. */
+async function connected({ host, port = 22 }: Login, limit: number, background: boolean): Promise<Socket> {
+  const socket = connect({ host, port });
+  if (background) socket.unref();
+  const late = setTimeout(() => socket.destroy(new LateError(host, port, limit)), limit).unref();
+  try {
+    await once(socket, "connect");
+    return socket;
+  } finally {
+    clearTimeout(late);
+  }
 }
 
 /**
@@ -95,10 +128,9 @@ export async function withSession<T>(
  * @param limit milliseconds. Where a firewall swallows what is sent, the far end itself would give up after two minutes
  * @throws when it is refused, or is not there in time
  */
-export function forward(client: Client, host: string, port: number, limit = READY_TIMEOUT): Promise<ClientChannel> {
+export function forward(client: Client, host: string, port: number, limit = LIMITS.ready): Promise<ClientChannel> {
   return new Promise((resolve, reject) => {
-    const late = () => reject(new Error(`no connection to ${host}:${port} within ${limit / 1000} s`));
-    const timer = setTimeout(late, limit).unref();
+    const timer = setTimeout(() => reject(new LateError(host, port, limit)), limit).unref();
     client.forwardOut("127.0.0.1", 0, host, port, (error, channel) => {
       clearTimeout(timer);
       if (error) reject(error);
@@ -107,12 +139,23 @@ export function forward(client: Client, host: string, port: number, limit = READ
   });
 }
 
+class LateError extends Error {
+  readonly at: string;
+  readonly seconds: number;
+
+  constructor(host: string, port: number, limit: number) {
+    super(`no connection to ${host}:${port} within ${limit / 1000} s`);
+    this.at = `${host}:${port}`;
+    this.seconds = limit / 1000;
+  }
+}
+
 /** How a command is run. */
 export interface RunOptions {
   /** Where its output goes while it runs; without it, into the outcome. */
   stdout?: (chunk: Buffer) => void;
   stderr?: (chunk: Buffer) => void;
-  /** Milliseconds after which it is given up. Default: a minute; none for one that stays. */
+  /** Milliseconds after which it is given up. Default: a minute; Infinity for one that stays. */
   limit?: number;
   /** It stays until it ends itself: its input ends with this signal only. */
   stays?: AbortSignal;
@@ -126,11 +169,16 @@ const RUN_LIMIT = 60_000;
  *
  * @throws when it can't be begun, or has not ended in time
  */
-export function run(client: Client, command: string, stdin = "", options: RunOptions = {}): Promise<Outcome> {
-  const { stays, limit = stays ? undefined : RUN_LIMIT } = options;
+export function run(
+  client: Client,
+  command: string,
+  stdin: string | Readable = "",
+  options: RunOptions = {},
+): Promise<Outcome> {
+  const { stays, limit = stays ? Infinity : RUN_LIMIT } = options;
   return new Promise((resolve, reject) => {
-    const late = () => reject(new Error(`a command did not end within ${limit! / 1000} s`));
-    const timer = limit === undefined ? undefined : setTimeout(late, limit).unref();
+    const late = () => reject(new Error(`a command did not end within ${limit / 1000} s`));
+    const timer = limit === Infinity ? undefined : setTimeout(late, limit).unref();
     client.exec(command, (error, channel) => {
       if (error) return reject(error);
       const out: Buffer[] = [];
@@ -145,6 +193,10 @@ export function run(client: Client, command: string, stdin = "", options: RunOpt
           resolve({ exitCode, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() });
         });
       channel.stderr.on("data", stderr);
+      if (stdin instanceof Readable) {
+        stdin.on("error", reject).pipe(channel);
+        return;
+      }
       channel.write(stdin);
       if (stays === undefined || stays.aborted) channel.end();
       else stays.addEventListener("abort", () => channel.end(), { once: true });
@@ -161,6 +213,8 @@ export function loginProblem(error: Error, { host, port = 22, user = "root" }: L
   }
   if (level === "client-authentication") return new LoginError("login", `${at} does not accept the key for ${user}`);
   if (level === "client-timeout") return new LoginError("login", `${at} does not answer within 10 s`);
+  if (error instanceof LateError)
+    return new LoginError("login", `${error.at} does not answer within ${error.seconds} s`);
   if (code === "ECONNREFUSED") return new LoginError("login", `${at} refuses connections: does sshd run?`);
   return new LoginError("login", `${at}: ${message}`);
 }

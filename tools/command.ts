@@ -36,3 +36,12 @@ export async function capture(command: string, args: string[], input?: string, s
     throw new CommandError(command, args, said, code === "ENOENT");
   }
 }
+
+/** What a command answered, as JSON. @throws saying which command did not: a proxy in between may answer in HTML */
+export function parseJson<T>(text: string, command: string): T {
+  try {
+    return JSON.parse(text) as T;
+  } catch {
+    throw new Error(`${command}: it answered no JSON, but ${JSON.stringify(text.trim().slice(0, 200))}`);
+  }
+}

@@ -19,13 +19,12 @@ const IMPOSSIBLE_SERVICE = [
  *
  * @throws when kubectl is missing or the cluster does not answer
  */
-export async function detectServiceCidr(access: ClusterAccess): Promise<string> {
-  const kubectl = kubectlFor(access);
+export async function detectServiceCidr(access: ClusterAccess, kubectl = kubectlFor(access)): Promise<string> {
   try {
     const listed = fromServiceCidrList(await kubectl(["get", "servicecidrs.networking.k8s.io", "--output=json"]));
     if (listed !== undefined) return listed;
   } catch (error) {
-    const { missing, output } = error as CommandError;
+    const { missing, message, output = message } = error as CommandError;
     if (missing) throw new Error("serviceCidr: auto needs kubectl on the PATH; or set serviceCidr to the range");
     if (!/doesn't have a resource type|forbidden/i.test(output)) {
       throw new Error(`serviceCidr: auto could not ask the cluster: ${output}`);

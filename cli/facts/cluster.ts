@@ -1,21 +1,24 @@
 import { accessFlags, type Kubectl } from "../../tools/kubectl";
 import { detectServiceCidr } from "../../tools/serviceCidr";
 import type { Config } from "../../config";
-import type { ClusterFacts } from "../../diagnosis/facts";
+import type { Cluster, ClusterFacts } from "../../diagnosis/facts";
 import {
-  type ClusterObject,
   hasReadyEndpoint,
   readIstiods,
   readIstiodService,
+  readLeases,
   readNamespaces,
   readNodes,
   strictWebhooks,
 } from "../../diagnosis/clusterObjects";
 import { OWNER_LABEL } from "../../mesh/kubernetesObject";
-import { capture } from "../../tools/command";
+import { capture, parseJson } from "../../tools/command";
 import type { ConfiguredStack } from "../stack";
+import { answers, unavailable } from "./answers";
+import { lookAtDns } from "./dns";
+import { list, slicesOf } from "./objects";
 import { requestServices } from "./requests";
-import { readRights } from "./rights";
+import { askRights } from "./rights";
 
 const part = (file: string) => `{{index .data "${file}" | base64decode}}{{"\\n--\\n"}}`;
 /** Only the certificates: the key does not even come to this process. */
@@ -31,14 +34,14 @@ export async function readCaCerts(kubectl: Kubectl): Promise<ClusterFacts["cacer
 }
 
 /** The API server's clock less this machine's, seconds: by the time that it would give to a new object. */
-async function readClock(kubectl: Kubectl): Promise<number | undefined> {
+async function readClock(kubectl: Kubectl): Promise<number> {
   const asked = Date.now();
   const dryRun = ["create", "configmap", "istio-vm-clock", "--namespace=default", "--dry-run=server"];
-  const created = await kubectl([...dryRun, "--output=jsonpath={.metadata.creationTimestamp}"]).catch(() => "");
-  if (created === "") return undefined; // not allowed, which IVM303 says
+  const created = Date.parse(await kubectl([...dryRun, "--output=jsonpath={.metadata.creationTimestamp}"]));
   const answered = Date.now();
+  if (Number.isNaN(created)) throw new Error("the API server does not tell its time");
   // It tells whole seconds: the question and the answer lie on either side of some moment of that second.
-  const [least, most] = [Date.parse(created) - answered, Date.parse(created) + 1000 - asked];
+  const [least, most] = [created - answered, created + 1000 - asked];
   return least > 0 ? least / 1000 : most < 0 ? most / 1000 : 0;
 }
 
@@ -49,64 +52,68 @@ async function precheck({ cluster }: Config): Promise<ClusterFacts["precheck"]> 
     "precheck",
     ...accessFlags(cluster),
     "--output=json",
-  ]).catch(({ message }: Error) => JSON.stringify([{ code: "istioctl", level: "Warning", message }]));
+  ]).catch((error: Error) => {
+    const { forbidden, problem: message } = unavailable(error);
+    if (forbidden) throw error;
+    return JSON.stringify([{ code: "istioctl", level: "Warning", message }]);
+  });
   if (!answer.trimStart().startsWith("[")) return [];
-  return (JSON.parse(answer) as ClusterFacts["precheck"]).filter(({ level }) => level !== "Info");
+  return parseJson<ClusterFacts["precheck"]>(answer, "istioctl precheck").filter(({ level }) => level !== "Info");
+}
+
+/** The cluster's version. @throws if it does not answer, or this user may not even ask that */
+export async function readVersion(kubectl: Kubectl): Promise<string> {
+  const answer = await kubectl(["version", "--output=json"]);
+  const { serverVersion } = parseJson<{ serverVersion?: { gitVersion: string } }>(answer, "kubectl version");
+  if (serverVersion === undefined) throw new Error("kubectl version: the cluster does not tell its version");
+  return serverVersion.gitVersion;
+}
+
+/** Istio's webhooks that refuse what they can't judge, and have nobody who answers for them. */
+async function findDeadWebhooks(kubectl: Kubectl): Promise<ClusterFacts["deadWebhooks"]> {
+  const kinds = ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"];
+  const objects = (await Promise.all(kinds.map((kind) => list(kubectl, kind)))).flat();
+  const found = strictWebhooks(objects).map(async ({ name, namespace, service, owner }) =>
+    hasReadyEndpoint(await slicesOf(kubectl, namespace, service))
+      ? []
+      : [{ name, service: `${namespace}/${service}`, owner }],
+  );
+  return (await Promise.all(found)).flat();
 }
 
 /**
  * Asks the cluster, with kubectl, everything at the same time.
  *
- * @throws CommandError when it does not answer, or does not let this user read what is needed
+ * @param cacerts what has been asked already
  */
 export async function lookAtCluster(
-  { config, outputs }: ConfiguredStack,
+  stack: ConfiguredStack,
   kubectl: Kubectl,
-  cacerts: ClusterFacts["cacerts"],
-): Promise<ClusterFacts> {
-  const list = async (...args: string[]) =>
-    (JSON.parse(await kubectl(["get", ...args, "--output=json"])) as { items: ClusterObject[] }).items;
-  const slicesOf = (namespace: string, service: string) =>
-    list("endpointslices", `--namespace=${namespace}`, `--selector=kubernetes.io/service-name=${service}`);
-
-  const objects = list("nodes,namespaces,mutatingwebhookconfigurations,validatingwebhookconfigurations");
-  const deadWebhooks = objects.then(async (all) => {
-    const slices = strictWebhooks(all).map(async ({ name, namespace, service }) =>
-      hasReadyEndpoint(await slicesOf(namespace, service))
-        ? []
-        : [`nobody answers for the webhook ${name}: the Service ${namespace}/${service} has no ready endpoint`],
-    );
-    return (await Promise.all(slices)).flat();
+  { version, cacerts }: Pick<Cluster, "version" | "cacerts">,
+): Promise<Cluster> {
+  const { config, outputs } = stack;
+  const facts = await answers<Omit<ClusterFacts, "version" | "cacerts">>({
+    clockOffset: () => readClock(kubectl),
+    nodes: async () => readNodes(await list(kubectl, "nodes")),
+    leases: async () => readLeases(await list(kubectl, "leases", "--namespace=kube-node-lease"), new Date()),
+    namespaces: async () => readNamespaces(await list(kubectl, "namespaces")),
+    ...askRights(config, kubectl),
+    precheck: () => precheck(config),
+    istiods: async () => readIstiods(await list(kubectl, "deployments", "--all-namespaces", "--selector=app=istiod")),
+    deadWebhooks: () => findDeadWebhooks(kubectl),
+    serviceCidr: () => detectServiceCidr(config.cluster, kubectl),
+    istiodService: async () => readIstiodService(await list(kubectl, "services", "--namespace=istio-system")),
+    dns: () => lookAtDns(stack, kubectl),
+    rootCerts: async () =>
+      (await list(kubectl, "configmaps", "--all-namespaces", "--field-selector=metadata.name=istio-ca-root-cert")).map(
+        ({ metadata: { namespace = "" }, data }) => ({ namespace, pem: data?.["root-cert.pem"] ?? "" }),
+      ),
+    requests: async () => {
+      const requests = outputs && (await requestServices(config, outputs, kubectl));
+      const untried = Object.values(requests ?? {}).find((request) => request.untried);
+      if (untried) throw new Error(untried.answer);
+      return requests;
+    },
   });
-  const leases = list("leases", "--namespace=kube-node-lease").then((items) => [items, new Date()] as const);
-  const istiods = list("deployments", "--all-namespaces", "--selector=app=istiod");
-  const services = list("services", "--namespace=istio-system");
-  const roots = list("configmaps", "--all-namespaces", "--field-selector=metadata.name=istio-ca-root-cert");
-  const dns = slicesOf("kube-system", "kube-dns");
-  const [version, clockOffset, serviceCidr, rights, prechecked, requests] = await Promise.all([
-    kubectl(["version", "--output=json"]),
-    readClock(kubectl),
-    detectServiceCidr(config.cluster),
-    readRights(config, kubectl),
-    precheck(config),
-    outputs === undefined ? undefined : requestServices(config, outputs, kubectl),
-  ]);
-  return {
-    version: (JSON.parse(version) as { serverVersion: { gitVersion: string } }).serverVersion.gitVersion,
-    clockOffset,
-    nodes: readNodes(await objects, ...(await leases)),
-    namespaces: readNamespaces(await objects),
-    ...rights,
-    precheck: prechecked,
-    istiods: readIstiods(await istiods),
-    deadWebhooks: await deadWebhooks,
-    serviceCidr,
-    istiodService: readIstiodService(await services),
-    dnsReady: hasReadyEndpoint(await dns),
-    cacerts,
-    rootCerts: Object.fromEntries(
-      (await roots).map(({ metadata, data }) => [metadata.namespace ?? "", data?.["root-cert.pem"] ?? ""]),
-    ),
-    requests,
-  };
+  return { ...facts, version, cacerts };
 }

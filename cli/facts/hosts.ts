@@ -1,9 +1,11 @@
-import { hostScripts, renderBundle, renderFiles } from "../../ssh/bundle";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Client } from "ssh2";
+import { bundleScript, hostScripts, renderFiles } from "../../ssh/bundle";
 import { remoteCommand } from "../../ssh/commands";
 import type { HostConfig } from "../../config";
 import { hostAndPort } from "../../mesh/addresses";
 import type { HostFacts } from "../../diagnosis/facts";
-import { parseInspection } from "../../diagnosis/inspection";
+import { type Inspection, parseInspection } from "../../diagnosis/inspection";
 import { addressLine, excludedPortsLine, hostsEntry, inboundPortsLine } from "../../mesh/environment";
 import { fileLines, stateText } from "../../mesh/hostState";
 import { run } from "../../ssh/session";
@@ -14,13 +16,26 @@ import { proveIstiod } from "./proof";
 /** How many hosts are asked at the same time. */
 const AT_ONCE = 32;
 
+/** How a host is watched. */
+interface Watch {
+  /** Milliseconds between two looks, and before one tries to log in again. */
+  look: number;
+  login: number;
+  /** What ends it. */
+  stop?: AbortSignal;
+}
+
+const WATCH: Watch = { look: 2000, login: 10_000 };
+
 /** What a host must know to look at itself: a part of what join gets (mesh/hostState.ts), nothing secret. */
 function stateFor({ config: { sidecar }, owner, outputs }: ConfiguredStack, host: HostConfig): string {
   const istiod = outputs && hostAndPort(outputs.istiod);
   return stateText({
     host: [host.name],
     owner: owner === undefined ? [] : [owner],
-    package: [`${sidecar.sha256} ${"url" in sidecar ? sidecar.url : "copied"}`],
+    package: [
+      `${sidecar.sha256} ${"url" in sidecar && typeof sidecar.url === "string" ? sidecar.url : "not to be fetched"}`,
+    ],
     istiod: istiod === undefined ? [] : [`${istiod.host} ${istiod.port}`],
     hosts: istiod === undefined ? [] : [hostsEntry(istiod.host)],
     "cluster.env": [inboundPortsLine(host), excludedPortsLine({ sshPort: host.ssh.port })],
@@ -30,63 +45,133 @@ function stateFor({ config: { sidecar }, owner, outputs }: ConfiguredStack, host
   });
 }
 
-async function inspect(
-  stack: ConfiguredStack,
-  host: HostConfig,
-  bundle: string,
-  rootCert: string | undefined,
-): Promise<HostFacts> {
-  const { name } = host;
-  try {
-    return await withHost(host, stack.secret, async (client) => {
-      const command = remoteCommand("inspect", stateFor(stack, host));
-      const chunks: Buffer[] = [];
-      const { outputs } = stack;
-      const proof = outputs && rootCert ? proveIstiod(client, outputs.istiod, rootCert) : undefined;
-      const asked = Date.now();
-      let answered = asked;
-      const { exitCode, stderr } = await run(client, command, bundle, {
-        stdout: (chunk) => {
-          if (chunks.length === 0) answered = Date.now();
-          chunks.push(chunk);
-        },
-      });
-      if (exitCode !== 0 && chunks.length === 0 && /^sudo: /m.test(stderr)) {
-        throw new HostError("sudo", `${host.ssh.user} can't become root: ${stderr.trim()}`);
-      }
-      if (exitCode !== 0) throw new HostError("script", `istio-vm inspect failed: ${stderr.trim()}`);
-      const inspection = parseInspection(Buffer.concat(chunks).toString("utf8"));
-      // Its first line, the host's time, was written between the question and the answer.
-      const clockOffset = inspection.epoch - (asked + answered) / 2000;
-      return { name, inspection, clockOffset, istiodProof: await proof };
-    });
-  } catch (error) {
-    const { kind = "script", message } = error as Partial<HostError> & Error;
-    return { name, failure: { kind, message } };
+/** What runs on a host. The scripts are those from here: what lies there may be of another version, or nothing yet. */
+const scripts = () => renderFiles(hostScripts());
+
+/** Has the scripts look at a host, within a session. */
+async function look(
+  client: Client,
+  { ssh: { user } }: HostConfig,
+  action: "inspect" | "glance",
+  script: string,
+): Promise<{ inspection: Inspection; clockOffset: number }> {
+  const chunks: Buffer[] = [];
+  const asked = Date.now();
+  let answered = asked;
+  const { exitCode, stderr } = await run(client, remoteCommand(action), script, {
+    stdout: (chunk) => {
+      if (chunks.length === 0) answered = Date.now();
+      chunks.push(chunk);
+    },
+  });
+  if (exitCode !== 0 && chunks.length === 0 && /^sudo: /m.test(stderr)) {
+    throw new HostError("sudo", `${user} can't become root: ${stderr.trim()}`);
   }
+  if (exitCode !== 0)
+    throw new HostError("script", `it could not be looked at: ${stderr.trim() || "the session ended"}`);
+  const inspection = parseInspection(Buffer.concat(chunks).toString("utf8"));
+  // Its first line, the host's time, was written between the question and the answer.
+  return { inspection, clockOffset: inspection.epoch - (asked + answered) / 2000 };
+}
+
+function failed(name: string, error: unknown): HostFacts {
+  const { kind = "script", message } = error as Partial<HostError> & Error;
+  return { name, failure: { kind, message } };
+}
+
+/** Asks every host, so many at the same time, by one SSH session each. @param done is told of each */
+async function ofEach(
+  { config, secret }: ConfiguredStack,
+  ask: (client: Client, host: HostConfig) => Promise<HostFacts>,
+  done: (name: string) => void,
+): Promise<HostFacts[]> {
+  const waiting = config.hosts.map((host, index) => ({ host, index }));
+  const facts: HostFacts[] = [];
+  const work = async () => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const { host, index } = next;
+      facts[index] = await withHost(host, secret, (client) => ask(client, host)).catch((error: unknown) =>
+        failed(host.name, error),
+      );
+      done(host.name);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  return facts;
 }
 
 /**
- * Looks at every host, in parallel, by one SSH session each.
+ * Looks at every host, for doctor.
  *
  * @param rootCert the root that istiod must prove to be of; without it that is not looked at
  * @param done is told of each host that has answered or failed
  */
-export async function inspectHosts(
+export function inspectHosts(
   stack: ConfiguredStack,
   rootCert: string | undefined,
   done: (name: string) => void,
 ): Promise<HostFacts[]> {
-  // The scripts as they are here: what lies on the host may be of another version, or nothing yet.
-  const bundle = renderBundle(renderFiles(hostScripts()));
-  const waiting = stack.config.hosts.map((host, index) => ({ host, index }));
-  const facts: HostFacts[] = [];
-  const work = async () => {
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-      facts[next.index] = await inspect(stack, next.host, bundle, rootCert);
-      done(next.host.name);
-    }
+  const files = scripts();
+  const { outputs } = stack;
+  const ask = async (client: Client, host: HostConfig): Promise<HostFacts> => {
+    const proof =
+      outputs &&
+      rootCert &&
+      proveIstiod(client, outputs.istiod, rootCert).catch(({ message }: Error) => ({ untried: message }));
+    const seen = await look(client, host, "inspect", bundleScript(files, stateFor(stack, host)));
+    return { name: host.name, ...seen, istiodProof: (await proof) || undefined };
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  return ofEach(stack, ask, done);
+}
+
+const glance = async (client: Client, host: HostConfig, files: string): Promise<HostFacts> => ({
+  name: host.name,
+  ...(await look(client, host, "glance", bundleScript(files, `host ${host.name}`))),
+});
+
+/** Looks at every host, for status: only at what it shows. @param done is told of each */
+export function glanceAtHosts(stack: ConfiguredStack, done: (name: string) => void): Promise<HostFacts[]> {
+  const files = scripts();
+  return ofEach(stack, (client, host) => glance(client, host, files), done);
+}
+
+/**
+ * Looks at every host again and again. Each has one session, which stays: a limit of new connections (`ufw limit ssh`)
+ * would count every other look, and shut out whoever watches.
+ *
+ * @param done is told of each first look
+ * @returns what was seen last, as soon as there is something of each; it goes on changing
+ */
+export async function watchHosts(
+  { config: { hosts }, secret }: ConfiguredStack,
+  done: (name: string) => void,
+  { look, login, stop }: Watch = WATCH,
+): Promise<HostFacts[]> {
+  const files = scripts();
+  const facts: HostFacts[] = [];
+  const first = hosts.map(
+    (host, index) =>
+      new Promise<void>((resolve) => {
+        const tell = (seen: HostFacts) => {
+          if (facts[index] === undefined) done(host.name);
+          facts[index] = seen;
+          resolve();
+        };
+        const session = async (client: Client) => {
+          while (!stop?.aborted) {
+            tell(await glance(client, host, files));
+            await delay(look);
+          }
+        };
+        void (async () => {
+          while (!stop?.aborted) {
+            await withHost(host, secret, session).catch((error: unknown) => tell(failed(host.name, error)));
+            if (host.gone) return;
+            await delay(login);
+          }
+        })();
+      }),
+  );
+  await Promise.all(first);
   return facts;
 }

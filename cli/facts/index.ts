@@ -1,16 +1,12 @@
-import type { Facts, HostFacts, Unavailable } from "../../diagnosis/facts";
+import { type Facts, type HostFacts, isAvailable } from "../../diagnosis/facts";
 import { kubectlFor } from "../../tools/kubectl";
 import type { Progress } from "../progress";
 import { requireConfig, type Stack } from "../stack";
-import { lookAtCluster, readCaCerts } from "./cluster";
+import { unavailable } from "./answers";
+import { lookAtCluster, readCaCerts, readVersion } from "./cluster";
 import { inspectHosts } from "./hosts";
 import { lookAround } from "./local";
 import { lookAtTools } from "./tools";
-
-const unavailable = ({ message }: Error): Unavailable => ({
-  problem: message,
-  forbidden: /\(Forbidden\)/.test(message),
-});
 
 /** Cluster and hosts. The cluster's CA comes first: hosts are asked whether istiod proves to be of it. */
 async function lookOutside(
@@ -21,11 +17,16 @@ async function lookOutside(
   const known = requireConfig(stack);
   const kubectl = kubectlFor(known.config.cluster);
   progress.step("cluster");
-  const cacerts = await readCaCerts(kubectl).catch(unavailable);
-  const answers = cacerts === undefined || !("problem" in cacerts);
+  const [version, cacerts] = await Promise.all([
+    readVersion(kubectl).catch(unavailable),
+    readCaCerts(kubectl).catch(unavailable),
+  ]);
+  // Whom it tells that he may not ask has reached it.
+  const silent = isAvailable(version) || version.forbidden ? undefined : version;
+  const rootCert = isAvailable(cacerts) ? cacerts?.rootCert : undefined;
   const [cluster, hosts] = await Promise.all([
-    answers ? lookAtCluster(known, kubectl, cacerts).catch(unavailable) : cacerts,
-    inspectHosts(known, answers ? cacerts?.rootCert : undefined, progress.count("hosts", known.config.hosts.length)),
+    silent ?? lookAtCluster(known, kubectl, { version, cacerts }),
+    inspectHosts(known, rootCert, progress.count("hosts", known.config.hosts.length)),
   ]);
   return { cluster, hosts };
 }

@@ -3,7 +3,6 @@ import { createHash, createPrivateKey, X509Certificate } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
-import { utils } from "ssh2";
 import type { Config, SshKey } from "../../config";
 import type { LocalFacts } from "../../diagnosis/facts";
 import { agentProblem } from "../../ssh/agent";
@@ -26,21 +25,18 @@ async function keyProblem(key: SshKey, secret: Stack["secret"]): Promise<string 
   if ("agent" in key) {
     if (process.env.SSH_AUTH_SOCK === undefined) return "there is no ssh-agent: SSH_AUTH_SOCK is not set";
     // Exit status 1: it answers, but has no key.
-    return promisify(execFile)("ssh-add", ["-l"]).then(
+    return promisify(execFile)("ssh-add", ["-l"], { timeout: 5000 }).then(
       () => undefined,
       (error: { code?: number | string }) =>
         error.code === 1 ? "the ssh-agent has no key" : "the ssh-agent does not answer",
     );
   }
-  let text: string | undefined;
   try {
-    text = privateKey(key, secret);
+    privateKey(key, secret);
+    return undefined;
   } catch (error) {
-    return (error as Error).message;
+    return `the key ${(error as Error).message}`;
   }
-  const parsed = utils.parseKey(text ?? "");
-  if (!(parsed instanceof Error)) return undefined;
-  return /encrypted|passphrase/i.test(parsed.message) ? "the key has a passphrase" : "it is not a private key";
 }
 
 async function unusableKeys({ hosts }: Config, secret: Stack["secret"]): Promise<LocalFacts["unusableKeys"]> {

@@ -1,5 +1,4 @@
 import type { Config } from "../../config";
-import type { ClusterFacts } from "../../diagnosis/facts";
 import type { KubernetesObject } from "../../mesh/kubernetesObject";
 import { parseManifests } from "../../mesh/manifests";
 import {
@@ -47,27 +46,21 @@ async function refusedNodePorts(kubectl: Kubectl, objects: KubernetesObject[]): 
   return (await Promise.all(refusals)).flat();
 }
 
-/** What this user may not do, and which node ports are refused. */
-export async function readRights(
-  config: Config,
-  kubectl: Kubectl,
-): Promise<Pick<ClusterFacts, "forbidden" | "refusedNodePorts" | "manifestProblem">> {
-  let text: string;
-  try {
-    text = await generateManifest(config);
-  } catch (error) {
-    // Without a manifest the program's own kinds are still asked about.
-    return {
-      manifestProblem: (error as Error).message,
-      forbidden: await review(kubectl, neededPermissions([])),
-      refusedNodePorts: [],
-    };
-  }
-  const [everything, refused] = await Promise.all([
-    review(kubectl, [{ group: "*", resource: "*", verb: "*" }]),
-    refusedNodePorts(kubectl, parseManifests(withNodePorts(text))),
-  ]);
-  // Whoever may do everything need not be asked for each.
-  const forbidden = everything.length === 0 ? [] : await review(kubectl, neededPermissions(parseManifests(text)));
-  return { forbidden, refusedNodePorts: refused };
+/** What this user may not do, and which node ports are refused: questions that share istioctl's manifest. */
+export function askRights(config: Config, kubectl: Kubectl) {
+  const manifest = generateManifest(config).then(
+    (text) => ({ text, problem: undefined }),
+    ({ message }: Error) => ({ text: "", problem: message }),
+  );
+  return {
+    manifestProblem: async () => (await manifest).problem,
+    forbidden: async () => {
+      // Whoever may do everything need not be asked for each.
+      const everything = await review(kubectl, [{ group: "*", resource: "*", verb: "*" }]);
+      if (everything.length === 0) return [];
+      // Without a manifest the program's own kinds are still asked about.
+      return review(kubectl, neededPermissions(parseManifests((await manifest).text)));
+    },
+    refusedNodePorts: async () => refusedNodePorts(kubectl, parseManifests(withNodePorts((await manifest).text))),
+  };
 }

@@ -1,23 +1,25 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Tools } from "../../diagnosis/facts";
-import { capture, CommandError } from "../../tools/command";
+import { capture, CommandError, parseJson } from "../../tools/command";
 import { istioctlVersion } from "../../tools/istioctl";
 import { project } from "../stack";
+import { unavailable } from "./answers";
 
 /** What a tool says of its version; undefined if it is not on the PATH. */
 async function version(ask: Promise<string>): Promise<string | undefined> {
   try {
     return await ask;
   } catch (error) {
-    if (error instanceof CommandError) return error.missing ? undefined : `unknown (${error.output.split("\n")[0]})`;
-    throw error;
+    if (error instanceof CommandError && error.missing) return undefined;
+    return `unknown (${unavailable(error as Error).problem})`;
   }
 }
 
 async function kubectlVersion(): Promise<string> {
   const answer = await capture("kubectl", ["version", "--client", "--output=json"]);
-  return (JSON.parse(answer) as { clientVersion: { gitVersion: string } }).clientVersion.gitVersion;
+  const { clientVersion } = parseJson<{ clientVersion?: { gitVersion: string } }>(answer, "kubectl version");
+  return clientVersion?.gitVersion ?? "unknown";
 }
 
 /** The versions of the tools that the program needs. */

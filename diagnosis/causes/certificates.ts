@@ -1,10 +1,10 @@
+import { HEAL } from "../advice";
 import type { Cause } from "./cause";
 
 const SYNCHRONIZE = "timedatectl set-ntp true";
 const NEW_CA =
-  "correct ca and run pulumi up (npx istio-vm doctor: IVM401 to IVM404); kubectl -n istio-system rollout restart deployment istiod";
-const RESEND = (file: string) =>
-  `rm /etc/certs/${file} on {where}, then pulumi config set healDrift true && pulumi up (IVM407, IVM409)`;
+  "npx istio-vm doctor says what is wrong with it and how to mend that (IVM401 to IVM404); then kubectl -n istio-system rollout restart deployment istiod";
+const RESEND = (file: string) => `rm /etc/certs/${file} on {where}, then ${HEAL} (IVM407, IVM409)`;
 const ISTIOD_CA = /failed to create CA KeyCertBundle.*/.source;
 const DATES = /x509: certificate has expired or is not yet valid: current time (?<now>\S+) is /.source;
 

@@ -1,6 +1,7 @@
+import { HEAL } from "../advice";
 import type { Cause } from "./cause";
 
-const HOSTS_ENTRY = "pulumi config set healDrift true && pulumi up puts istiod's entry back into /etc/hosts";
+const HOSTS_ENTRY = `${HEAL} puts istiod's entry back into /etc/hosts`;
 
 /** The way from a host to istiod. */
 export const connection: Cause[] = [

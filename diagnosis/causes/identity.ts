@@ -1,3 +1,4 @@
+import { HEAL } from "../advice";
 import type { Cause } from "./cause";
 
 /** Who a host says that it is, and by what it proves it. */
@@ -14,7 +15,7 @@ export const identity: Cause[] = [
           "A certificate for {identity} was shown by a sidecar that says it is {account} of the namespace {namespace} (ISTIO_NAMESPACE, SERVICE_ACCOUNT).",
       },
     ],
-    fix: "pulumi config set healDrift true && pulumi up; if cert-chain.pem is the wrong one, remove it on the host before (IVM407)",
+    fix: `${HEAL}; if cert-chain.pem is the wrong one, remove it on the host before (IVM407)`,
   },
   {
     code: "IVM912",
@@ -42,7 +43,7 @@ export const identity: Cause[] = [
         sentence: "istiod did not accept what {where} proves its identity by, neither a certificate nor a token.",
       },
     ],
-    fix: "pulumi config set healDrift true && pulumi up sends the files of /etc/certs again",
+    fix: `${HEAL} sends the files of /etc/certs again`,
     follows: ["IVM902"],
   },
   {

@@ -35,6 +35,14 @@ export const update: Cause[] = [
         pattern: new RegExp(`${DIALLED}ssh: rejected: (?<reason>.+)`),
         sentence: "The bastion does not lead on to the host: {reason}.",
       },
+      {
+        from: ["pulumi"],
+        pattern: new RegExp(
+          `${DIALLED}(?:ssh: handshake failed: )?(?<reason>EOF|read tcp .*: connection reset by peer)$`,
+        ),
+        sentence: "The host, or something before it, hung up before anybody could log in ({reason}).",
+        fix: `${DOCTOR_SSH} (IVM601); look there for a limit of connections (MaxStartups, ufw limit, fail2ban, hosts.deny), and whether sshd is what listens on that port`,
+      },
     ],
     fix: `${DOCTOR_SSH} (IVM601); start sshd there or correct ssh.port; if the host is gone for good, set gone: true for it`,
   },
@@ -51,6 +59,20 @@ export const update: Cause[] = [
         sentence:
           "There is no answer from {address} ({reason}): the host is down, or a route or a firewall stands between.",
       },
+      {
+        from: ["pulumi"],
+        pattern: new RegExp(
+          `${DIALLED}dial tcp: lookup (?<name>[^\\s:]+)(?: on \\S+)?: (?<reason>no such host|server misbehaving|.*i/o timeout)`,
+        ),
+        sentence: "The name {name} leads nowhere from here ({reason}).",
+        fix: "getent hosts NAME; correct ssh.host or hosts[].address",
+      },
+      {
+        from: ["pulumi"],
+        pattern: /^\s*(?:error: )?wait: remote command exited without exit status or exit signal/,
+        sentence: "The SSH session was lost while its command ran: the host went down, or the way to it.",
+        fix: `${DOCTOR_SSH} (IVM601, IVM721); a change that was not confirmed is taken back by the host itself; then pulumi up`,
+      },
     ],
     fix: `${DOCTOR_SSH} (IVM601); if the host is gone for good, set gone: true for it`,
   },
@@ -65,6 +87,17 @@ export const update: Cause[] = [
         sentence:
           "Who answers at the host's address does not have its host key: the machine was made anew, or it is somebody else.",
       },
+      {
+        from: ["pulumi"],
+        pattern: /ssh: no common algorithm for host key/,
+        sentence: "Who answers at the host's address has no host key of the kind that is known of it.",
+      },
+      {
+        from: ["pulumi"],
+        pattern: /failed to parse host key/,
+        sentence: "ssh.hostKey is no host key.",
+        fix: "set ssh.hostKey to a line as ssh-keyscan prints it, from the type on: ssh-ed25519 AAAA...",
+      },
     ],
     fix: `${DOCTOR_SSH} (IVM608) names it; compare ssh-keyscan -t ed25519 HOST with the host's own key, then correct known_hosts or ssh.hostKey`,
   },
@@ -77,6 +110,11 @@ export const update: Cause[] = [
         from: ["pulumi"],
         pattern: /ssh: no key found/,
         sentence: "What ssh.key leads to is not a private key.",
+      },
+      {
+        from: ["pulumi"],
+        pattern: /ssh: unsupported key type (?<type>"?[^"\n]*"?)/,
+        sentence: "What ssh.key leads to is of a kind ({type}) that the command provider can't read.",
       },
       {
         from: ["pulumi"],

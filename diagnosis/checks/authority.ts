@@ -29,7 +29,7 @@ export const hasFingerprint = (pem: string, wanted: string) => readCertificate(p
 
 /** The certificate authority at hand: in the cluster, else in the configuration. Undefined before the first update. */
 export function authority({ cluster, config }: Facts): CaCerts | undefined {
-  if (isAvailable(cluster) && cluster.cacerts !== undefined) return cluster.cacerts;
+  if (isAvailable(cluster) && cluster.cacerts !== undefined && isAvailable(cluster.cacerts)) return cluster.cacerts;
   return config !== undefined && "provided" in config.ca ? config.ca.provided : undefined;
 }
 

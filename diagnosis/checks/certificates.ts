@@ -1,9 +1,11 @@
+import { HEAL } from "../advice";
 import { X509Certificate } from "node:crypto";
 import { splitChain } from "../../mesh/certificates";
 import { authority, caPath, type Certificate, hasFingerprint, readCertificate, unreadable } from "./authority";
 import {
   about,
   type Check,
+  type Configured,
   each,
   error,
   ofCluster,
@@ -15,17 +17,33 @@ import {
   warning,
 } from "./check";
 import { duration } from "./duration";
-import { type Facts, isOurs } from "../facts";
+import { isAvailable, isOurs } from "../facts";
 
 const DAY = 24 * 3600 * 1000;
 /** Days before the end of a CA at which one should think of the next. */
 const CA_WARNING_DAYS = 30;
 
+/** How a CA is renewed while the mesh goes on; test/cli/renewing.ts does it. The root keeps its key. */
+const RENEW = {
+  intermediate: "raise ca.intermediateValidityHours by an hour or more, and pulumi up",
+  root:
+    "raise ca.rootValidityHours and pulumi up; then kubectl -n istio-system rollout restart deployment; " +
+    "restart every pod with a sidecar; at last the fix of IVM409 on every host that it names",
+};
+const RENEW_PROVIDED = {
+  intermediate: "give ca.provided another intermediate of the same root, and pulumi up",
+  root: "give ca.provided a root of the same key and name, and an intermediate of it; with another key nobody believes anybody until istiod, every pod and every host have it",
+};
+
 /** A check of the CA's certificates, from the one that signs to the root. */
-function ofAuthority(judge: (path: Certificate[], facts: Facts) => Verdict[]): Check["evaluate"] {
+function ofAuthority(judge: (path: Certificate[], facts: Configured) => Verdict[]): Check["evaluate"] {
   return ofConfig((facts) => {
     const path = caPath(facts);
     if (path.length > 0) return judge(path, facts);
+    const { cluster } = facts;
+    if (authority(facts) === undefined && (!isAvailable(cluster) || !isAvailable(cluster.cacerts))) {
+      return skipped("the certificate authority could not be read (IVM301, IVM303)");
+    }
     return skipped(
       authority(facts) === undefined
         ? "there is no certificate authority yet: pulumi up makes it"
@@ -46,7 +64,7 @@ export const certificates: Check[] = [
     title: "the cluster has this stack's CA",
     why: "istiod signs with the secret cacerts. If that is another CA's, no host is believed, and no host believes istiod.",
     fix: "pulumi refresh && pulumi up",
-    evaluate: ofCluster(({ cacerts }, facts) => {
+    evaluate: ofCluster(["cacerts"], ({ cacerts }, facts) => {
       const { outputs } = facts;
       if (outputs === undefined) {
         if (cacerts === undefined) return ok("none yet");
@@ -68,7 +86,7 @@ export const certificates: Check[] = [
     code: "IVM402",
     title: "the CA's chain leads to its root",
     why: "A chain with a gap, or in another order, is refused by every peer as signed by an unknown authority.",
-    fix: "give ca.provided.certChain from the intermediate up to the root",
+    fix: "give ca.provided.certChain from the intermediate up to the root; without ca.provided: pulumi refresh && pulumi up",
     evaluate: (facts) => {
       const at = authority(facts);
       const bad = at && unreadable(at);
@@ -97,13 +115,18 @@ export const certificates: Check[] = [
     code: "IVM404",
     title: "the CA is valid for long enough",
     why: "When a CA ends, every certificate below it ends with it.",
-    fix: "raise ca.rootValidityHours or ca.intermediateValidityHours and pulumi up, or give a new ca.provided",
-    evaluate: ofAuthority((path, { now }) =>
-      path.flatMap(({ subject, notBefore, notAfter }) => {
-        if (notBefore > now) return error(`"${subject}" is not valid before ${notBefore.toISOString()}`);
+    fix: `an intermediate: ${RENEW.intermediate}; the root: ${RENEW.root}`,
+    evaluate: ofAuthority((path, { now, config: { ca } }) =>
+      path.flatMap(({ subject, notBefore, notAfter }, index) => {
+        if (notBefore > now) {
+          const clocks = "see IVM501 to IVM504: a clock is wrong, or wait";
+          return error(`"${subject}" is not valid before ${notBefore.toISOString()}`, clocks);
+        }
         const left = `"${subject}": ${timeLeft(notAfter, now)}`;
-        if (notAfter <= now) return error(left);
-        return notAfter.getTime() - now.getTime() < CA_WARNING_DAYS * DAY ? warning(left) : ok(left);
+        const kind = index === path.length - 1 ? "root" : "intermediate";
+        const fix = "provided" in ca ? RENEW_PROVIDED[kind] : RENEW[kind];
+        if (notAfter <= now) return error(left, fix);
+        return notAfter.getTime() - now.getTime() < CA_WARNING_DAYS * DAY ? warning(left, fix) : ok(left);
       }),
     ),
   },
@@ -111,18 +134,12 @@ export const certificates: Check[] = [
     code: "IVM405",
     title: "every namespace trusts this root",
     why: "Sidecars of pods take their root from the ConfigMap istio-ca-root-cert; an earlier Istio may have left another there.",
-    fix: "kubectl -n NAMESPACE delete configmap istio-ca-root-cert; istiod writes it anew",
-    evaluate: ofCluster(({ rootCerts }, { outputs }) => {
+    fix: "kubectl -n istio-system rollout restart deployment istiod, which writes it anew as it starts",
+    evaluate: ofCluster(["rootCerts"], ({ rootCerts }, { outputs }) => {
       if (outputs === undefined) return skipped("nothing is installed yet");
-      const others = Object.entries(rootCerts).filter(([, pem]) => !hasFingerprint(pem, outputs.rootFingerprint));
-      return each(others, ([namespace]) =>
-        about(
-          namespace,
-          error(
-            `istio-ca-root-cert of namespace ${namespace} holds another root`,
-            `kubectl -n ${namespace} delete configmap istio-ca-root-cert; istiod writes it anew`,
-          ),
-        ),
+      const others = rootCerts.filter(({ pem }) => !hasFingerprint(pem, outputs.rootFingerprint));
+      return each(others, ({ namespace }) =>
+        about(namespace, error(`istio-ca-root-cert of namespace ${namespace} holds another root`)),
       );
     }),
   },
@@ -146,7 +163,7 @@ export const certificates: Check[] = [
     code: "IVM407",
     title: "each host has its own identity",
     why: "Peers expect the host's SPIFFE ID; istiod refuses to renew a certificate for another one.",
-    fix: "on the host: rm /etc/certs/cert-chain.pem; then pulumi config set healDrift true && pulumi up",
+    fix: `on the host: rm /etc/certs/cert-chain.pem; then ${HEAL}`,
     evaluate: ofJoined(({ certChain }, { name }, { outputs }) => {
       const wanted = outputs?.meshHosts[name]?.identity;
       if (wanted === undefined) return skipped(`the identity of ${name} is not known yet`);
@@ -178,7 +195,7 @@ export const certificates: Check[] = [
     code: "IVM409",
     title: "each host trusts this root",
     why: "A host with another root refuses istiod and every peer.",
-    fix: "on the host: rm /etc/certs/root-cert.pem; then pulumi config set healDrift true && pulumi up",
+    fix: `on the host: rm /etc/certs/root-cert.pem; then ${HEAL}`,
     evaluate: ofJoined(({ rootCert }, { name }, { outputs }) => {
       if (outputs === undefined) return skipped("this stack's root is not known yet");
       if (rootCert === undefined) return skipped(`${name} has no root certificate (IVM723)`);

@@ -1,7 +1,15 @@
 import type { Config } from "../../config";
 import type { Code } from "../../mesh/codes";
 import type { Joined } from "../inspection";
-import { type ClusterFacts, type Facts, type HostFacts, isAvailable, isOurs } from "../facts";
+import {
+  type ClusterFacts,
+  type Facts,
+  type HostFacts,
+  isAvailable,
+  isOurs,
+  isUnavailable,
+  type Unavailable,
+} from "../facts";
 
 /** The groups in which findings are shown, in this order. */
 export const GROUPS = ["tools", "configuration", "cluster", "certificates", "clock", "network", "hosts"] as const;
@@ -66,11 +74,26 @@ export function ofConfig(judge: (facts: Configured) => Verdict[]): Check["evalua
   };
 }
 
-/** A check of a cluster that answers; one that does not has a finding of its own (IVM301). */
-export function ofCluster(judge: (cluster: ClusterFacts, facts: Configured) => Verdict[]): Check["evaluate"] {
-  return ofConfig((facts) =>
-    isAvailable(facts.cluster) ? judge(facts.cluster, facts) : skipped("the cluster could not be asked"),
-  );
+/** Where a fact that could not be read is told of. */
+export const findingOf = ({ forbidden }: Unavailable) => (forbidden ? "IVM303" : "IVM301");
+
+/**
+ * A check of these facts of the cluster. Where it does not answer, or lets this user not read one of them, that is a
+ * finding of its own (IVM301, IVM303).
+ */
+export function ofCluster<Needed extends keyof ClusterFacts>(
+  needed: Needed[],
+  judge: (cluster: Pick<ClusterFacts, Needed>, facts: Configured) => Verdict[],
+): Check["evaluate"] {
+  return ofConfig((facts) => {
+    const { cluster } = facts;
+    if (!isAvailable(cluster)) return skipped("the cluster could not be asked");
+    for (const name of needed) {
+      const fact = cluster[name];
+      if (isUnavailable(fact)) return skipped(`what it judges could not be read (${findingOf(fact)})`);
+    }
+    return judge(cluster as ClusterFacts, facts);
+  });
 }
 
 /** A host that answered. */

@@ -36,23 +36,20 @@ export const clock: Check[] = [
     title: "the API server's clock agrees with this machine's",
     why: "Certificates are dated by this machine and judged by the cluster: one that is not valid yet there stops istiod.",
     fix: `on whichever is wrong: ${SYNCHRONIZE}`,
-    evaluate: ofCluster(({ clockOffset }) =>
-      clockOffset === undefined
-        ? skipped("the API server does not tell its time")
-        : judge("the API server's clock", clockOffset),
-    ),
+    evaluate: ofCluster(["clockOffset"], ({ clockOffset }) => judge("the API server's clock", clockOffset)),
   },
   {
     code: "IVM502",
     title: "the nodes' clocks agree with the API server's",
     why: "istiod signs by the clock of its node. Seen by the leases that kubelets renew every ten seconds.",
     fix: `on the node: ${SYNCHRONIZE}`,
-    evaluate: ofCluster(({ nodes, clockOffset = 0 }) => {
+    evaluate: ofCluster(["nodes", "leases", "clockOffset"], ({ nodes, leases, clockOffset }) => {
       const ready = nodes.filter((node) => node.ready);
       if (ready.length === 0) return skipped("no node is ready (IVM308)");
-      return ready.flatMap(({ name, leaseAge }) => {
-        if (leaseAge === undefined) return skipped(`${name} has no lease`);
-        const ahead = -leaseAge - clockOffset;
+      return ready.flatMap(({ name }) => {
+        const lease = leases.find(({ node }) => node === name);
+        if (lease === undefined) return skipped(`${name} has no lease`);
+        const ahead = -lease.age - clockOffset;
         if (ahead > NOTABLE) {
           const words = `the clock of ${name} is ${offsetText(ahead)} of the API server's`;
           return ahead > LARGE ? error(words) : warning(words);

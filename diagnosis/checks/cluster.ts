@@ -13,19 +13,27 @@ import {
   type Verdict,
   warning,
 } from "./check";
-import { type ClusterFacts, isAvailable, isOurs, type Outputs } from "../facts";
+import { type Cluster, type ClusterFacts, isAvailable, isOurs, isUnavailable, type Outputs } from "../facts";
 
 /** A check of what the last update made. */
-const installed = (judge: (cluster: ClusterFacts, outputs: Outputs, facts: Configured) => Verdict[]) =>
-  ofCluster((cluster, facts) =>
+const installed = <Needed extends keyof ClusterFacts>(
+  needed: Needed[],
+  judge: (cluster: Pick<ClusterFacts, Needed>, outputs: Outputs, facts: Configured) => Verdict[],
+) =>
+  ofCluster(needed, (cluster, facts) =>
     facts.outputs === undefined ? skipped("nothing is installed yet") : judge(cluster, facts.outputs, facts),
   );
 
-/** The namespaces that the stack makes or uses, besides istio-system. */
+/** Why facts could not be read, each reason once: because this user may not, or because nothing of use was answered. */
+function unread(cluster: Cluster, forbidden: boolean): string[] {
+  const refused = Object.values(cluster).filter(isUnavailable);
+  return [...new Set(refused.filter((fact) => (fact.forbidden ?? false) === forbidden).map(({ problem }) => problem))];
+}
+
+/** The namespaces that the stack makes or uses. */
 function wantedNamespaces({ config: { hosts, services, sampleClient } }: Configured): string[] {
-  return [
-    ...new Set([...hosts, ...services, ...(sampleClient ? [sampleClient] : [])].map(({ namespace }) => namespace)),
-  ];
+  const used = [...hosts, ...services, ...(sampleClient ? [sampleClient] : [])].map(({ namespace }) => namespace);
+  return [...new Set([...used, "istio-system"])];
 }
 
 export const cluster: Check[] = [
@@ -36,8 +44,11 @@ export const cluster: Check[] = [
     fix: "kubectl cluster-info; set cluster.kubeconfig and cluster.context",
     evaluate: ofConfig(({ cluster, tools: { kubectl } }) => {
       if (kubectl === undefined) return skipped("there is no kubectl (IVM104)");
-      if (isAvailable(cluster)) return ok(`Kubernetes ${cluster.version}`);
-      return cluster.forbidden ? ok() : error(cluster.problem);
+      if (!isAvailable(cluster)) return cluster.forbidden ? ok() : error(cluster.problem);
+      const { version } = cluster;
+      const unanswered = unread(cluster, false);
+      if (unanswered.length > 0) return unanswered.flatMap((problem) => error(problem));
+      return isAvailable(version) ? ok(`Kubernetes ${version}`) : ok();
     }),
   },
   {
@@ -45,7 +56,7 @@ export const cluster: Check[] = [
     title: "Istio supports this cluster",
     why: "What `istioctl experimental precheck` of this very istioctl reports: a Kubernetes that is too old, CRDs that clash.",
     fix: "istioctl experimental precheck",
-    evaluate: ofCluster(({ precheck }, { tools: { istioctl } }) =>
+    evaluate: ofCluster(["precheck"], ({ precheck }, { tools: { istioctl } }) =>
       istioctl === undefined
         ? skipped("there is no istioctl")
         : each(precheck, ({ code, level, message }) => (level === "Error" ? error : warning)(`${code}: ${message}`)),
@@ -54,26 +65,36 @@ export const cluster: Check[] = [
   {
     code: "IVM303",
     title: "you may make every kind of object",
-    why: "An update that is refused half way leaves a control plane in pieces. Asked by SelfSubjectAccessReview for every kind and verb.",
+    why: "An update that is refused half way leaves a control plane in pieces. Asked by SelfSubjectAccessReview for every kind and verb. What you may not even read, doctor can't judge.",
     fix: "kubectl auth can-i --list; use a kubeconfig with cluster-admin",
     evaluate: ofConfig(({ cluster }) => {
       if (!isAvailable(cluster)) {
         return cluster.forbidden ? error(cluster.problem) : skipped("the cluster could not be asked");
       }
-      return cluster.forbidden.length === 0 ? ok() : error(`you may not ${cluster.forbidden.join(", ")}`);
+      const { forbidden } = cluster;
+      return each(
+        [
+          ...(isAvailable(forbidden) && forbidden.length > 0 ? [`you may not ${forbidden.join(", ")}`] : []),
+          ...unread(cluster, true),
+        ],
+        (problem) => error(problem),
+      );
     }),
   },
   {
     code: "IVM304",
     title: "no other Istio is there",
     why: "Two control planes fight over webhooks, and each root ConfigMap has one owner only.",
-    fix: "istioctl uninstall --purge, or use another cluster",
-    evaluate: ofCluster(({ istiods }, facts) => {
+    fix: "use another cluster; or, if nobody needs that Istio, remove it as it was installed (never by istioctl uninstall --purge, which takes this stack's Istio with it)",
+    evaluate: ofCluster(["istiods"], ({ istiods }, facts) => {
       const others = istiods.filter((istiod) => !isOurs(istiod, facts));
       return each(others, ({ namespace, name, owner }) =>
-        error(
-          `${namespace}/${name} was installed by ${owner === undefined ? "something else" : `the stack with owner mark ${owner}`}`,
-        ),
+        owner === undefined
+          ? error(`${namespace}/${name} was installed by something else`)
+          : error(
+              `${namespace}/${name} was installed by the stack with owner mark ${owner}`,
+              "use another cluster, or destroy that stack",
+            ),
       );
     }),
   },
@@ -81,15 +102,23 @@ export const cluster: Check[] = [
     code: "IVM305",
     title: "Istio's webhooks are served",
     why: "A webhook that an earlier Istio left behind refuses every pod or Istio object, as nobody answers it.",
-    fix: "kubectl delete mutatingwebhookconfiguration,validatingwebhookconfiguration NAME",
-    evaluate: ofCluster(({ deadWebhooks }) => each(deadWebhooks, (webhook) => error(webhook))),
+    fix: "if that Istio is gone for good: kubectl delete mutatingwebhookconfiguration,validatingwebhookconfiguration NAME",
+    evaluate: ofCluster(["deadWebhooks"], ({ deadWebhooks }, facts) =>
+      each(deadWebhooks, ({ name, service, owner }) =>
+        error(
+          `nobody answers for the webhook ${name}: the Service ${service} has no ready endpoint`,
+          // This stack's is needed: it is served again as soon as istiod runs.
+          isOurs({ owner }, facts) ? "see IVM314: istiod must run again" : undefined,
+        ),
+      ),
+    ),
   },
   {
     code: "IVM306",
     title: "serviceCidr covers the cluster's services",
     why: "Traffic to services outside of it bypasses the sidecars of the hosts.",
     fix: "set serviceCidr to auto, or to the cluster's range",
-    evaluate: ofCluster(({ serviceCidr: actual }, { config }) => {
+    evaluate: ofCluster(["serviceCidr"], ({ serviceCidr: actual }, { config }) => {
       const { serviceCidr: wanted } = config;
       if (wanted === "auto" || wanted === "*") return ok(wanted === "auto" ? actual : wanted);
       if (actual === "*") return skipped("the cluster does not tell its service range");
@@ -104,7 +133,7 @@ export const cluster: Check[] = [
     title: "nodeAddress belongs to a node",
     why: "Hosts look for istiod at this address.",
     fix: "kubectl get nodes -o wide; a virtual or translated address in front of the nodes is fine",
-    evaluate: ofCluster(({ nodes }, { config }) => {
+    evaluate: ofCluster(["nodes"], ({ nodes }, { config }) => {
       const { istiod } = exposureOf(config.exposure);
       if (istiod.by !== "nodePort") return skipped(`exposure is ${config.exposure.type}`);
       const { nodeAddress } = istiod;
@@ -118,7 +147,7 @@ export const cluster: Check[] = [
     title: "a node is ready",
     why: "Without one istiod is never scheduled, and the update waits for it in vain.",
     fix: "kubectl describe nodes",
-    evaluate: ofCluster(({ nodes }) => {
+    evaluate: ofCluster(["nodes"], ({ nodes }) => {
       const ready = nodes.filter((node) => node.ready).length;
       return ready > 0
         ? ok(`${ready} of ${nodes.length}`)
@@ -130,12 +159,9 @@ export const cluster: Check[] = [
     title: "namespaces to be made are not there yet",
     why: "A namespace that somebody else made is not taken over, and would be removed by `pulumi destroy`.",
     fix: "add it to cluster.existingNamespaces, or name another",
-    evaluate: ofCluster(({ namespaces }, facts) => {
+    evaluate: ofCluster(["namespaces"], ({ namespaces }, facts) => {
       const { config } = facts;
-      const toBeMade = [
-        ...wantedNamespaces(facts).filter((name) => !config.cluster.existingNamespaces.includes(name)),
-        "istio-system",
-      ];
+      const toBeMade = wantedNamespaces(facts).filter((name) => !config.cluster.existingNamespaces.includes(name));
       const foreign = namespaces.filter((namespace) => toBeMade.includes(namespace.name) && !isOurs(namespace, facts));
       return each(foreign, ({ name }) =>
         about(
@@ -153,7 +179,7 @@ export const cluster: Check[] = [
     title: "existing namespaces exist",
     why: "What cluster.existingNamespaces names is not made.",
     fix: "kubectl create namespace NAME, or take it off cluster.existingNamespaces",
-    evaluate: ofCluster(({ namespaces }, facts) => {
+    evaluate: ofCluster(["namespaces"], ({ namespaces }, facts) => {
       const wanted = wantedNamespaces(facts).filter((name) => facts.config.cluster.existingNamespaces.includes(name));
       const missing = wanted.filter((name) => !namespaces.some((namespace) => namespace.name === name));
       return each(missing, (name) =>
@@ -165,17 +191,26 @@ export const cluster: Check[] = [
     code: "IVM311",
     title: "the cluster's DNS answers",
     why: "Pods find a host's service by its name, and istiod finds the API server.",
-    fix: "kubectl -n kube-system get pods -l k8s-app=kube-dns",
-    evaluate: ofCluster(({ dnsReady }) =>
-      dnsReady ? ok() : error("the Service kube-system/kube-dns has no ready endpoint"),
-    ),
+    fix: "kubectl get services --all-namespaces | grep 53/UDP, and look at the pods behind the cluster's DNS server",
+    evaluate: ofCluster(["dns"], ({ dns: { resolves, servers } }, { config: { cluster } }) => {
+      const ready = servers.filter((server) => server.ready).map(({ name }) => name);
+      const silent = servers.filter((server) => !server.ready).map(({ name }) => name);
+      if (resolves) return ok("names resolve in a pod");
+      const why = silent.length === 0 ? "" : `; no endpoint is ready of ${silent.join(", ")}`;
+      if (resolves === false) {
+        return error(`kubernetes.default.svc.${cluster.domain} does not resolve in the sample client's pod${why}`);
+      }
+      if (servers.length === 0) return skipped("there is no pod to ask from, and no Service that looks like its DNS");
+      // Pods may be told another server than this: one on each node, or the cloud's.
+      return ready.length > 0 ? ok(ready.join(", ")) : warning(`it may not answer${why}`);
+    }),
   },
   {
     code: "IVM312",
     title: "addresses do not overlap",
     why: "A host at an address of a pod, a service or a node never gets its traffic.",
     fix: "give the host another address, or correct hosts[].address",
-    evaluate: ofCluster(({ nodes, serviceCidr }, { config }) => {
+    evaluate: ofCluster(["nodes", "serviceCidr"], ({ nodes, serviceCidr }, { config }) => {
       const ranges = [
         ...nodes.flatMap(({ name, podCidrs }) => podCidrs.map((range) => ({ range, of: `the pods of ${name}` }))),
         ...(serviceCidr === "*"
@@ -201,7 +236,7 @@ export const cluster: Check[] = [
     title: "explicit node ports are in the cluster's range",
     why: "The API server refuses a Service with a node port outside of its range, or with one that is taken.",
     fix: "change or remove nodePort in the IstioOperator",
-    evaluate: ofCluster(({ refusedNodePorts }, { outputs }) =>
+    evaluate: ofCluster(["refusedNodePorts"], ({ refusedNodePorts }, { outputs }) =>
       outputs !== undefined
         ? skipped("they are in use by this stack")
         : each(refusedNodePorts, (words) => error(words)),
@@ -212,7 +247,7 @@ export const cluster: Check[] = [
     title: "istiod runs",
     why: "Sidecars keep their last configuration without it, but no new one joins and certificates are not renewed.",
     fix: "kubectl -n istio-system describe deployment istiod; npx istio-vm logs istiod",
-    evaluate: installed(({ istiods }, _outputs, facts) => {
+    evaluate: installed(["istiods"], ({ istiods }, _outputs, facts) => {
       const ours = istiods.find((istiod) => isOurs(istiod, facts));
       if (ours === undefined) return error("the deployment istiod is gone", "pulumi refresh && pulumi up");
       const { available, wanted } = ours;
@@ -227,7 +262,7 @@ export const cluster: Check[] = [
     title: "istiod is where the hosts were told",
     why: "A Service that was made anew has another node port, and every host still knocks at the old one.",
     fix: "pulumi refresh && pulumi up",
-    evaluate: installed(({ istiodService }, { istiod }, { config: { exposure } }) => {
+    evaluate: installed(["istiodService"], ({ istiodService }, { istiod }, { config: { exposure } }) => {
       if (exposureOf(exposure).istiod.by !== "nodePort") return skipped(`exposure is ${exposure.type}`);
       if (istiodService === undefined) return error("the Service istiod is gone");
       const { port: told } = hostAndPort(istiod);
@@ -242,7 +277,7 @@ export const cluster: Check[] = [
     title: "istioctl accepts the IstioOperator",
     why: "An IstioOperator that istioctl refuses ends the update before the control plane is made.",
     fix: "correct istioOperator; istioctl manifest generate --filename=FILE",
-    evaluate: ofCluster(({ manifestProblem }, { tools: { istioctl } }) => {
+    evaluate: ofCluster(["manifestProblem"], ({ manifestProblem }, { tools: { istioctl } }) => {
       if (istioctl === undefined) return skipped("there is no istioctl");
       return manifestProblem === undefined ? ok() : error(manifestProblem);
     }),

@@ -1,5 +1,6 @@
 import { about, type Check, each, error, ofConfig, ok, skipped, warning } from "./check";
 import { isAvailable } from "../facts";
+import { at } from "../../mesh/istioOperator";
 
 export const configuration: Check[] = [
   {
@@ -57,12 +58,16 @@ export const configuration: Check[] = [
     why: "A `tag` of another version runs an istiod that istioctl's objects were not made for.",
     fix: "set istioOperator.spec.tag to istioVersion, or leave it out",
     evaluate: ofConfig(({ config: { istioOperator, istioVersion } }) => {
-      const { tag } = (istioOperator.spec ?? {}) as { tag?: unknown };
-      if (tag === undefined) return ok(istioVersion);
-      const text = typeof tag === "string" || typeof tag === "number" ? String(tag) : JSON.stringify(tag);
-      return text === istioVersion || text.startsWith(`${istioVersion}-`)
-        ? ok(text)
-        : warning(`istioOperator.spec.tag is ${text}, but istioVersion is ${istioVersion}`);
+      const tags = ["spec.tag", "spec.values.global.tag", "spec.components.pilot.tag"].flatMap((path) => {
+        const tag = at(istioOperator, path) ?? "";
+        const text = typeof tag === "string" || typeof tag === "number" ? String(tag) : JSON.stringify(tag);
+        return text === "" ? [] : [{ path, text }];
+      });
+      const others = tags.filter(({ text }) => text !== istioVersion && !text.startsWith(`${istioVersion}-`));
+      if (others.length === 0) return ok(tags[0]?.text ?? istioVersion);
+      return others.flatMap(({ path, text }) =>
+        warning(`istioOperator.${path} is ${text}, but istioVersion is ${istioVersion}`),
+      );
     }),
   },
   {

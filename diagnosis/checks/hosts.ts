@@ -1,3 +1,4 @@
+import { HEAL } from "../advice";
 import type { Code } from "../../mesh/codes";
 import { type Check, error, ofHosts, ofJoined, ok, skipped, warning, wasInspected } from "./check";
 
@@ -108,7 +109,7 @@ export const hosts: Check[] = [
     code: "IVM717",
     title: "each host is a machine of its own",
     why: "Two names for one machine join it twice; machines cloned with their machine-id confuse DHCP and the journal.",
-    fix: "correct hosts[].address; on a clone: rm /etc/machine-id && systemd-machine-id-setup",
+    fix: "correct hosts[].address; on a clone: rm -f /var/lib/dbus/machine-id; systemd-id128 new >/etc/machine-id, and reboot",
     evaluate: ofHosts((host, { hosts }) => {
       const { name, inspection } = host;
       const { machineId, hostname } = inspection;
@@ -178,7 +179,7 @@ export const hosts: Check[] = [
     code: "IVM723",
     title: "nothing was changed by hand",
     why: "What differs from what was joined is lost at the next join, or breaks the sidecar at its next start.",
-    fix: "on the host: sudo /var/lib/istio-vm/bin/istio-vm status; then pulumi config set healDrift true && pulumi up",
+    fix: `on the host: sudo /var/lib/istio-vm/bin/istio-vm status; then ${HEAL}`,
     evaluate: ofJoined(({ drift }, { name }) =>
       drift.length === 0 ? ok() : warning(`${name}: not as it was joined: ${drift.join(", ")}`),
     ),

@@ -1,3 +1,4 @@
+import { HEAL } from "../advice";
 import {
   about,
   type Check,
@@ -54,7 +55,7 @@ export const network: Check[] = [
     code: "IVM603",
     title: "istiod's name leads to istiod",
     why: "The sidecar connects to the name in istiod's certificate; the hosts file gives its address.",
-    fix: "pulumi config set healDrift true && pulumi up",
+    fix: HEAL,
     evaluate: ofJoined((_joined, { name, inspection: { istiodAddress } }, { outputs }) => {
       if (outputs === undefined) return skipped("istiod's address is not known yet");
       const { host: wanted } = hostAndPort(outputs.istiod);
@@ -90,6 +91,7 @@ export const network: Check[] = [
     fix: "open the way to sidecar.url, or set sidecar.file, which is copied by SSH",
     evaluate: ofHosts(({ name, inspection: { packageReachable } }, { config }) => {
       if ("file" in config.sidecar) return skipped("it is copied there by SSH (IVM205)");
+      if (typeof config.sidecar.url !== "string") return skipped("its URL is a secret, which is not brought there");
       if (packageReachable === undefined) return skipped(`${name} has nothing to fetch it with (IVM709)`);
       return packageReachable ? ok() : error(`${name}: it can't fetch the package from ${config.sidecar.url}`);
     }),
@@ -99,7 +101,7 @@ export const network: Check[] = [
     title: "a pod reaches each service",
     why: "The mesh as its users see it: a real request, by mutual TLS, from the sample client.",
     fix: "npx istio-vm explain",
-    evaluate: ofCluster(({ requests: asked }, { outputs }) => {
+    evaluate: ofCluster(["requests"], ({ requests: asked }, { outputs }) => {
       if (outputs === undefined) return skipped("nothing is installed yet");
       if (asked === undefined) return skipped("there is no sampleClient to ask from");
       const requests = Object.entries(asked);

@@ -69,7 +69,7 @@ export const tools: Check[] = [
     title: "kubectl fits the cluster",
     why: "kubectl is supported within one minor version of the API server (kubernetes.io/releases/version-skew-policy).",
     fix: "install a kubectl of the cluster's minor version",
-    evaluate: ofCluster(({ version }, { tools: { kubectl } }) => {
+    evaluate: ofCluster(["version"], ({ version }, { tools: { kubectl } }) => {
       if (kubectl === undefined) return skipped("there is no kubectl");
       const [mine = 0, theirs = 0] = [numbers(kubectl)?.[1], numbers(version)?.[1]];
       return Math.abs(mine - theirs) <= 1

@@ -1,5 +1,5 @@
 /** SSH connections as the real command provider (Go's ssh) makes them: defaults, retries, proxy, host key, errors. */
-import { connect as connectSocket } from "node:net";
+import { connect as connectSocket, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { getSystemErrorMessage } from "node:util";
@@ -106,6 +106,8 @@ interface Login {
 function handshake(sock: Duplex, login: Login): Promise<Client> {
   const client = new Client();
   login.mismatch = false;
+  const { localAddress, localPort, remoteAddress, remotePort } = sock as Socket;
+  const reset = `read tcp ${localAddress}:${localPort}->${remoteAddress}:${remotePort}: read: connection reset by peer`;
   return new Promise((resolve, reject) => {
     const fail = (error: Error & { level?: string }) => {
       client.destroy();
@@ -114,6 +116,7 @@ function handshake(sock: Duplex, login: Login): Promise<Client> {
       else if (error.level === "client-authentication") reason = login.refused;
       else if (/no matching host key/.test(reason)) reason = "ssh: no common algorithm for host key";
       else if (/^Connection lost before handshake/.test(reason)) reason = "EOF";
+      else if ((error as NodeJS.ErrnoException).code === "ECONNRESET") reason = reset;
       reject(new Error(`ssh: handshake failed: ${reason}`, { cause: error }));
     };
     client.on("ready", () => resolve(client));

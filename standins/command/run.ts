@@ -30,7 +30,6 @@ export async function run({ command, connection, stdin = "" }: Run, request: Rep
     const { channel, ended } = await start(client, command);
     const stdout = collect(channel);
     const stderr = collect(channel.stderr);
-    const both = collect(channel, channel.stderr);
 
     const log = new PassThrough();
     for (const stream of [channel, channel.stderr]) stream.on("data", (data: Buffer) => log.write(data));
@@ -42,17 +41,25 @@ export async function run({ command, connection, stdin = "" }: Run, request: Rep
     const failure = await ended;
     log.end();
     await finished(log);
-    if (failure) throw new Error(`${failure}: running ${JSON.stringify(command)}:\n${both()}`);
+    if (failure) throw new Error(`${failure}: running ${JSON.stringify(command)}:\n${inAnyOrder(stdout(), stderr())}`);
     return { stdout: stdout().replace(/\n$/, ""), stderr: stderr().replace(/\n$/, "") };
   } finally {
     client.end();
   }
 }
 
-function collect(...streams: Readable[]): () => string {
+function collect(stream: Readable): () => string {
   const chunks: Buffer[] = [];
-  for (const stream of streams) stream.on("data", (chunk: Buffer) => chunks.push(chunk));
+  stream.on("data", (chunk: Buffer) => chunks.push(chunk));
   return () => Buffer.concat(chunks).toString();
+}
+
+/**
+ * What a failed command has said. The real provider collects it by two writers: which of the streams comes first is
+ * chance, and nothing may depend on it.
+ */
+export function inAnyOrder(stdout: string, stderr: string, chance = Math.random()): string {
+  return chance < 0.5 ? stdout + stderr : stderr + stdout;
 }
 
 interface Started {

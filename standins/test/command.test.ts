@@ -9,6 +9,7 @@ import { sshKey, startSshServer, TestServer } from "../../test/support/sshServer
 import { command } from "../command/command";
 import { copy } from "../command/copy";
 import { commandProvider } from "../command/main";
+import { inAnyOrder } from "../command/run";
 import { CheckError } from "../errors";
 import type { ResourceType } from "../provider";
 import { isSecret, Obj, plain, secret, UNKNOWN } from "../values";
@@ -166,6 +167,11 @@ describe("stand-ins: command", () => {
         create({ create: "kill -TERM $$" }),
         /^Error: Process exited with status 143 from signal TERM: /,
       );
+    });
+
+    it("tells what a failed command said in any order of its two streams", () => {
+      const told = [0.1, 0.9].map((chance) => inAnyOrder("out\n", "err\n", chance));
+      assert.deepEqual(told, ["out\nerr\n", "err\nout\n"]);
     });
 
     it("logs output lines while the command runs", async () => {
@@ -329,6 +335,18 @@ describe("stand-ins: command", () => {
       const { port } = rude.address() as { port: number };
       assert.equal(await failure({ port }), "after 0 failed attempts: ssh: handshake failed: EOF");
       rude.close();
+      const ruder = createServer((client) => client.once("data", () => client.resetAndDestroy())).listen(
+        0,
+        "127.0.0.1",
+      );
+      await once(ruder, "listening");
+      const { port: other } = ruder.address() as { port: number };
+      const reset = `127.0.0.1:${other}: read: connection reset by peer`;
+      assert.match(
+        await failure({ port: other }),
+        new RegExp(`^after 0 failed attempts: ssh: handshake failed: read tcp 127\\.0\\.0\\.1:\\d+->${reset}$`),
+      );
+      ruder.close();
     });
   });
 

@@ -1,6 +1,7 @@
 import { commands } from "./commands";
 import { diagnosing } from "./diagnosing";
 import { manyHosts } from "./manyHosts";
+import { renewing } from "./renewing";
 import { Site } from "./site";
 
 describe("the command line on a real mesh", () => {
@@ -11,4 +12,5 @@ describe("the command line on a real mesh", () => {
   commands(site);
   diagnosing(site);
   manyHosts(site);
+  renewing(site);
 });

@@ -64,6 +64,12 @@ export class Site {
     this.stack!.configure(config);
   }
 
+  /** Brings the stack to a configuration. */
+  async up(config: StackConfig): Promise<void> {
+    this.configure(config);
+    await this.stack!.succeed(["up", "--yes", "--skip-preview"]);
+  }
+
   /** What doctor finds that is not as it should be. */
   async findings(): Promise<Finding[]> {
     const facts = await gather(await readStack(), startProgress(false));

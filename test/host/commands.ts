@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import type { Unwrap } from "@pulumi/pulumi";
 import type { types } from "@pulumi/command";
-import { JOIN_SCRIPT } from "../../ssh/bundle";
-import { HOST_SCRIPT, remoteCommand } from "../../ssh/commands";
+import { joinScript } from "../../ssh/bundle";
+import { remoteCommand } from "../../ssh/commands";
 
 export type Connection = Unwrap<types.input.remote.ConnectionArgs>;
 
@@ -16,6 +16,8 @@ export interface HostCommands {
   certificates: Record<string, string>;
   access: string;
   leave: string;
+  /** The stdin of both. */
+  script: string;
 }
 
 interface Resource {
@@ -38,15 +40,28 @@ export function commandsOf(exported: string, host: string): HostCommands {
     (revealed(find(name).outputs) as Record<string, string>)[output] ?? assert.fail(`${name} has no ${output}`);
   const join = inputsOf(`${host}-join`);
   const access = inputsOf(`${host}-access`);
-  assert.deepEqual([join.stdin, access.stdin], [JOIN_SCRIPT, HOST_SCRIPT]);
-  const [, state = ""] = /-- join '\n([^']*)\n' /.exec(join.create.replaceAll(`'\\''`, "'")) ?? [];
-  assert.equal(remoteCommand("join", state), join.create, "the text of the join command is not as expected");
+  const state = stateOf(join.stdin);
+  assert.equal(join.create, remoteCommand("join"));
+  assert.equal(joinScript(state), join.stdin, "the text of the join is not as expected");
   const certificates = {
     "root-cert.pem": pem("ca-root"),
     "cert-chain.pem": [`${host}-identity-certificate`, "ca-intermediate", "ca-root"].map((name) => pem(name)).join(""),
     "key.pem": pem(`${host}-identity-key`, "privateKeyPem"),
   };
-  return { connection: join.connection, state, certificates, access: access.create, leave: access.delete };
+  return {
+    connection: join.connection,
+    state,
+    certificates,
+    access: access.create,
+    leave: access.delete,
+    script: access.stdin,
+  };
+}
+
+/** The state in the script of a command (ssh/commands.ts, withState). */
+export function stateOf(script: string): string {
+  const [, quoted = ""] = /^state='\n((?:[^']|'\\'')*)\n'\n/.exec(script) ?? [];
+  return quoted.replaceAll(`'\\''`, "'");
 }
 
 /** The files in a bundle (ssh/bundle.ts), by name. */

@@ -1,8 +1,9 @@
 /** A machine of the lab as the program sees it: by SSH, with the program's own commands. */
+import { existsSync } from "node:fs";
 import { execa, type ExecaChildProcess } from "execa";
 import { accompany } from "../../ssh/accompany";
-import { hostScripts, JOIN_SCRIPT, renderBundle, renderFiles } from "../../ssh/bundle";
-import { HOST_SCRIPT, remoteCommand } from "../../ssh/commands";
+import { bundleScript, hostScripts, joinScript, renderFiles } from "../../ssh/bundle";
+import { remoteCommand } from "../../ssh/commands";
 import { leaderOf } from "../../lab/cgroups";
 import { bridge, vmByName, type Lab } from "../../lab/paths";
 import { succeeds, until } from "../../lab/run";
@@ -55,6 +56,8 @@ export interface JoinOptions {
   bundle?: string;
   /** Whether the program is there, which confirms the change. Default: true. */
   confirm?: boolean;
+  /** A package that the program sends. Default: the host fetches it. */
+  package?: { file: string; sha256: string };
 }
 
 export class Host {
@@ -94,11 +97,13 @@ export class Host {
   }
 
   /** Begins a join as the program does: it brings what the join needs, and is there for it. */
-  async startJoin({ state = this.commands.state, bundle = this.bundle, confirm = true }: JoinOptions = {}) {
+  async startJoin(options: JoinOptions = {}) {
+    const { state = this.commands.state, bundle = this.bundle, confirm = true } = options;
     const stop = new AbortController();
-    if (confirm) await accompany(this.commands.connection, { state, files: bundle }, { stop: [stop.signal] });
+    const baggage = { state, files: bundle, package: options.package };
+    if (confirm) await accompany(this.commands.connection, baggage, { stop: [stop.signal] });
     const session: JoinSession = {
-      ...this.ssh(remoteCommand("join", state), confirm ? JOIN_SCRIPT : renderBundle(bundle)),
+      ...this.ssh(remoteCommand("join"), confirm ? joinScript(state) : bundleScript(bundle, state)),
       stopConfirming: () => stop.abort(),
     };
     return session;
@@ -119,7 +124,7 @@ export class Host {
   }
 
   leave(): Promise<Outcome> {
-    return this.ssh(this.commands.leave, HOST_SCRIPT).done;
+    return this.ssh(this.commands.leave, this.commands.script).done;
   }
 
   async mustLeave(): Promise<Outcome> {
@@ -153,8 +158,10 @@ export class Host {
 
   /** Waits until none of the program's scripts is at work. */
   async untilIdle(): Promise<void> {
-    const busy = () => succeeds(["flock", "--nonblock", `${this.root}/run`, "true"]).then((free) => !free);
-    await until(`the scripts on ${this.name} to end`, 200, async () => !(await busy()));
+    // Not by its name: flock would make what is not there.
+    const lock = `${this.root}/run/istio-vm`;
+    const idle = () => !existsSync(lock) || succeeds(["sh", "-c", 'exec 9<"$0"; flock -n 9', lock]);
+    await until(`the scripts on ${this.name} to end`, 200, async () => idle());
   }
 
   /** Waits until one can log in. */

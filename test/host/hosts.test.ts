@@ -1,5 +1,8 @@
 import { Mesh } from "./mesh";
 import { adding } from "./steps/adding";
+import { asserting } from "./steps/asserting";
+import { comingBack } from "./steps/comingBack";
+import { confirming } from "./steps/confirming";
 import { drifting } from "./steps/drifting";
 import { finishing } from "./steps/finishing";
 import { firewalls } from "./steps/firewalls";
@@ -8,6 +11,7 @@ import { lockingOut } from "./steps/lockingOut";
 import { privileges } from "./steps/privileges";
 import { recovering } from "./steps/recovering";
 import { refusing } from "./steps/refusing";
+import { respecting } from "./steps/respecting";
 import { restoring } from "./steps/restoring";
 import { surviving } from "./steps/surviving";
 import { tellingTime } from "./steps/tellingTime";
@@ -25,6 +29,10 @@ describe("hosts that operators trust", () => {
   privileges(mesh);
   drifting(mesh);
   adding(mesh);
+  respecting(mesh);
+  confirming(mesh);
+  comingBack(mesh);
+  asserting(mesh);
   tellingTime(mesh);
   interrupting(mesh);
   surviving(mesh);

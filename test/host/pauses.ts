@@ -11,7 +11,7 @@ const FILE = "/run/host-test.pause";
  * A command that waits until the test lets it go on. When the same script meets it again it does not, nor do the scripts
  * that join leaves on the host, from which a timer may undo the change.
  */
-export const PAUSE = `case $0:\${paused:-} in /run/*:) paused=1; : >${FILE}; while [ -e ${FILE} ]; do sleep 0.1; done ;; esac`;
+export const PAUSE = `case $0:\${paused:-} in /run/istio-vm/*:) paused=1; : >${FILE}; while [ -e ${FILE} ]; do sleep 0.1; done ;; esac`;
 
 /** Stops dpkg while it unpacks the package's largest file. */
 const PAUSE_DPKG = `{
@@ -37,18 +37,18 @@ const LINES = {
   },
   write_files: {
     start: "write_files() {",
-    middle: `  replace "$2" "$1" istio-proxy:istio-proxy content "$2" "$3"`,
+    middle: `  ! is_written "$3" || put "$(place "$2" "$3")"`,
     end: "  write_files",
   },
-  restart_sidecar: {
-    start: "restart_sidecar() {",
-    middle: "  if ! ready || drain; then hold; fi",
-    end: "  systemctl restart istio.service",
+  stop_sidecar: {
+    start: "stop_sidecar() {",
+    middle: `  if [ -e "$HOME_DIR/state" ] && { ! ready || drain; }; then hold; fi`,
+    end: `  [ -z "$RESTART" ] || stop_sidecar`,
   },
-  start: { start: "start() {", middle: "  begun=$(date +%s)", end: "  start" },
+  start: { start: "start() {", middle: "  keep_rules_env", end: "  start" },
   await_confirmation: {
     start: "await_confirmation() {",
-    middle: `  state_digest >"$HOME_DIR/awaiting"`,
+    middle: `  mv "$HOME_DIR/awaiting.new" "$HOME_DIR/awaiting"`,
     end: `  [ -z "$RESTART" ] || await_confirmation`,
   },
   commit: { start: "commit() {", middle: `  mv -f "$HOME_DIR/joining" "$HOME_DIR/state"`, end: "  commit" },

@@ -5,10 +5,13 @@ import assert from "node:assert/strict";
 export const FULL = process.env.ISTIO_VM_MATRIX === "full";
 
 /**
- * The bundle with shorter times than its own: seconds until an unconfirmed change is undone by the timer, and until a
- * sidecar is given up that does not become ready.
+ * The bundle with shorter times than its own: seconds until an unconfirmed change is undone by the timer, until a sidecar
+ * is given up that does not become ready, the package manager that somebody else uses, or a confirmation.
  */
-export function withTimes(bundle: string, { undo, ready }: { undo?: number; ready?: number }): string {
+export function withTimes(
+  bundle: string,
+  { undo, ready, lock, confirm }: Partial<Record<"undo" | "ready" | "lock" | "confirm", number>>,
+): string {
   let text = bundle;
   const set = (name: string, seconds: number | undefined) => {
     if (seconds === undefined || FULL) return;
@@ -18,5 +21,7 @@ export function withTimes(bundle: string, { undo, ready }: { undo?: number; read
   };
   set("UNDO_SECONDS", undo);
   set("READY_SECONDS", ready);
+  set("PACKAGE_SECONDS", lock);
+  set("CONFIRM_SECONDS", confirm);
   return text;
 }

@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync, writeSync } from "node:fs";
 import type { AddressInfo } from "node:net";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { AuthContext, Client, Connection, Server, ServerChannel, Session, SFTPWrapper, utils } from "ssh2";
 
 const { STATUS_CODE } = utils.sftp;
@@ -13,6 +13,8 @@ export interface ServerOptions {
   authorizedKey?: string;
   /** Connections to elsewhere are neither made nor refused, as where a firewall swallows what is sent. Default: false. */
   swallows?: boolean;
+  /** Nothing is answered any more once somebody has logged in, as when the host is cut off then. Default: false. */
+  cutOff?: boolean;
 }
 
 export interface TestServer {
@@ -49,7 +51,10 @@ export async function startSshServer(options: ServerOptions = {}): Promise<TestS
     client.on("close", () => open.delete(client));
     client.on("error", () => undefined); // Clients that refuse our host key hang up.
     client.on("authentication", (context) => (isAllowed(context, options) ? context.accept() : context.reject()));
-    client.on("ready", () => connections.loggedIn++);
+    client.on("ready", () => {
+      connections.loggedIn++;
+      if (options.cutOff) socketOf(client).removeAllListeners("data").pause();
+    });
     client.on("session", (accept) => serveSession(accept(), commands));
     client.on("tcpip", (accept, _reject, { destIP, destPort }) => {
       if (options.swallows) return;
@@ -67,12 +72,18 @@ export async function startSshServer(options: ServerOptions = {}): Promise<TestS
     commands,
     connections,
     async close() {
-      for (const client of open) client.end();
+      for (const client of open) {
+        if (options.cutOff) socketOf(client).destroy();
+        else client.end();
+      }
       server.close();
       await once(server, "close");
     },
   };
 }
+
+/** Missing from the types. */
+const socketOf = (client: Connection) => (client as unknown as { _sock: Socket })._sock;
 
 function isAllowed(context: AuthContext, { authorizedKey }: ServerOptions): boolean {
   if (context.method === "publickey" && authorizedKey) {

@@ -2,7 +2,7 @@
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { execa } from "execa";
+import { execa, type ExecaReturnValue } from "execa";
 import { dump, load } from "js-yaml";
 import { checkout } from "../../lab/paths";
 
@@ -94,9 +94,8 @@ export class TestStack {
     return { PULUMI_BACKEND_URL: `file://${this.backend}`, PULUMI_STACK: NAME };
   }
 
-  /** Runs pulumi on this stack; the outcome may be a failure. Kept out of the transcript: what shows secrets on purpose. */
-  async pulumi(args: string[], env: Record<string, string> = {}): Promise<Outcome> {
-    const result = await execa("pulumi", [...args, "--non-interactive"], {
+  private start(args: string[], env: Record<string, string> = {}) {
+    return execa("pulumi", [...args, "--non-interactive"], {
       cwd: this.folder,
       env: { ...env, ...this.env },
       all: true,
@@ -104,6 +103,33 @@ export class TestStack {
       timeout: 240_000,
       maxBuffer: 256 << 20,
     });
+  }
+
+  /** Begins what `pulumi` runs to its end: it can be listened to, and interrupted as by Ctrl-C. */
+  begin(args: string[]) {
+    const child = this.start(args);
+    let said = "";
+    child.all!.on("data", (chunk: Buffer) => (said += chunk.toString()));
+    return {
+      interrupt: () => void child.kill("SIGINT"),
+      untilSaid: (what: RegExp) =>
+        new Promise<void>((resolve, reject) => {
+          const hear = () => what.test(said) && resolve();
+          child.all!.on("data", hear).on("end", () => {
+            reject(new Error(`it ended, and did not say ${what.source}:\n${essence(said)}`));
+          });
+          hear();
+        }),
+      outcome: child.then((result) => this.note(args, result)),
+    };
+  }
+
+  /** Runs pulumi on this stack; the outcome may be a failure. Kept out of the transcript: what shows secrets on purpose. */
+  async pulumi(args: string[], env: Record<string, string> = {}): Promise<Outcome> {
+    return this.note(args, await this.start(args, env));
+  }
+
+  private note(args: string[], result: ExecaReturnValue): Outcome {
     const outcome = { exitCode: result.exitCode ?? -1, stdout: result.stdout, output: result.all ?? "" };
     if (!args.includes("--show-secrets")) this.transcript.push([`pulumi ${args.join(" ")}`, outcome.output]);
     return outcome;

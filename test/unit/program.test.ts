@@ -3,11 +3,12 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import {
-  certificate,
+  authority,
   istioctl,
   privateKey,
   runProgram,
   Secret,
+  sshKeyPair,
   tlsOutputs,
   UNKNOWN,
   valueOf,
@@ -15,15 +16,16 @@ import {
   withCommands,
 } from "./support";
 
-const SSH_KEY = privateKey("login");
-const ED = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA";
+const { private: SSH_KEY, public: HOST_KEY } = sshKeyPair();
+/** Any file: kubectl is not the real one. */
+const KUBECONFIG = __filename;
 const PROJECT = "pulumi-istio-vm";
 
 /** Nobody listens there: should a test fail half way, nothing is dialled. */
-const NOWHERE = { host: "127.0.0.1", hostKey: ED };
+const NOWHERE = { host: "127.0.0.1", hostKey: HOST_KEY };
 
 const config = {
-  cluster: { kubeconfig: "/etc/kube/config", context: "east", name: "east", trustDomain: "example.org" },
+  cluster: { kubeconfig: KUBECONFIG, context: "east", name: "east", trustDomain: "example.org" },
   istioVersion: "1.31.0",
   exposure: { type: "NodePort", nodeAddress: "192.168.17.150" },
   ssh: { port: 1, user: "admin", key: { secret: "sshKey" } },
@@ -32,7 +34,7 @@ const config = {
     { name: "vm1", address: "10.0.0.1", ssh: NOWHERE, namespace: "vm", inboundPorts: [3306, 8080] },
     {
       name: "vm2",
-      ssh: NOWHERE,
+      ssh: { ...NOWHERE, port: 2 },
       address: "10.0.0.2",
       namespace: "db",
       serviceAccount: "mysql",
@@ -58,13 +60,18 @@ kind: Service
 metadata: {name: istiod, namespace: istio-system}
 spec: {type: ClusterIP, ports: [{port: 15012}]}
 ---
+apiVersion: v1
+kind: Service
+metadata: {name: istio-ingressgateway, namespace: istio-system}
+spec: {type: LoadBalancer, ports: [{name: a, port: 15012}, {name: b, port: 15017}]}
+---
 apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingWebhookConfiguration
 metadata: {name: istio-validator-istio-system}
 webhooks: [{name: a, failurePolicy: Ignore, clientConfig: {caBundle: "", service: {name: istiod}}}]`;
 const commands = {
   istioctl: istioctl("1.31.0", manifest),
-  kubectl: `[ "$1 $2 $3 $4" = "--kubeconfig /etc/kube/config --context east" ] || exit 1
+  kubectl: `[ "$1 $2 $3 $4" = "--kubeconfig ${KUBECONFIG} --context east" ] || exit 1
     echo '{"items": [{"spec": {"cidrs": ["10.32.0.0/24"]}}]}'`,
 };
 
@@ -76,7 +83,7 @@ function program() {
   return (load(path) as typeof import("../../index"))();
 }
 
-function run(changes: object = {}, preview = false, agent?: string) {
+function run(changes: object = {}, preview = false, agent?: string, manifestOf = commands) {
   const values = { ...config, sshKey: SSH_KEY, ...changes };
   const present = Object.entries(values).filter(([, value]) => value !== undefined);
   const raw = present.map(([key, value]): [string, string] => [
@@ -100,7 +107,7 @@ function run(changes: object = {}, preview = false, agent?: string) {
         return tlsOutputs(resource);
       },
     });
-  return withAgentAt(agent, () => withCommands(commands, execute));
+  return withAgentAt(agent, () => withCommands(manifestOf, execute));
 }
 
 describe("the program", () => {
@@ -146,6 +153,7 @@ ExternalService service-db-mysql
 IstioControlPlane istio
   CustomResourceDefinition istio-CustomResourceDefinition/gateways.networking.istio.io
   Deployment istio-Deployment/istio-system/istiod
+  Service istio-Service/istio-system/istio-ingressgateway
   Service istio-Service/istio-system/istiod
   ValidatingWebhookConfiguration istio-ValidatingWebhookConfiguration/istio-validator-istio-system
 MeshHost vm1
@@ -208,7 +216,7 @@ kubernetes cluster`,
 
   it("gives every object of Kubernetes its provider, and every one that it creates the owner's mark", () => {
     assert.deepEqual(full.find("cluster").inputs, {
-      kubeconfig: "/etc/kube/config",
+      kubeconfig: KUBECONFIG,
       context: "east",
       enableConfigMapMutable: "true",
       enableSecretMutable: "true",
@@ -224,7 +232,7 @@ kubernetes cluster`,
   });
 
   it("tells each host who it is, and where istiod is", () => {
-    const text = (name: string) => full.find(`${name}-join`).inputs.create as string;
+    const text = (name: string) => full.find(`${name}-join`).inputs.stdin as string;
     for (const line of [
       "identity spiffe://example.org/ns/vm/sa/default",
       "istiod 192.168.17.150 31794",
@@ -242,7 +250,16 @@ kubernetes cluster`,
     for (const line of ["identity spiffe://example.org/ns/db/sa/mysql", "cluster.env ISTIO_INBOUND_PORTS=*"]) {
       assert.ok(text("vm2").split("\n").includes(line));
     }
-    const { endpoints } = full.find("service-db-mysql-entry").inputs.spec as { endpoints: object[] };
+    const { endpoints, subjectAltNames } = full.find("service-db-mysql-entry").inputs.spec as {
+      endpoints: object[];
+      subjectAltNames: string[];
+    };
+    // Of another namespace than the service.
+    assert.deepEqual(subjectAltNames, ["spiffe://example.org/ns/vm/sa/default"]);
+    const { annotations } = full.find("service-db-mysql-service").inputs.metadata as { annotations: object };
+    assert.deepEqual(annotations, {
+      "alpha.istio.io/canonical-serviceaccounts": "spiffe://example.org/ns/vm/sa/default",
+    });
     const tlsMode = { "security.istio.io/tlsMode": "istio" };
     assert.deepEqual(endpoints, [
       { address: "10.0.0.1", serviceAccount: "default", labels: { app: "vm1", ...tlsMode } },
@@ -272,18 +289,18 @@ kubernetes cluster`,
           : typeof value === "string" && value.includes(key);
     const holders = (key: string) =>
       full.resources
-        .filter(({ inputs }) => holds(inputs, privateKey(key)))
+        .filter(({ inputs }) => holds(inputs, key))
         .map(({ name }) => name)
         .sort();
-    assert.deepEqual(holders("ca-root-key"), ["ca-intermediate", "ca-root"]);
-    assert.deepEqual(holders("ca-intermediate-key"), [
+    assert.deepEqual(holders(privateKey("ca-root-key")), ["ca-intermediate", "ca-root"]);
+    assert.deepEqual(holders(privateKey("ca-intermediate-key")), [
       "ca-intermediate-request",
       "cacerts-secret",
       "vm1-identity-certificate",
       "vm2-identity-certificate",
     ]);
-    assert.deepEqual(holders("vm1-identity-key"), ["vm1-identity-request"]);
-    assert.deepEqual(holders("login"), ["vm1-access", "vm1-join", "vm2-access", "vm2-join"]);
+    assert.deepEqual(holders(privateKey("vm1-identity-key")), ["vm1-identity-request"]);
+    assert.deepEqual(holders(SSH_KEY), ["vm1-access", "vm1-join", "vm2-access", "vm2-join"]);
   });
 
   it("previews a first run, in which hardly anything is known", async () => {
@@ -295,13 +312,13 @@ kubernetes cluster`,
     >;
     assert.equal(await valueOf(vm1!.identity), "spiffe://example.org/ns/vm/sa/default");
     assert.equal(await valueOf(vm1!.state), UNKNOWN);
-    assert.equal(resources.find(({ name }) => name === "vm1-join")?.inputs.create, UNKNOWN);
+    assert.equal(resources.find(({ name }) => name === "vm1-join")?.inputs.stdin, UNKNOWN);
   });
 
   it("takes one's own authority, and then makes no key but the hosts'", async () => {
-    const pem = await certificate({ ca: true });
+    const { certificate: pem, key } = await authority();
     const provided = { rootCert: pem, caCert: pem, certChain: pem, caKey: { secret: "caKey" } };
-    const { resources, find } = await run({ ca: { provided }, caKey: privateKey("mine") });
+    const { resources, find } = await run({ ca: { provided }, caKey: key });
     assert.deepEqual(
       resources
         .filter(({ type }) => type.endsWith(":PrivateKey"))
@@ -310,7 +327,7 @@ kubernetes cluster`,
       ["vm1-identity-key", "vm2-identity-key"],
     );
     const { stringData } = find("cacerts-secret").inputs;
-    assert.equal((stringData as { value: Record<string, string> }).value["ca-key.pem"], privateKey("mine"));
+    assert.equal((stringData as { value: Record<string, string> }).value["ca-key.pem"], key);
     assert.doesNotMatch(JSON.stringify(resources), /PRIVATE KEY/);
   });
 
@@ -326,6 +343,65 @@ kubernetes cluster`,
     const istio = names.filter((name) => name.startsWith("istio-"));
     for (const name of istio) assert.ok(find("expansion").dependencies.includes(name));
     for (const name of [...istio, ...opened]) assert.ok(find("exposure").dependencies.includes(name));
+  });
+
+  describe("without an ingress gateway", () => {
+    const without = { ...commands, istioctl: istioctl("1.31.0", manifest.replaceAll("istio-ingressgateway", "other")) };
+
+    it("touches no Service that is not there, where hosts need none", async () => {
+      const { resources, find } = await run({}, false, undefined, without);
+      const patches = resources.filter(({ type }) => type.endsWith("Patch")).map(({ name }) => name);
+      assert.deepEqual(patches, ["exposure-istiod"]);
+      assert.match(find("vm1-join").inputs.stdin as string, /istiod 192\.168\.17\.150 31794/);
+    });
+
+    it("makes nothing where hosts need it", async () => {
+      await assert.rejects(
+        run({ exposure: { type: "LoadBalancer" } }, false, undefined, without),
+        /there is no istio-ingressgateway, through which hosts reach istiod with exposure LoadBalancer/,
+      );
+    });
+  });
+
+  it("gives each service a resource of its own, and those that there were their former names as well", async () => {
+    const service = (namespace: string, name: string) => ({ ...config.services[0], namespace, name });
+    const names = async (...services: object[]) =>
+      (await run({ services })).resources.flatMap(({ type, name, aliases }) =>
+        type.endsWith(":ExternalService") ? [[name, ...aliases]] : [],
+      );
+    assert.deepEqual(await names(service("a-b", "c"), service("a", "b-c"), service("d-e", "f")), [
+      ["service-a-b/c"],
+      ["service-a-b-c"],
+      ["service-d-e/f", "service-d-e-f"],
+    ]);
+  });
+
+  it("has a package's URL that is a secret in no input", async () => {
+    const url = "https://me:hunter2@example.org/a.deb?token=x";
+    const sidecar = { url: { secret: "urlKey" }, sha256: "a".repeat(64) };
+    const { resources, find } = await run({ sidecar, urlKey: `${url}\n` });
+    assert.ok((find("vm1-join").inputs.stdin as string).includes(`package ${"a".repeat(64)} secret-url`));
+    const plain = (value: unknown): unknown => (value instanceof Secret ? value.value : value);
+    assert.doesNotMatch(
+      JSON.stringify(resources, (_, value) => plain(value)),
+      /hunter2/,
+    );
+  });
+
+  it("makes no namespace that is there already, istio-system among them", async () => {
+    const existingNamespaces = ["db", "istio-system"];
+    const { resources, find } = await run({ cluster: { ...config.cluster, existingNamespaces } });
+    assert.deepEqual(
+      resources
+        .filter(({ type }) => type.endsWith(":Namespace"))
+        .map(({ name }) => name)
+        .sort(),
+      ["namespace-default", "namespace-vm"],
+    );
+    const { metadata } = find("cacerts-secret").inputs;
+    assert.equal((metadata as { namespace: string }).namespace, "istio-system");
+    // What istiod leaves in all namespaces is removed after the rest.
+    assert.ok(find("cacerts-secret").dependencies.includes("cacerts-leftovers"));
   });
 
   it("takes a host that is gone out of its services", async () => {

@@ -1,10 +1,12 @@
 /** Helpers of the unit tests: programs under Pulumi's mocks, throw-away certificates and commands. */
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { KeyObject } from "node:crypto";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
 import * as pulumi from "@pulumi/pulumi";
+import { utils } from "ssh2";
 import type { RegisterResourceRequest } from "@pulumi/pulumi/proto/resource_pb";
 
 /** A secret among a resource's inputs. As JSON it is a placeholder, so JSON holds only what is in plain sight. */
@@ -30,6 +32,8 @@ export interface Registered {
   provider?: string;
   retainOnDelete: boolean;
   ignoreChanges: string[];
+  /** Names that it had before. */
+  aliases: string[];
   /** Whether the engine asks the program before it makes or changes it. */
   asksBefore: { create: boolean; update: boolean };
   inputs: Record<string, unknown>;
@@ -80,6 +84,7 @@ function record(resources: Registered[]) {
       provider: request.getProvider() ? nameOf(request.getProvider()) : undefined,
       retainOnDelete: request.getRetainondelete() ?? false,
       ignoreChanges: request.getIgnorechangesList(),
+      aliases: request.getAliasesList().map((alias) => alias.getSpec()?.getName() || nameOf(alias.getUrn())),
       asksBefore: {
         create: (request.getHooks()?.getBeforeCreateList() ?? []).length > 0,
         update: (request.getHooks()?.getBeforeUpdateList() ?? []).length > 0,
@@ -179,7 +184,7 @@ export async function withDirectory<T>(body: (directory: string) => T | Promise<
   try {
     return await body(directory);
   } finally {
-    rmSync(directory, { recursive: true });
+    rmSync(directory, { recursive: true, maxRetries: 10 }); // what a test started may be about to end
   }
 }
 
@@ -230,8 +235,29 @@ export async function certificate({
   return `${made.toString("pem")}\n`;
 }
 
+/** An authority that signs by itself: its certificate, valid today, and its key. */
+export async function authority(): Promise<{ certificate: string; key: string }> {
+  const pair = await crypto.subtle.generateKey(EC, true, ["sign", "verify"]);
+  const made = await x509.X509CertificateGenerator.createSelfSigned({
+    name: "CN=mine",
+    notBefore: new Date(Date.now() - 60_000),
+    notAfter: new Date(Date.now() + 3_600_000),
+    keys: pair,
+    signingAlgorithm: EC,
+    extensions: [new x509.BasicConstraintsExtension(true, undefined, true)],
+  });
+  const key = KeyObject.from(pair.privateKey).export({ type: "pkcs8", format: "pem" }) as string;
+  return { certificate: `${made.toString("pem")}\n`, key };
+}
+
 /** The text of the private key that the stand-in for the tls provider "makes". */
 export const privateKey = (name: string) => `-----BEGIN PRIVATE KEY-----\n${name}\n-----END PRIVATE KEY-----\n`;
+
+/** A new key for SSH, as OpenSSH writes it: the private one, and the public one as known_hosts has it. */
+export function sshKeyPair(): { private: string; public: string } {
+  const pair = utils.generateKeyPairSync("ed25519");
+  return { private: pair.private, public: pair.public.trim() };
+}
 
 /** What the tls provider answers, with certificates that say what was asked for. */
 export const tlsOutputs: Outputs = async ({ type, name, inputs }) => {
@@ -261,7 +287,7 @@ export const tlsOutputs: Outputs = async ({ type, name, inputs }) => {
 export const istioctl = (version: string, manifest: string) => `
 case "$*" in
   "version --remote=false --output=json") echo '{"clientVersion": {"version": "${version}"}}' ;;
-  "manifest generate --filename=-")
+  "manifest generate "*" --filename=-"*)
     cat >/dev/null
     cat <<'END_OF_MANIFEST'
 ${manifest}

@@ -43,16 +43,15 @@ export const configuration: Breakage[] = [
     config: (config) => withHost(config, 1, { ssh: { verifyHostKey: false } }),
   },
   {
-    code: "IVM204",
-    also: ["IVM601"],
+    code: "IVM201",
     what: "an SSH key that is none",
-    says: /hosts\[1\]\.ssh\.key: it is not a private key/,
+    says: /hosts\[1\]\.ssh\.key\.file: "[^"]+" is not a private key/,
     config: (config) => withHost(config, 1, { ssh: { key: { file: temporary("id", "not a key\n") } } }),
   },
   {
-    code: "IVM205",
+    code: "IVM201",
     what: "a package that is not what its digest says",
-    says: /but sidecar\.sha256 is 0{64}/,
+    says: /sidecar\.sha256: "0{64}" is not allowed; "[^"]+" has [0-9a-f]{64}/,
     config: (config) => ({
       ...config,
       sidecar: { file: temporary("istio-sidecar.deb", "no package"), sha256: "0".repeat(64) },

@@ -1,7 +1,7 @@
 /** Another stack with the same configuration: it tries to join the hosts to a mesh of its own. */
 import * as random from "@pulumi/random";
 import { CertificateAuthority } from "../../../components/certificateAuthority";
-import { MeshHost } from "../../../components/meshHost";
+import { MeshHost, type SidecarPackage } from "../../../components/meshHost";
 import { sshConnection } from "../../../ssh/connection";
 import { WorkloadIdentity } from "../../../components/workloadIdentity";
 import { loadConfig } from "../../../config/stackConfig";
@@ -30,7 +30,7 @@ for (const host of config.hosts) {
     rootCert: ca.rootCert,
     certChain: identity.certChain,
     key: identity.key,
-    sidecar,
+    sidecar: sidecar as SidecarPackage,
     owner,
   });
 }

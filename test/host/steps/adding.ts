@@ -40,7 +40,7 @@ export function adding(mesh: Mesh): void {
       await host.sh(`
         echo mine >/srv/own.conf
         chmod 0604 /srv/own.conf
-        install -d -m 0751 -o admin /etc/certs
+        install -d -m 0751 /etc/certs
         echo 'a key of another program' >/etc/certs/key.pem
         touch -d '2001-02-03 04:05:06.789' /etc/certs/key.pem /etc/certs`);
       before = await host.snapshot();
@@ -58,7 +58,9 @@ export function adding(mesh: Mesh): void {
           "600 istio-proxy\n640 istio-proxy\n",
       );
       // What a join leaves that is killed while it writes.
-      await host.sh("for file in /etc/certs/key.pem /etc/hosts /srv/own.conf; do : >$file.istio-vm.a1B2c3; done");
+      await host.sh(
+        "for file in /etc/.istio-vm._etc_certs_key.pem /etc/.istio-vm._etc_hosts /srv/.istio-vm._srv_own.conf; do : >$file; done",
+      );
       await host.mustLeave();
       await assertRestored(host, before);
     }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { hostScripts } from "../../../ssh/bundle";
-import { confirmCommand, stateDigest } from "../../../ssh/commands";
+import { CONFIRM_SCRIPT, confirmCommand, stateDigest } from "../../../ssh/commands";
 import { FAULTS } from "../faults";
 import type { Host } from "../host";
 import type { Mesh } from "../mesh";
@@ -41,7 +41,7 @@ export function finishing(mesh: Mesh): void {
     afterEach(() => host.mustJoin().then());
     after(() => host.mustLeave().then());
 
-    for (const phase of ["install_package", "write_files", "restart_sidecar", "start"] as const) {
+    for (const phase of ["install_package", "stop_sidecar", "write_files", "start"] as const) {
       it(`at the end of ${phase} is brought to its end by the next join`, async () => {
         await update.killed(withPause(bundle, phase, "end"));
         await host.mustJoin({ state: update.newer });
@@ -63,7 +63,7 @@ export function finishing(mesh: Mesh): void {
     }
 
     it("right after the installation does not make that package the one to go back to", async () => {
-      await update.killed(insertAfter(bundle, '  rm -f "$file"', PAUSE));
+      await update.killed(insertAfter(bundle, '  rm -f "$SENT_PACKAGE"', PAUSE));
       await failing();
       assert.deepEqual(await found(), older);
     });
@@ -80,7 +80,7 @@ export function finishing(mesh: Mesh): void {
       const session = await host.startJoin({ bundle: withPause(bundle, "start", "end"), confirm: false });
       await untilPaused(host);
       for (const state of [update.newer, host.commands.state]) {
-        const { exitCode } = await host.ssh(confirmCommand(stateDigest(state), new Date())).done;
+        const { exitCode } = await host.ssh(confirmCommand(stateDigest(state), new Date()), CONFIRM_SCRIPT).done;
         assert.equal(exitCode, 4, "a change was confirmed that does not wait for it yet");
       }
       await FAULTS.kill(host, session);

@@ -10,7 +10,7 @@ export function interrupting(mesh: Mesh): void {
     await host.reset();
     await host.mustJoin();
     const sidecar = () => host.sh("systemctl show --property=MainPID --property=NRestarts istio.service");
-    const attended = `for dir in ${host.root}/run/istio-vm.*; do [ ! -e $dir/attended ] || flock -n $dir true || exit 1; done`;
+    const attended = `for dir in ${host.root}/run/istio-vm/bundle.*; do [ ! -e $dir/attended ] || ( exec 9<$dir; flock -n 9 ) || exit 1; done`;
     const unattended = () => succeeds(["sh", "-c", attended]);
     const before = await sidecar();
 

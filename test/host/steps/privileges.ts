@@ -1,4 +1,3 @@
-import { HOST_SCRIPT } from "../../../ssh/commands";
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -20,7 +19,7 @@ export function privileges(mesh: Mesh): void {
     assert.notEqual(exitCode, 0, output);
 
     const { commands } = host;
-    mustSucceed(await host.ssh(commands.access, HOST_SCRIPT).done, "access");
+    mustSucceed(await host.ssh(commands.access, commands.script).done, "access");
     const joined = mustSucceed(await host.join(), "join");
     assert.match(joined.output, /confirm +ok: a fresh SSH session works/);
     await host.mustLeave();

@@ -11,7 +11,7 @@ import { Update } from "../update";
 const INTERRUPTIONS: [phase: Phase, place: Place, fault: FaultName][] = [
   ["install_package", "end", "kill"],
   ["write_files", "end", "kill"],
-  ["restart_sidecar", "middle", "kill"],
+  ["stop_sidecar", "middle", "kill"],
   ["start", "middle", "reboot"],
   ["await_confirmation", "start", "kill"],
 ];
@@ -54,7 +54,7 @@ export function updating(mesh: Mesh): void {
     }
 
     it("holds new connections back for some seconds only, if it is killed just then", async () => {
-      await update.killed(withPause(host.bundle, "restart_sidecar", "middle"));
+      await update.killed(withPause(host.bundle, "stop_sidecar", "middle"));
       assert.equal(await opens(host.address, 8080), false, "they were not held back");
       const begun = Date.now();
       await until("new connections to be let in", 10, () => opens(host.address, 8080));

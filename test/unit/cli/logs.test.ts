@@ -22,7 +22,7 @@ describe("cli/logs", () => {
     // Follows only if it is asked to, and says how it was asked.
     writeFileSync(journalctl, '#!/bin/sh\necho "journal $*"\ncase $* in *--follow*) exec tail -f /dev/null ;; esac\n');
     chmodSync(journalctl, 0o755);
-    env = { PATH: `${folder}:${process.env.PATH}` };
+    env = { PATH: `${folder}:${process.env.PATH}`, ISTIO_LOGS: folder };
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
@@ -31,7 +31,7 @@ describe("cli/logs", () => {
   it("reads the end of the journal and of both files of a host", async () => {
     log("istio.err.log", "e1", "e2", "e3");
     log("istio.log", "o1", "o2", "o3");
-    const { stdout } = await execa("sh", ["-s", "--", "2", folder], { input: READ_SCRIPT, env });
+    const { stdout } = await execa("sh", ["-s", "--", "2"], { input: READ_SCRIPT, env });
     assert.deepEqual(
       stdout.split("\x1e").map((text) => text.trim()),
       ["journal --unit=istio --no-pager --quiet --output=short-iso-precise --lines=2", "e2\ne3", "o2\no3"],
@@ -39,7 +39,7 @@ describe("cli/logs", () => {
   });
 
   it("reads a host that has no log files yet", async () => {
-    const { stdout } = await execa("sh", ["-s", "--", "2", folder], { input: READ_SCRIPT, env });
+    const { stdout } = await execa("sh", ["-s", "--", "2"], { input: READ_SCRIPT, env });
     assert.equal(stdout.split("\x1e").length, 3);
   });
 
@@ -55,7 +55,7 @@ describe("cli/logs", () => {
     };
     try {
       const login = { host: "127.0.0.1", port: server.port, privateKey: key.private, hostKey: server.hostKey };
-      const command = `PATH=${folder}:$PATH; echo $$; exec sh -s -- 2 ${folder}`;
+      const command = `export PATH=${folder}:$PATH ISTIO_LOGS=${folder}; echo $$; exec sh -s -- 2`;
       await withSession(login, async (client) => {
         const following = followHost(client, command, stop.signal, (text) => shown.push(text));
         await seen("o3");
@@ -80,7 +80,7 @@ describe("cli/logs", () => {
   it("ends what runs on a host when the line to it is lost", async () => {
     log("istio.err.log", "e1");
     log("istio.log", "o1");
-    const script = execa("sh", ["-s", "--", "2", folder], { env, buffer: false });
+    const script = execa("sh", ["-s", "--", "2"], { env, buffer: false });
     script.stdin!.write(FOLLOW_SCRIPT);
     await once(script.stdout!, "data");
     script.stdin!.end();

@@ -38,6 +38,34 @@ describe("ExternalService", () => {
   });
 });
 
+describe("ExternalService with hosts of other namespaces", () => {
+  it("expects their identities as well, in both objects, of which Istio takes either", async () => {
+    const endpoint = (address: string, identity?: string) => ({
+      address,
+      serviceAccount: "default",
+      labels: {},
+      identity,
+    });
+    const [a, b] = ["spiffe://x/ns/a/sa/default", "spiffe://x/ns/b/sa/default"];
+    const endpoints = [endpoint("10.0.0.1", b), endpoint("10.0.0.2"), endpoint("10.0.0.3", a), endpoint("10.0.0.4", a)];
+    const ports: ServicePort[] = [{ port: 80, protocol: "HTTP" }];
+    const args = { serviceName: "web", namespace: "vm", ports, endpoints, owner: "me" };
+    const { find } = await runProgram(() => new ExternalService("service-vm-web", args));
+    assert.deepEqual((find("service-vm-web-service").inputs.metadata as { annotations: object }).annotations, {
+      "alpha.istio.io/canonical-serviceaccounts": `${a},${b}`,
+    });
+    const { subjectAltNames, endpoints: written } = find("service-vm-web-entry").inputs.spec as {
+      subjectAltNames: string[];
+      endpoints: object[];
+    };
+    assert.deepEqual(subjectAltNames, [a, b]);
+    assert.ok(
+      written.every((each) => !("identity" in each)),
+      "no field of a ServiceEntry",
+    );
+  });
+});
+
 describe("SampleClient", () => {
   it("is a pod that asks for a sidecar, with an account of its own", async () => {
     const args = { namespace: "default", image: "curl:1", owner: "me" };

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import {
   type ClusterObject,
+  dnsServices,
   hasReadyEndpoint,
   readIstiods,
   readIstiodService,
+  readLeases,
   readNamespaces,
   readNodes,
   strictWebhooks,
@@ -26,17 +28,18 @@ describe("objects of the cluster", () => {
       object("Node", "b", { status: { conditions: [{ type: "Ready", status: "Unknown" }] } }),
     ];
     const leases = [object("Lease", "a", { spec: { renewTime: "2026-01-01T00:00:00Z" } })];
-    assert.deepEqual(readNodes([...nodes, object("Namespace", "a")], leases, new Date("2026-01-01T00:00:07Z")), [
-      { name: "a", ready: true, addresses: ["192.0.2.1"], podCidrs: ["10.0.0.0/24"], leaseAge: 7 },
-      { name: "b", ready: false, addresses: [], podCidrs: [], leaseAge: undefined },
+    assert.deepEqual(readNodes(nodes), [
+      { name: "a", ready: true, addresses: ["192.0.2.1"], podCidrs: ["10.0.0.0/24"] },
+      { name: "b", ready: false, addresses: [], podCidrs: [] },
+    ]);
+    assert.deepEqual(readLeases([...leases, object("Lease", "b")], new Date("2026-01-01T00:00:07Z")), [
+      { node: "a", age: 7 },
     ]);
   });
 
   it("namespaces and istiods, with the stack that made them", () => {
     const metadata = { name: "n", namespace: "ns", labels: { "pulumi-istio-vm/owner": "me" } };
-    assert.deepEqual(readNamespaces([object("Namespace", "n", { metadata }), object("Node", "n")]), [
-      { name: "n", owner: "me" },
-    ]);
+    assert.deepEqual(readNamespaces([object("Namespace", "n", { metadata })]), [{ name: "n", owner: "me" }]);
     const [mine, idle] = readIstiods([
       object("Deployment", "n", { metadata, spec: { replicas: 2 }, status: { availableReplicas: 1 } }),
       object("Deployment", "n", { spec: { replicas: 0 }, status: {} }),
@@ -80,6 +83,20 @@ describe("objects of the cluster", () => {
       found.map(({ name }) => name),
       ["istio-a (w)", "istio-b (w)"],
     );
-    assert.deepEqual(found[0], { name: "istio-a (w)", namespace: "istio-system", service: "istiod" });
+    assert.deepEqual(found[0], { name: "istio-a (w)", namespace: "istio-system", service: "istiod", owner: undefined });
+  });
+
+  it("Services of the cluster's DNS, whatever the distribution calls them", () => {
+    const service = (name: string, labels: Record<string, string> = {}, port = 53, protocol = "UDP") =>
+      object("Service", name, { metadata: { name, labels }, spec: { ports: [{ port, protocol }] } });
+    const names = (...services: ClusterObject[]) => dnsServices(services).map(({ metadata }) => metadata.name);
+    const others = [service("pihole"), service("web", {}, 8080), service("tls", {}, 53, "TCP")];
+    assert.deepEqual(names(...others, service("kube-dns")), ["kube-dns"]);
+    const rke2 = service("rke2-coredns-rke2-coredns", { "k8s-app": "kube-dns" });
+    assert.deepEqual(names(...others, rke2), ["rke2-coredns-rke2-coredns"]);
+    const openShift = service("dns-default", { "dns.operator.openshift.io/owning-dns": "default" });
+    assert.deepEqual(names(...others, openShift), ["dns-default"]);
+    assert.deepEqual(names(...others), ["pihole"]);
+    assert.deepEqual(names(service("web", {}, 8080)), []);
   });
 });

@@ -61,4 +61,13 @@ describe("renderGraph", () => {
     assert.match(graph, /^ +service_web_vm\{\{.*\}\}:::warning$/m);
     assert.doesNotMatch(graph, /every_workload|istiod .*host_vm2/);
   });
+
+  it("says that it does not know who may call where the policies could not be read", async () => {
+    const { config, owner, outputs, hosts, now } = await healthyFacts();
+    const status = meshStatus({ config: config!, owner, outputs }, hosts, undefined, now);
+    const graph = renderGraph(config!, outputs, status, undefined, now);
+    assert.match(graph, /^ +client_(\w+)\(\["not known: .*"\]\)$/m);
+    assert.match(graph, /^ +client_not_known\w+ -\.-> service_web_vm$/m);
+    assert.doesNotMatch(graph, /every_workload/);
+  });
 });

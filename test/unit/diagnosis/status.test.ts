@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { HOST_HEADINGS, meshStatus, SERVICE_HEADINGS, statusRows } from "../../../diagnosis/status";
-import { healthyFacts, hostOf, joinedOf } from "./checks/facts";
+import type { RequestResult } from "../../../diagnosis/facts";
+import { clusterOf, healthyFacts, hostOf, joinedOf } from "./checks/facts";
 import { spiffe } from "./checks/pki";
 
 /** The status of a mesh after `change`, and its rows. */
 async function after(change: (facts: Awaited<ReturnType<typeof healthyFacts>>) => void) {
   const facts = await healthyFacts();
   change(facts);
-  const requests = "problem" in facts.cluster ? undefined : facts.cluster.requests;
+  const { requests } = clusterOf(facts);
   const status = meshStatus({ ...facts, config: facts.config! }, facts.hosts, requests, facts.now);
   return { ...status, rows: statusRows(status, facts.now) };
 }
@@ -67,9 +68,9 @@ describe("meshStatus", () => {
     assert.deepEqual([one.healthy, one.health], [1, "warning"]);
     const none = await healthOf((f) => ["vm1", "vm2"].forEach((name) => (joinedOf(f, name).ready = false)));
     assert.deepEqual([none.healthy, none.health], [0, "error"]);
-    const silent = await healthOf((f) => {
-      if (!("problem" in f.cluster)) f.cluster.requests = { "web.vm": { ok: false, answer: "HTTP 503" } };
-    });
-    assert.equal(silent.health, "error");
+    const answering = (answer: RequestResult) =>
+      healthOf((f) => (clusterOf(f).requests = { "web.vm": answer })).then(({ health }) => health);
+    assert.equal(await answering({ ok: false, answer: "HTTP 503" }), "error");
+    assert.equal(await answering({ ok: false, untried: true, answer: "not asked: you may not exec" }), "warning");
   });
 });

@@ -28,7 +28,7 @@ async function begin(scripts: Scripts) {
     joining,
     attending,
     leave: async () => {
-      attending.stdin!.end();
+      attending.kill();
       await attending;
     },
     goOn: () => writeFileSync(join(scripts.home, "go"), ""),
@@ -41,11 +41,43 @@ describe("host/commit.sh: a join that waits to be confirmed", function () {
     withScripts("", PATIENT, async (scripts) => {
       const joining = scripts.start("join", STATE);
       await until(join(scripts.home, "awaiting"));
-      const now = Math.floor(Date.now() / 1000);
-      assert.equal((await scripts.start("confirm", stateDigest(STATE), `${now}`)).exitCode, 0);
+      const { exitCode: confirmed, stdout: answer } = await scripts.confirm(DIGEST);
+      assert.deepEqual([confirmed, answer], [0, `confirmed ${DIGEST}`]);
       const { stdout, exitCode } = await joining;
       assert.equal(exitCode, 0, stdout);
       assert.match(stdout, /confirm +ok: a fresh SSH session works/);
+    }));
+
+  const PEERS = `peers() { printf '%s\\n' '192.0.2.1 40000' '192.0.2.9 40001'; }`;
+
+  it("does not count a session whose connection was there before the change, and says so", () =>
+    withScripts(PEERS, HASTY, async (scripts) => {
+      const joining = scripts.start("join", STATE);
+      await until(join(scripts.home, "awaiting"));
+      const { exitCode, stdout: answer } = await scripts.confirm(DIGEST);
+      assert.deepEqual([exitCode, answer], [6, ""]);
+      const { stdout, exitCode: joined } = await joining;
+      assert.equal(joined, 3);
+      assert.match(
+        stdout,
+        /cut the host off.* One was had, but the connection from 192\.0\.2\.1 40000 was there before /,
+      );
+    }));
+
+  it("counts one from another port", () =>
+    withScripts(PEERS, PATIENT, async (scripts) => {
+      const joining = scripts.start("join", STATE);
+      await until(join(scripts.home, "awaiting"));
+      await scripts.confirm(DIGEST, 40001);
+      assert.equal((await joining).exitCode, 0);
+    }));
+
+  it("says so when the SSH server does not tell where a session comes from", () =>
+    withScripts("", HASTY, async (scripts) => {
+      const joining = scripts.start("join", STATE);
+      await until(join(scripts.home, "awaiting"));
+      assert.equal((await scripts.start("confirm", DIGEST, "1")).exitCode, 5);
+      assert.match((await joining).stdout, /the SSH server does not say where its sessions come from/);
     }));
 
   it("does not wait for somebody who is gone, and says so", () =>
@@ -76,9 +108,8 @@ describe("host/commit.sh: a join that waits to be confirmed", function () {
       goOn();
       const again = scripts.attend(DIGEST);
       await until(join(scripts.home, "awaiting"));
-      await scripts.start("confirm", stateDigest(STATE), `${Math.floor(Date.now() / 1000)}`);
+      await scripts.confirm(DIGEST);
       assert.equal((await joining).exitCode, 0);
-      again.stdin!.end();
       await again;
     }));
 
@@ -112,27 +143,16 @@ describe("host/istio-vm", () => {
 describe("host/attend.sh", () => {
   it("says when what was brought is there, when the join waits to be confirmed, and when that is over", () =>
     withScripts("", PATIENT, async (scripts) => {
-      const { joining, attending, leave } = await begin(scripts);
+      const { joining, attending } = await begin(scripts);
       let said = "";
       attending.stdout!.on("data", (chunk: Buffer) => (said += chunk.toString()));
       const hears = async (words: string) => {
         while (said !== words) await delay(20);
       };
       await hears("ready\nawaiting\n");
-      await scripts.start("confirm", DIGEST, `${Math.floor(Date.now() / 1000)}`);
-      await joining;
-      renameSync(scripts.folder, `${scripts.folder}-gone`); // as the join's own session removes it
+      await scripts.confirm(DIGEST);
+      await joining; // which removes what was brought for it
       await hears("ready\nawaiting\nover\n");
-      renameSync(`${scripts.folder}-gone`, scripts.folder);
-      await leave();
-    }));
-
-  it("takes back what no join has taken over", () =>
-    withScripts("", {}, async (scripts) => {
-      const attending = scripts.attend(DIGEST);
-      await until(join(scripts.folder, "for"));
-      attending.stdin!.end();
-      assert.equal((await attending).stdout, "ready");
-      assert.ok(!existsSync(join(scripts.folder, "for")));
+      await attending;
     }));
 });

@@ -59,7 +59,7 @@ a secret`,
         const half = `half() { echo new; false; }; replace "$1/hosts" 0644 "$OWNER" half; echo goes on`;
         const { status, stdout, stderr } = run(shell, folder, half);
         assert.deepEqual([status, stdout], [3, ""]);
-        assert.match(stderr, /^vm1: can't write .*\/hosts: is the disk full\?$/m);
+        assert.match(stderr, /^vm1: can't write .*\/hosts: is the disk full\? /m);
         assert.deepEqual(readdirSync(folder), ["hosts"]);
         assert.equal(readFileSync(join(folder, "hosts"), "utf8"), "old\n");
       }));

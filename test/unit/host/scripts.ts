@@ -17,29 +17,40 @@ install_scripts() { :; }
 install_package() { :; }
 plan() { RESTART=' files'; }
 arm() { :; }
+stage_files() { :; }
+stop_sidecar() { :; }
 write_files() { :; }
+verify() { :; }
 start() { say start ok; }
 undo() { say leave done; }
 commit() { :; }
 package_version() { echo 1; }`;
 
 export class Scripts {
-  constructor(readonly folder: string) {}
-
+  /** What was brought. */
+  readonly folder: string;
   /** Where a host has its state. */
-  get home(): string {
-    return join(this.folder, "home");
+  readonly home: string;
+
+  constructor(root: string) {
+    this.folder = join(root, "bundle");
+    this.home = join(root, "home");
   }
 
-  /** Starts `istio-vm` with these arguments. Its input stays open. */
+  /** Starts `istio-vm` with these arguments. */
   start(...args: string[]): ExecaChildProcess {
-    return execa("sh", [join(this.folder, "istio-vm"), ...args], { stdin: "pipe", reject: false });
+    return execa("sh", [join(this.folder, "istio-vm"), ...args], { stdin: "ignore", reject: false });
   }
 
-  /** Starts a session that attends a join, with the lock that the bundle takes. It stays until its input ends. */
+  /** A session that confirms the change, by a connection from this port of a computer far away. */
+  confirm(digest: string, port = 40000): ExecaChildProcess {
+    return this.start("confirm", digest, `${Math.floor(Date.now() / 1000)}`, "192.0.2.1", `${port}`, "192.0.2.2", "22");
+  }
+
+  /** Starts a session that attends a join, with the lock that the bundle takes. It stays until it is killed. */
   attend(digest: string): ExecaChildProcess {
-    const command = ["sh", join(this.folder, "istio-vm"), "attend", digest];
-    return execa("flock", [this.folder, ...command], { stdin: "pipe", reject: false });
+    const command = ["sh", join(this.folder, "istio-vm"), "attend", digest, "none"];
+    return execa("flock", ["--no-fork", this.folder, ...command], { stdin: "ignore", reject: false });
   }
 }
 
@@ -50,9 +61,10 @@ export class Scripts {
  * @param times values of the scripts' variables of that name
  */
 export function withScripts<T>(replaced: string, times: Record<string, number>, use: (scripts: Scripts) => Promise<T>) {
-  return withDirectory(async (folder) => {
+  return withDirectory(async (root) => {
+    const scripts = new Scripts(root);
+    const { folder } = scripts;
     cpSync(SOURCES, folder, { recursive: true });
-    const scripts = new Scripts(folder);
     mkdirSync(scripts.home);
     const set = (file: string, name: string, value: string | number) => {
       const path = join(folder, file);
@@ -62,7 +74,7 @@ export function withScripts<T>(replaced: string, times: Record<string, number>, 
       writeFileSync(path, text.replace(line, `${name}=${value}`));
     };
     set("lib.sh", "HOME_DIR", scripts.home);
-    set("lib.sh", "CONFIRMED", join(folder, "confirmed"));
+    set("lib.sh", "RUN_DIR", root);
     for (const [name, seconds] of Object.entries(times)) set("commit.sh", name, seconds);
     // It is read last.
     writeFileSync(join(folder, "inspect.sh"), `${HARMLESS}\n${replaced}\n`);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { covers, isWithin } from "../../../mesh/addresses";
+import { addressProblem, canonicalAddress, covers, isWithin, rangeProblem } from "../../../mesh/addresses";
 
 const ipv4 = (bits: number) => [24, 16, 8, 0].map((shift) => (bits >>> shift) & 255).join(".");
 const address = fc.integer({ min: 0, max: 0xffffffff });
@@ -69,4 +69,73 @@ describe("covers", () => {
   ] as const) {
     it(`${outer} covers ${inner}: ${expected}`, () => assert.equal(covers(outer, inner), expected));
   }
+});
+
+describe("rangeProblem", () => {
+  it("takes every range without bits behind its prefix, and no other", () => {
+    fc.assert(
+      fc.property(address, prefix, (bits, length) => {
+        const clean = length === 0 ? 0 : network(bits, length) * 2 ** (32 - length);
+        assert.equal(rangeProblem(`${ipv4(clean)}/${length}`), undefined);
+        if (clean !== bits) assert.match(rangeProblem(`${ipv4(bits)}/${length}`)!, /has bits behind its prefix/);
+      }),
+    );
+  });
+
+  for (const [range, expected] of [
+    ["fd00::/108", undefined],
+    ["2001:db8::/32", undefined],
+    ["::/0", undefined],
+    ["fd00::1/127", /has bits behind its prefix of 127/],
+    ["fd00::1/128", undefined],
+    ["::1:0:0/96", undefined],
+    ["fd00::/129", /is no range/],
+    ["10.0.0.0/33", /is no range/],
+    ["10.0.0.0/-1", /is no range/],
+    ["10.0.0.0/08", /is no range/],
+    ["010.0.0.0/8", /is no range/],
+    ["fe80::%eth0/64", /is no range/],
+    ["::ffff:10.0.0.0/104", /is IPv4 in the form of IPv6/],
+    ["", /nothing is no range/],
+  ] as const) {
+    it(`${range}: ${expected === undefined ? "is one" : expected.source}`, () => {
+      if (expected === undefined) assert.equal(rangeProblem(range), undefined);
+      else assert.match(rangeProblem(range)!, expected);
+    });
+  }
+});
+
+describe("canonicalAddress", () => {
+  it("is one for all spellings", () => {
+    for (const spelling of ["fd00::1", "FD00::1", "fd00:0:0:0:0:0:0:1", "fd00::0:1"]) {
+      assert.equal(canonicalAddress(spelling), "fd00::1");
+    }
+    assert.equal(canonicalAddress("FE80::1%eth0"), "fe80::1%eth0");
+    for (const other of ["10.0.0.1", "vm1.example.org"]) assert.equal(canonicalAddress(other), other);
+  });
+});
+
+describe("addressProblem", () => {
+  it("finds none in addresses of machines", () => {
+    for (const usual of ["10.0.0.1", "192.168.1.1", "100.64.0.1", "8.8.8.8", "2001:db8::1", "fd00::1", "::2"]) {
+      assert.equal(addressProblem(usual), undefined, usual);
+    }
+  });
+
+  it("knows the edges", () => {
+    for (const [edge, expected] of [
+      ["0.255.255.255", /unspecified/],
+      ["126.255.255.255", undefined],
+      ["127.255.255.254", /loopback/],
+      ["128.0.0.1", undefined],
+      ["223.255.255.255", undefined],
+      ["239.255.255.255", /multicast/],
+      ["240.0.0.1", /reserved/],
+      ["febf::1", /link-local/],
+      ["fec0::1", undefined],
+    ] as const) {
+      if (expected === undefined) assert.equal(addressProblem(edge), undefined, edge);
+      else assert.match(addressProblem(edge) ?? "", expected, edge);
+    }
+  });
 });

@@ -1,23 +1,28 @@
 import assert from "node:assert/strict";
 import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { gunzipSync } from "node:zlib";
 import { execa } from "execa";
 import { accompany } from "../../../ssh/accompany";
 import { REJOIN_SCRIPT, renderFiles } from "../../../ssh/bundle";
-import { attendCommand, stateDigest } from "../../../ssh/commands";
+import { attendCommand, confirmCommand, stateDigest } from "../../../ssh/commands";
 import { sshKey, startSshServer, type TestServer } from "../../support/sshServer";
 import { withDirectory } from "../support";
 
 const STATE = "host vm1\nowner me";
 const BAGGAGE = { state: STATE, files: renderFiles({ "istio-vm": "exit 0", "key.pem": "THE KEY" }) };
-const LIMITS = { join: 20_000, bring: 10_000, confirmation: 5000, pause: 20, silence: 5000 };
+const LIMITS = { join: 20_000, bring: 10_000, dial: 5000, confirmation: 5000, back: 20, pause: 20, silence: 5000 };
+
+/** What a host's sudo answers to a confirmation, and how it stays. */
+const CONFIRMS = 'echo "confirmed $digest"';
+const STAYS = 'cat <"$input" >/dev/null';
 
 /** What the host was told: the state's digest, and the time of this test. */
 function assertConfirms(command: string | undefined): void {
-  const [, digest, epoch] = /^sudo -n \S+ confirm ([0-9a-f]{64}) (\d+)$/.exec(command ?? "") ?? [];
-  assert.equal(digest, stateDigest(STATE), command);
+  const [, epoch = ""] = /sudo -n sh -s -- confirm [0-9a-f]{64} (\d+);/.exec(command ?? "") ?? [];
+  assert.equal(command, confirmCommand(stateDigest(STATE), new Date(Number(epoch) * 1000)));
   assert.ok(Math.abs(Number(epoch) - Date.now() / 1000) < 10, command);
 }
 
@@ -49,11 +54,14 @@ describe("accompany", () => {
     echo awaiting
     while [ "$(wc -l <"$0.calls")" -lt ${calls} ]; do sleep 0.02; done
     echo over
-    cat >"$0.stdin"`;
+    cat <"$input" >"$0.stdin"`;
 
-  /** Puts a `sudo` first on the PATH that takes a confirmation as `confirm` says, and attends as `attend` says. */
+  /**
+   * Puts a `sudo` first on the PATH that takes a confirmation as `confirm` says, and attends as `attend` says: shell text,
+   * with the FIFO of the session's input as `$input`. Nobody is root.
+   */
   async function withSudo<T>(
-    { confirm = "true", attend = joinsAfter(1) }: { confirm?: string; attend?: string },
+    { confirm = CONFIRMS, attend = joinsAfter(1) }: { confirm?: string; attend?: string },
     use: (file: string) => Promise<T>,
   ): Promise<T> {
     return withDirectory(async (directory) => {
@@ -62,7 +70,10 @@ describe("accompany", () => {
       writeFileSync(
         sudo,
         `#!/bin/sh
-case "$*" in
+digest=$6
+set -- "$*" $(cat)
+input=$4
+case "$1" in
 *"-- attend "*)
   echo >>"$0.attended"
   ${attend}
@@ -74,7 +85,8 @@ case "$*" in
 esac
 `,
       );
-      chmodSync(sudo, 0o755);
+      writeFileSync(join(directory, "id"), "#!/bin/sh\necho 1000\n");
+      for (const file of [sudo, join(directory, "id")]) chmodSync(file, 0o755);
       const path = process.env.PATH;
       process.env.PATH = `${directory}:${path}`;
       try {
@@ -97,7 +109,7 @@ esac
     }));
 
   it("logs in anew each time, until the host takes the confirmation", () =>
-    withSudo({ confirm: '[ "$(wc -l <"$0.calls")" -gt 1 ]', attend: joinsAfter(2) }, async () => {
+    withSudo({ confirm: `[ "$(wc -l <"$0.calls")" -gt 1 ] && ${CONFIRMS}`, attend: joinsAfter(2) }, async () => {
       await go();
       await untilAlone();
       assert.equal(confirmations().length, 2);
@@ -105,29 +117,61 @@ esac
       assert.equal(server.connections.loggedIn, 3);
     }));
 
+  it("takes no other answer for a confirmation, whatever its exit status", () =>
+    withSudo(
+      { confirm: `[ "$(wc -l <"$0.calls")" -gt 1 ] && ${CONFIRMS} || echo "confirm $digest"`, attend: joinsAfter(2) },
+      async () => {
+        await go();
+        await untilAlone();
+        assert.equal(confirmations().length, 2);
+      },
+    ));
+
+  it("sends the package, if the host asks for it", () =>
+    withDirectory((directory) => {
+      const file = join(directory, "istio-sidecar.deb");
+      const content = randomBytes(3_000_000);
+      writeFileSync(file, content);
+      const attend = `echo "package /run/istio-vm/bundle.abcdef"
+        until [ -e "$0.received" ]; do sleep 0.02; done
+        echo ready; echo over; ${STAYS}`;
+      const confirm = `cat "$6" >"$0.package"; : >"$0.received"`; // behind the name of the script and its action
+      return withSudo({ attend, confirm }, async (sudo) => {
+        await accompany(login(), { ...BAGGAGE, package: { file, sha256: "5a" } }, { limits: LIMITS });
+        await untilAlone();
+        assert.ok(readFileSync(`${sudo}.package`).equals(content));
+        assert.match(server.commands[0]!, /sh -s -- attend [0-9a-f]{64} 5a;/);
+        assert.match(server.commands[1]!, /exec sh \/run\/istio-vm\/bundle\.abcdef\/istio-vm receive \$input /);
+        assert.equal(server.connections.opened, 1);
+      });
+    }));
+
   it("dials once, and only to bring it, where the join has nothing to confirm", () =>
-    withSudo({ attend: "echo ready; echo over; cat >/dev/null" }, async () => {
+    withSudo({ attend: `echo ready; echo over; ${STAYS}` }, async () => {
       await go();
       await untilAlone();
       assert.deepEqual([server.commands, server.connections.opened], [[ATTEND], 1]);
     }));
 
   it("stays until it is told that the join is over, and no longer", () =>
-    withSudo({ attend: `echo ready; until [ -e "$0.end" ]; do sleep 0.02; done; echo over; cat` }, async (sudo) => {
-      await go();
-      assert.equal(server.connections.open, 1);
-      writeFileSync(`${sudo}.end`, "");
-      await untilAlone();
-      await delay(5 * LIMITS.pause);
-      assert.equal(attendances().length, 1);
-    }));
+    withSudo(
+      { attend: `echo ready; until [ -e "$0.end" ]; do sleep 0.02; done; echo over; ${STAYS}` },
+      async (sudo) => {
+        await go();
+        assert.equal(server.connections.open, 1);
+        writeFileSync(`${sudo}.end`, "");
+        await untilAlone();
+        await delay(5 * LIMITS.pause);
+        assert.equal(attendances().length, 1);
+      },
+    ));
 
   for (const [what, options] of [
     ["when it is stopped", () => ({ stop: [AbortSignal.timeout(200)] })],
     ["when its time is up", () => ({ limits: { ...LIMITS, join: 200 } })],
   ] as const) {
     it(`ends ${what}`, () =>
-      withSudo({ attend: "echo ready; echo awaiting; cat", confirm: "false" }, async () => {
+      withSudo({ attend: `echo ready; echo awaiting; ${STAYS}`, confirm: "false" }, async () => {
         await go(options());
         await untilAlone();
         const { opened } = server.connections;
@@ -164,10 +208,14 @@ esac
     ));
 
   it("does not wait for a confirmation that hangs", () =>
-    withSudo({ confirm: '[ "$(wc -l <"$0.calls")" -gt 1 ] || exec sleep 60', attend: joinsAfter(2) }, async () => {
-      await go({ limits: { ...LIMITS, confirmation: 100 } });
-      while (confirmations().length < 2) await delay(10);
-    }));
+    withSudo(
+      { confirm: `[ "$(wc -l <"$0.calls")" -gt 1 ] || exec sleep 60; ${CONFIRMS}`, attend: joinsAfter(2) },
+      async () => {
+        await go({ limits: { ...LIMITS, confirmation: 100 } });
+        while (confirmations().length < 2) await delay(10);
+        await untilAlone();
+      },
+    ));
 
   it("keeps a program until it has brought everything, and no longer", async function () {
     this.timeout(30_000);
@@ -175,7 +223,7 @@ esac
       const { accompany } = require("./ssh/accompany");
       void accompany(${JSON.stringify(login())}, ${JSON.stringify(BAGGAGE)}).then(() => console.log("brought"));
       `;
-    await withSudo({ attend: "sleep 0.5; echo ready; cat" }, async () => {
+    await withSudo({ attend: `sleep 0.5; echo ready; ${STAYS}` }, async () => {
       const { stdout } = await execa("node", ["--require", "tsx/cjs", "--eval", program], { timeout: 25_000 });
       assert.equal(stdout, "brought");
       await untilAlone();
@@ -219,7 +267,12 @@ esac
       ));
 
     it("the session ends at once", () =>
-      withSudo({ attend: "exit 0" }, () => fails(/: the session ended before anything was brought$/)));
+      withSudo({ attend: "exit 0" }, () => fails(/: our scripts did not run there: the session ended at once$/)));
+
+    it("the account runs something else, whatever it is told, and all is well with that", () =>
+      withSudo({ attend: "echo; echo 'Please login as the user \"debian\".'" }, () =>
+        fails(/: our scripts did not run there: it says "Please login as the user "debian"\."$/),
+      ));
 
     it("nobody listens there", () =>
       fails(/^Error: 127\.0\.0\.1:1 refuses connections: does sshd run\?$/, { port: 1 }));

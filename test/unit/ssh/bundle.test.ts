@@ -1,25 +1,35 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { execa } from "execa";
 import fc from "fast-check";
-import { JOIN_SCRIPT, REJOIN_SCRIPT, renderBundle, renderFiles } from "../../../ssh/bundle";
+import { attendScript, bundleScript, joinScript, REJOIN_SCRIPT, renderFiles } from "../../../ssh/bundle";
 import { stateDigest } from "../../../ssh/commands";
 import { withDirectory } from "../support";
 
 const text = fc.string({ unit: "binary" }).map((s) => s.replaceAll("\0", ""));
+const CONNECTION = ["10.0.0.9", "40000", "10.0.0.1", "22"];
+const STATE = String.raw`host vm1
+sidecar.env ISTIO_METAJSON_LABELS="{\"a\":\"b\\n\"}"`;
 
-describe("renderBundle", () => {
-  /** Runs a bundle with its directory made in `directory` instead of /run. */
-  function run(directory: string, files: Record<string, string>, args: string[] = [], after = "") {
-    const bundle = renderBundle(renderFiles(files));
-    assert.ok(bundle.includes("/run/istio-vm."));
-    return spawnSync("sh", ["-s", "--", ...args], {
-      input: bundle.replaceAll("/run/istio-vm.", `${directory}/istio-vm.`) + after,
-      encoding: "utf8",
-    });
-  }
-  const copy = `cp -r "$(dirname "$0")" "$1"`;
+/** A script as it is, but for the folder in which it works. */
+const within = (directory: string, script: string) => {
+  assert.ok(script.includes("/run/istio-vm"));
+  return script.replaceAll("/run/istio-vm", directory);
+};
+
+/** Runs a script as a root shell does. */
+function run(directory: string, script: string, ...args: string[]) {
+  const input = within(directory, script);
+  return spawnSync("sh", ["-s", "--", ...args, ...CONNECTION], { input, encoding: "utf8" });
+}
+
+describe("bundleScript", () => {
+  const bundle = (directory: string, files: Record<string, string>, state = STATE) =>
+    run(directory, `${bundleScript(renderFiles(files), state)}echo never`, "inspect");
+  const copy = `cp -r "$(dirname "$0")" "$TO"`;
   /** A text file ends in a line break: one that has none gets it. */
   const asFile = (content: string) => `${content.replace(/\n$/, "")}\n`;
 
@@ -27,41 +37,35 @@ describe("renderBundle", () => {
     withDirectory((directory) => {
       const line = fc.oneof(text, fc.constantFrom("END_OF_FILE", "END_OF_FILE_", "$HOME", "`id`", "\\", "'", "exit 9"));
       const content = fc.array(line, { maxLength: 6 }).map((lines) => lines.join("\n"));
+      process.env.TO = join(directory, "unpacked");
       fc.assert(
         fc.property(fc.array(content, { minLength: 1, maxLength: 20 }), (contents) => {
-          const unpacked = join(directory, "unpacked");
-          rmSync(unpacked, { recursive: true, force: true });
+          rmSync(process.env.TO!, { recursive: true, force: true });
           const files = Object.fromEntries(contents.map((each, n) => [`f${n}.pem`, each]));
-          const { status, stderr } = run(directory, { "istio-vm": copy, ...files }, [unpacked]);
+          const { status, stderr } = bundle(join(directory, "run"), { "istio-vm": copy, ...files });
           assert.deepEqual([status, stderr], [0, ""]);
           for (const [name, each] of Object.entries(files)) {
-            assert.equal(readFileSync(join(unpacked, name), "utf8"), asFile(each));
+            assert.equal(readFileSync(join(process.env.TO!, name), "utf8"), asFile(each));
           }
         }),
         { numRuns: 12 },
       );
     }));
 
-  it("gives arguments and exit status through, and leaves nothing behind", () =>
+  it("gives action, state, connection and exit status through, and leaves nothing behind", () =>
     withDirectory((directory) => {
       const script = `printf '<%s>' "$@"; stat -c ' %a' "$(dirname "$0")" "$(dirname "$0")/key.pem"; exit 7`;
-      const files = { "istio-vm": script, "key.pem": "k" };
-      const { status, stdout } = run(directory, files, ["join", "a\nb ", "$x"]);
-      assert.deepEqual([status, stdout], [7, "<join><a\nb ><$x> 700\n 600\n"]);
+      const { status, stdout } = bundle(join(directory, "run"), { "istio-vm": script, "key.pem": "k" });
+      assert.deepEqual([status, stdout], [7, `<inspect><\n${STATE}\n><${CONNECTION.join(" ")}> 700\n 600\n`]);
       assert.deepEqual(readdirSync(directory), []);
     }));
 
-  it("gives the script the rest of the session, if only its end", () =>
+  it("leaves the folder of everything where somebody else is at work", () =>
     withDirectory((directory) => {
-      const { status, stdout } = run(directory, { "istio-vm": "cat; echo end" });
-      assert.deepEqual([status, stdout], [0, "end\n"]);
-    }));
-
-  it("leaves a folder alone that a join has taken over, and has a lock on it meanwhile", () =>
-    withDirectory((directory) => {
-      const script = `flock -n "$(dirname "$0")" true || echo locked; : >"$(dirname "$0")/taken"`;
-      assert.equal(run(directory, { "istio-vm": script }).stdout, "locked\n");
-      assert.equal(readdirSync(directory).length, 1);
+      const { status } = spawnSync("flock", [directory, "sh", "-s", "--", "inspect"], {
+        input: within(directory, bundleScript(renderFiles({ "istio-vm": "exit 0" }), STATE)),
+      });
+      assert.deepEqual([status, readdirSync(directory)], [0, []]);
     }));
 
   it("refuses names that are no plain file names", () => {
@@ -71,44 +75,102 @@ describe("renderBundle", () => {
   });
 });
 
-describe("what was brought for a join", () => {
-  const STATE = String.raw`host vm1
-sidecar.env ISTIO_METAJSON_LABELS="{\"a\":\"b\\n\"}"`;
+describe("attendScript", () => {
+  const until = async (condition: () => boolean) => {
+    while (!condition()) await delay(10);
+  };
+  /** A session, and the folder that it has made. */
+  async function session(directory: string, script: string, ...args: string[]) {
+    const shell = execa("sh", ["-s", "--", ...args], { reject: false });
+    shell.stdin!.write(within(directory, script));
+    let said = "";
+    shell.stdout!.on("data", (chunk: Buffer) => (said += chunk.toString()));
+    await until(() => said.includes("ready"));
+    return {
+      shell,
+      folder: () =>
+        join(
+          directory,
+          readdirSync(directory).find((name) => /^bundle/.test(name))!,
+        ),
+    };
+  }
+  const STAYS = `echo ready; echo "$*" >"$(dirname "$0")/words"; while :; do sleep 0.05; done`;
+
+  it("stays with a lock on what it brought, and takes that with it when the session ends", () =>
+    withDirectory(async (directory) => {
+      const home = join(directory, "run");
+      const { shell, folder } = await session(
+        home,
+        attendScript(renderFiles({ "istio-vm": STAYS })),
+        "attend",
+        "D",
+        "P",
+      );
+      await until(() => existsSync(join(folder(), "words")));
+      assert.equal(readFileSync(join(folder(), "words"), "utf8"), "attend D P\n");
+      assert.equal(spawnSync("flock", ["-n", folder(), "true"]).status, 1);
+      shell.stdin!.end();
+      assert.equal((await shell).exitCode, 0);
+      assert.ok(!existsSync(home));
+    }));
+
+  it("leaves alone what a join has taken over", () =>
+    withDirectory(async (directory) => {
+      const { shell, folder } = await session(directory, attendScript(renderFiles({ "istio-vm": STAYS })), "attend");
+      writeFileSync(join(folder(), "taken"), "D\n");
+      shell.stdin!.end();
+      await shell;
+      assert.ok(existsSync(join(folder(), "istio-vm")));
+      assert.equal(spawnSync("flock", ["-n", folder(), "true"]).status, 0, "nobody has a lock on it");
+    }));
+
+  it("has nothing of what it started left when it is killed", () =>
+    withDirectory(async (directory) => {
+      const { shell, folder } = await session(directory, attendScript(renderFiles({ "istio-vm": STAYS })), "attend");
+      shell.kill("SIGKILL");
+      await until(() => spawnSync("flock", ["-n", folder(), "true"]).status === 0);
+      rmSync(folder(), { recursive: true }); // then its child ends
+    }));
+
+  it("finds it again as long as the join runs", () =>
+    withDirectory(async (directory) => {
+      const folder = join(directory, "bundle.bbbbbb");
+      mkdirSync(folder);
+      writeFileSync(join(folder, "taken"), "D\n");
+      writeFileSync(join(folder, "istio-vm"), STAYS);
+      const { shell } = await session(directory, REJOIN_SCRIPT, "attend", "D", "none");
+      assert.equal(spawnSync("flock", ["-n", folder, "true"]).status, 1);
+      shell.stdin!.end();
+      await shell;
+      assert.equal(spawnSync("flock", ["-n", folder, "true"]).status, 0);
+      assert.equal(run(directory, REJOIN_SCRIPT, "attend", "other", "none").stdout, "over\n");
+    }));
+});
+
+describe("joinScript", () => {
   const script = `printf '<%s>' "$@"; cat; ls "$(dirname "$0")" | tr '\\n' ' '; exit 7`;
   const bring = (directory: string, name: string, files: Record<string, string>) => {
     mkdirSync(join(directory, name));
     for (const [file, content] of Object.entries({ "istio-vm": script, ...files })) {
       writeFileSync(join(directory, name, file), content);
+      chmodSync(join(directory, name, file), 0o600);
     }
   };
-  const run = (directory: string, text: string, ...args: string[]) =>
-    spawnSync("sh", ["-s", "--", ...args], {
-      input: text.replaceAll("/run/istio-vm.", `${directory}/istio-vm.`),
-      encoding: "utf8",
-    });
 
-  it("is found by the state, run, and removed", () =>
+  it("finds what was brought by the state, and runs it", () =>
     withDirectory((directory) => {
-      bring(directory, "istio-vm.aaaaaa", { for: "another\n" });
-      bring(directory, "istio-vm.bbbbbb", { for: `${stateDigest(STATE)}\n` });
-      const { status, stdout } = run(directory, JOIN_SCRIPT, "join", `\n${STATE}\n`, "1 2 3 22");
-      assert.deepEqual([status, stdout], [7, `<join><\n${STATE}\n><1 2 3 22>istio-vm taken `]);
-      assert.deepEqual(readdirSync(directory), ["istio-vm.aaaaaa"]);
+      bring(directory, "bundle.aaaaaa", { for: "another\n" });
+      bring(directory, "bundle.bbbbbb", { for: `${stateDigest(STATE)}\n` });
+      const { status, stdout } = run(directory, joinScript(STATE), "join");
+      assert.deepEqual([status, stdout], [7, `<join><\n${STATE}\n><${CONNECTION.join(" ")}>istio-vm taken `]);
     }));
 
-  it("is for one join alone: another says what to do", () =>
+  it("is alone with it: another says what to do", () =>
     withDirectory((directory) => {
-      bring(directory, "istio-vm.bbbbbb", { taken: `${stateDigest(STATE)}\n` });
-      const { status, stdout, stderr } = run(directory, JOIN_SCRIPT, "join", `\n${STATE}\n`);
+      bring(directory, "bundle.bbbbbb", { taken: `${stateDigest(STATE)}\n` });
+      const { status, stdout, stderr } = run(directory, joinScript(STATE), "join");
       assert.deepEqual([status, stdout], [3, ""]);
       assert.equal(stderr, "vm1: the scripts for this join are not here: run pulumi up again\n");
-      assert.deepEqual(readdirSync(directory), ["istio-vm.bbbbbb"]);
-    }));
-
-  it("is found again by who was there for the join, as long as that runs", () =>
-    withDirectory((directory) => {
-      bring(directory, "istio-vm.bbbbbb", { taken: "digest\n" });
-      assert.equal(run(directory, REJOIN_SCRIPT, "attend", "digest").stdout, "<attend><digest>istio-vm taken ");
-      assert.equal(run(directory, REJOIN_SCRIPT, "attend", "other").stdout, "over\n");
     }));
 });

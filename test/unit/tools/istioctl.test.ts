@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Config, parseConfig } from "../../../config";
 import { controlPlaneManifest } from "../../../tools/istioctl";
 import { istioctl, withCommands, withDirectory } from "../support";
 
 describe("the manifest of the control plane", () => {
-  const config = (istioOperator: object = {}, type = "NodePort"): Config =>
+  const config = (istioOperator = "{}", type = "NodePort"): Config =>
     parseConfig({
       values: {
         istioVersion: "1.31.0",
-        istioOperator: JSON.stringify(istioOperator),
+        istioOperator: istioOperator,
         exposure: JSON.stringify(type === "NodePort" ? { type, nodeAddress: "10.0.0.1" } : { type }),
         sidecar: JSON.stringify({ url: "https://example.org/sidecar.deb", sha256: "a".repeat(64) }),
       },
@@ -19,38 +19,37 @@ describe("the manifest of the control plane", () => {
   const manifest = `
 apiVersion: v1
 kind: Service
-metadata: {name: istiod, namespace: istio-system}`;
+metadata: {name: istiod, namespace: istio-system}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: istio-ingressgateway, namespace: istio-system}
+spec: {ports: [{port: 15012, name: a}, {port: 15017, name: b}]}`;
 
-  for (const [type, istiodPorts] of [
-    ["NodePort", []],
-    ["LoadBalancer", [15012, 15017]],
-  ] as const) {
-    it(`is made of the user's IstioOperator laid upon the defaults, with the gateway's ports for ${type}`, () =>
+  for (const type of ["NodePort", "LoadBalancer"]) {
+    it(`is made of the user's IstioOperator as it was written, with ours laid upon it, for ${type}`, () =>
       withDirectory(async (directory) => {
-        const given = join(directory, "given.yaml");
-        const script = istioctl("1.31.0", manifest).replace("/dev/null", given);
+        const [first, last, args] = ["first", "last", "args"].map((name) => join(directory, name));
+        const script = istioctl("1.31.0", manifest).replace(
+          "cat >/dev/null",
+          `cat >${last}; f=\${3#--filename=}; cp "$f" ${first}; echo "$*" >${args}`,
+        );
+        const text = "kind: IstioOperator\nspec: {hub: lab, values: {a: yes, b: 0x1F}} # mine\n";
+        writeFileSync(join(directory, "o.yaml"), text);
         const objects = await withCommands({ istioctl: script }, () =>
-          controlPlaneManifest(config({ spec: { hub: "lab" } }, type)),
-        );
-        assert.deepEqual(objects, [
-          { apiVersion: "v1", kind: "Service", metadata: { name: "istiod", namespace: "istio-system" } },
-        ]);
-        const { spec } = JSON.parse(readFileSync(given, "utf8")) as {
-          spec: {
-            hub: string;
-            profile: string;
-            meshConfig: object;
-            components: { ingressGateways: [{ k8s: { service: { ports: { port: number }[] } } }] };
-          };
-        };
-        assert.deepEqual(
-          [spec.hub, spec.profile, spec.meshConfig],
-          ["lab", "default", { trustDomain: "cluster.local" }],
+          controlPlaneManifest(config(join(directory, "o.yaml"), type)),
         );
         assert.deepEqual(
-          spec.components.ingressGateways[0].k8s.service.ports.map(({ port }) => port),
-          [15021, 80, 443, ...istiodPorts],
+          objects.map(({ metadata }) => metadata.name),
+          ["istiod", "istio-ingressgateway"],
         );
+        assert.equal(readFileSync(first!, "utf8"), text);
+        const { spec } = JSON.parse(readFileSync(last!, "utf8")) as { spec: { meshConfig: object } };
+        assert.deepEqual(spec.meshConfig, { trustDomain: "cluster.local" });
+        const given = readFileSync(args!, "utf8").trim().split(" ");
+        assert.equal(existsSync(given[2]!.replace("--filename=", "")), false, "the copy stays");
+        const ports = given.filter((arg) => /\.port=/.test(arg)).map((arg) => Number(arg.split("=").at(-1)));
+        assert.deepEqual(ports, type === "NodePort" ? [] : [15021, 80, 443, 15012, 15017]);
       }));
   }
 
@@ -83,11 +82,11 @@ metadata: {name: istiod, namespace: istio-system}`;
       withCommands(commands, () => assert.rejects(controlPlaneManifest(config()), error), "/usr/bin:/bin"));
   }
 
-  it("fails when the IstioOperator contradicts the configuration", () =>
-    withCommands({ istioctl: istioctl("1.31.0", manifest) }, () =>
+  it("fails where hosts could not join what it installs", () =>
+    withCommands({ istioctl: istioctl("1.31.0", manifest.replaceAll("istiod", "istiod-canary")) }, () =>
       assert.rejects(
-        controlPlaneManifest(config({ spec: { meshConfig: { trustDomain: "x" } } })),
-        /spec\.meshConfig\.trustDomain is "x", not "cluster\.local"/,
+        controlPlaneManifest(config()),
+        /^Error: hosts could not join .*:\n {2}there is no istiod in istio-system/,
       ),
     ));
 });

@@ -11,7 +11,10 @@ const GARBAGE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 /** A CA in the cluster that this stack has, with hosts that it certified. */
 function install(facts: Facts, root: Issued, signing: Issued, chain = [signing, root]): void {
   const [rootCert, caCert, certChain] = [root.pem, signing.pem, chain.map(({ pem }) => pem).join("")];
-  Object.assign(clusterOf(facts), { cacerts: { rootCert, caCert, certChain }, rootCerts: { default: rootCert } });
+  Object.assign(clusterOf(facts), {
+    cacerts: { rootCert, caCert, certChain },
+    rootCerts: [{ namespace: "default", pem: rootCert }],
+  });
   facts.outputs!.rootFingerprint = fingerprint(rootCert);
   for (const { name } of facts.hosts) joinedOf(facts, name).rootCert = rootCert;
 }
@@ -29,6 +32,10 @@ const withCa = (rootChanges: Wanted, intermediateChanges: Wanted = {}) => {
 const withCertificate = (changes: Wanted) => async (facts: Facts) => {
   joinedOf(facts).certChain = (await ofHost((await pki).intermediate, changes)).pem;
 };
+
+const OF_THE_ROOT =
+  "raise ca.rootValidityHours and pulumi up; then kubectl -n istio-system rollout restart deployment; " +
+  "restart every pod with a sidecar; at last the fix of IVM409 on every host that it names";
 
 testChecks("certificates", {
   IVM401: [
@@ -134,43 +141,50 @@ testChecks("certificates", {
     {
       when: "the CA ends in less than 30 days",
       break: withCa({}, { to: "2026-07-01T11:59:59Z" }),
-      finds: warning('"CN=Intermediate": 30 days left'),
+      finds: warning(
+        '"CN=Intermediate": 30 days left',
+        "raise ca.intermediateValidityHours by an hour or more, and pulumi up",
+      ),
+    },
+    {
+      when: "an intermediate that was given ends",
+      break: async (facts) => {
+        await withCa({}, { to: "2026-06-02T12:00:00Z" })(facts);
+        const { rootCert, caCert, certChain } = clusterOf(facts).cacerts!;
+        facts.config!.ca = { provided: { rootCert, caCert, certChain, caKey: { secret: "caKey" } } };
+        facts.local.providedKeyFits = true;
+      },
+      finds: warning(
+        '"CN=Intermediate": 24 hours left',
+        "give ca.provided another intermediate of the same root, and pulumi up",
+      ),
     },
     {
       when: "the root has ended",
       break: withCa({ to: "2026-05-29T12:00:00Z" }),
-      finds: error('"CN=Root CA": ended 3 days ago'),
+      finds: error('"CN=Root CA": ended 3 days ago', OF_THE_ROOT),
       also: { IVM505: "hosts see it as well" },
     },
     {
       when: "the root is not valid yet",
       break: withCa({ from: "2026-06-01T12:00:10Z" }),
-      finds: error('"CN=Root CA" is not valid before 2026-06-01T12:00:10.000Z'),
+      finds: error(
+        '"CN=Root CA" is not valid before 2026-06-01T12:00:10.000Z',
+        "see IVM501 to IVM504: a clock is wrong, or wait",
+      ),
       also: { IVM504: "hosts see it as well" },
     },
   ],
   IVM405: [
     {
       when: "a namespace has another root",
-      break: async (facts) => (clusterOf(facts).rootCerts.vm = (await pki).intermediate.pem),
-      finds: about(
-        "vm",
-        error(
-          "istio-ca-root-cert of namespace vm holds another root",
-          "kubectl -n vm delete configmap istio-ca-root-cert; istiod writes it anew",
-        ),
-      ),
+      break: async (facts) => (clusterOf(facts).rootCerts[1]!.pem = (await pki).intermediate.pem),
+      finds: about("vm", error("istio-ca-root-cert of namespace vm holds another root")),
     },
     {
       when: "a namespace has no certificate there",
-      break: (facts) => (clusterOf(facts).rootCerts.default = ""),
-      finds: about(
-        "default",
-        error(
-          "istio-ca-root-cert of namespace default holds another root",
-          "kubectl -n default delete configmap istio-ca-root-cert; istiod writes it anew",
-        ),
-      ),
+      break: (facts) => (clusterOf(facts).rootCerts[0]!.pem = ""),
+      finds: about("default", error("istio-ca-root-cert of namespace default holds another root")),
     },
   ],
   IVM406: [

@@ -28,7 +28,7 @@ function edges(shift: (seconds: number) => Case["break"], finds: (level: typeof 
 
 /** Renewed when asked, by a node whose clock is so far off. */
 const leaseOff = (seconds: number) => (facts: Facts) => {
-  clusterOf(facts).nodes[0]!.leaseAge = -seconds;
+  clusterOf(facts).leases[0]!.age = -seconds;
 };
 
 const withCertificate = (changes: Wanted, offset = 0) => {
@@ -43,7 +43,7 @@ testChecks("clock", {
     (seconds) => (facts) => {
       clusterOf(facts).clockOffset = seconds;
       // The node's clock is the API server's.
-      clusterOf(facts).nodes[0]!.leaseAge = -seconds;
+      clusterOf(facts).leases[0]!.age = -seconds;
     },
     (level, words) => level(`the API server's clock is ${words} of this machine's`),
   ),
@@ -72,8 +72,9 @@ testChecks("clock", {
     {
       when: "it is a node that is not ready",
       break: (facts) => {
-        const { nodes } = clusterOf(facts);
-        nodes.push({ ...nodes[0]!, name: "node2", ready: false, addresses: [], leaseAge: 1e9 });
+        const { nodes, leases } = clusterOf(facts);
+        nodes.push({ ...nodes[0]!, name: "node2", ready: false, addresses: [] });
+        leases.push({ node: "node2", age: 1e9 });
       },
       finds: [],
     },

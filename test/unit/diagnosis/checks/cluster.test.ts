@@ -5,6 +5,7 @@ import { testChecks } from "./cases";
 import { clusterOf, freshFacts, OTHER_OWNER } from "./facts";
 
 const inCluster = (change: (cluster: ClusterFacts) => unknown) => (facts: Facts) => change(clusterOf(facts));
+const dns = (found: ClusterFacts["dns"]) => inCluster((cluster) => (cluster.dns = found));
 const configure = (change: (config: Config) => unknown) => (facts: Facts) => change(facts.config!);
 
 const istiod = { namespace: "istio-system", name: "istiod", available: 1, wanted: 1 };
@@ -55,7 +56,10 @@ testChecks("cluster", {
     {
       when: "another stack installed an istiod",
       break: inCluster(({ istiods }) => istiods.push({ ...istiod, name: "istiod-canary", owner: OTHER_OWNER })),
-      finds: error(`istio-system/istiod-canary was installed by the stack with owner mark ${OTHER_OWNER}`),
+      finds: error(
+        `istio-system/istiod-canary was installed by the stack with owner mark ${OTHER_OWNER}`,
+        "use another cluster, or destroy that stack",
+      ),
     },
     {
       when: "an istiod was installed by hand, before the first update",
@@ -66,9 +70,18 @@ testChecks("cluster", {
   ],
   IVM305: [
     {
-      when: "nobody answers for a webhook",
-      break: inCluster((cluster) => (cluster.deadWebhooks = ["nobody answers for the webhook istiod-old"])),
-      finds: error("nobody answers for the webhook istiod-old"),
+      when: "an Istio that is gone left a webhook",
+      break: inCluster((cluster) => (cluster.deadWebhooks = [{ name: "old (o.istio.io)", service: "old/istiod" }])),
+      finds: error("nobody answers for the webhook old (o.istio.io): the Service old/istiod has no ready endpoint"),
+    },
+    {
+      when: "this stack's own istiod does not answer, whose webhook must not be deleted",
+      break: (facts) =>
+        (clusterOf(facts).deadWebhooks = [{ name: "w", service: "istio-system/istiod", owner: facts.owner }]),
+      finds: error(
+        "nobody answers for the webhook w: the Service istio-system/istiod has no ready endpoint",
+        "see IVM314: istiod must run again",
+      ),
     },
   ],
   IVM306: [
@@ -177,10 +190,33 @@ testChecks("cluster", {
   ],
   IVM311: [
     {
-      when: "the cluster's DNS has no endpoint",
-      break: inCluster((cluster) => (cluster.dnsReady = false)),
-      finds: error("the Service kube-system/kube-dns has no ready endpoint"),
+      when: "a pod can't resolve a name",
+      break: dns({ resolves: false, servers: [] }),
+      finds: error("kubernetes.default.svc.cluster.local does not resolve in the sample client's pod"),
     },
+    {
+      when: "a pod can't resolve a name, and its server does not run",
+      break: dns({ resolves: false, servers: [{ name: "kube-system/kube-dns", ready: false }] }),
+      finds: error(
+        "kubernetes.default.svc.cluster.local does not resolve in the sample client's pod; no endpoint is ready of kube-system/kube-dns",
+      ),
+    },
+    {
+      when: "there is no pod to ask from, and a known server does not run",
+      break: dns({ servers: [{ name: "openshift-dns/dns-default", ready: false }] }),
+      finds: warning("it may not answer; no endpoint is ready of openshift-dns/dns-default"),
+    },
+    {
+      when: "one of two servers runs",
+      break: dns({
+        servers: [
+          { name: "kube-system/kube-dns", ready: false },
+          { name: "kube-system/rke2-coredns-rke2-coredns", ready: true },
+        ],
+      }),
+      finds: [],
+    },
+    { when: "there is no server that is known", break: dns({ servers: [] }), finds: [] },
   ],
   IVM312: [
     {

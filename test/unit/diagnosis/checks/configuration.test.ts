@@ -114,6 +114,16 @@ testChecks("configuration", {
       break: configure((config) => (config.istioOperator = { spec: { tag: 1.31 } })),
       finds: warning("istioOperator.spec.tag is 1.31, but istioVersion is 1.31.0"),
     },
+    {
+      when: "istiod alone has another version",
+      break: configure((config) => (config.istioOperator = { spec: { components: { pilot: { tag: "1.30.2" } } } })),
+      finds: warning("istioOperator.spec.components.pilot.tag is 1.30.2, but istioVersion is 1.31.0"),
+    },
+    {
+      when: "the values have another version, and the spec says nothing",
+      break: configure((config) => (config.istioOperator = { spec: { tag: null, values: { global: { tag: "x" } } } })),
+      finds: warning("istioOperator.spec.values.global.tag is x, but istioVersion is 1.31.0"),
+    },
   ],
   IVM207: [
     { when: "everything is as short as it may be", break: lifetimes(2, 1, 2, 2), finds: [] },

@@ -80,9 +80,9 @@ async function make(): Promise<Facts> {
           ready: true,
           addresses: ["192.0.2.10", "node1"],
           podCidrs: ["10.244.0.0/24"],
-          leaseAge: 5,
         },
       ],
+      leases: [{ node: "node1", age: 5 }],
       namespaces: [
         { name: "default" },
         { name: "kube-system" },
@@ -96,14 +96,14 @@ async function make(): Promise<Facts> {
       serviceCidr: "10.96.0.0/16",
       refusedNodePorts: [],
       istiodService: { type: "NodePort", nodePort: 31794 },
-      dnsReady: true,
+      dns: { resolves: true, servers: [] },
       cacerts: {
         rootCert: root.pem,
         caCert: intermediate.pem,
         certChain: intermediate.pem + root.pem,
         owner: OWNER,
       },
-      rootCerts: { default: root.pem, vm: root.pem },
+      rootCerts: ["default", "vm"].map((namespace) => ({ namespace, pem: root.pem })),
       requests: { "web.vm": { ok: true, answer: "HTTP 200", milliseconds: 7 } },
     },
     hosts: [inspected("vm1"), inspected("vm2")],
@@ -127,7 +127,7 @@ export async function freshFacts(): Promise<Facts> {
     istiods: [],
     istiodService: undefined,
     cacerts: undefined,
-    rootCerts: {},
+    rootCerts: [],
     requests: undefined,
   } satisfies Partial<ClusterFacts>);
   for (const { name } of fresh.hosts) {
@@ -137,8 +137,8 @@ export async function freshFacts(): Promise<Facts> {
 }
 
 export function clusterOf({ cluster }: Facts): ClusterFacts {
-  assert.ok(isAvailable(cluster));
-  return cluster;
+  assert.ok(isAvailable(cluster) && Object.values(cluster).every(isAvailable));
+  return cluster as ClusterFacts;
 }
 
 /** A host that answered. Default: vm1. */

@@ -1,0 +1,95 @@
+# Rules of iptables that redirect the host's traffic through the sidecar: istio-start.sh makes them, and takes them back
+# when the unit stops.
+# shellcheck shell=sh
+
+IPTABLES_TOOLS="iptables-nft iptables-legacy ip6tables-nft ip6tables-legacy"
+# The chains of istio-iptables, by their exact names (Istio 1.31, tools/istio-iptables/pkg/capture/run.go).
+ISTIO_CHAINS='ISTIO_(OUTPUT|OUTPUT_DNS|INBOUND|DIVERT|TPROXY|REDIRECT|IN_REDIRECT|DROP)'
+RULES_ENV=$HOME_DIR/rules-env
+
+# `iptables_tables TOOL`: the tables that TOOL (iptables-nft, ip6tables-legacy, ...) has, a line each. A legacy tool
+# makes a table by looking at it, so it only looks if the kernel has some already.
+iptables_tables() {
+  command -v "$1-save" >/dev/null || return 0
+  case $1 in
+    iptables-legacy) cat /proc/net/ip_tables_names 2>/dev/null || : ;;
+    ip6tables-legacy) cat /proc/net/ip6_tables_names 2>/dev/null || : ;;
+    *) "$1-save" 2>/dev/null | sed -n 's/^\*//p' ;;
+  esac
+}
+
+# `istio_rules_of TOOL TABLE`: Istio's chains, their rules, and those of other chains that lead to them, as TOOL-save has
+# them. An operator's comment may say anything.
+istio_rules_of() {
+  "$1-save" -t "$2" 2>/dev/null | awk -v chains="^$ISTIO_CHAINS\$" '
+    {
+      words = $0
+      gsub(/"([^"\\]|\\.)*"/, "", words)
+      split(words, word, " ")
+      if (substr($1, 1, 1) == ":" ? substr($1, 2) ~ chains : word[1] == "-A" && (word[2] ~ chains || leads())) print
+    }
+    function leads(at) {
+      for (at in word) if ((word[at] == "-j" || word[at] == "-g") && word[at + 1] ~ chains) return 1
+      return 0
+    }'
+}
+
+# Rules and chains of Istio in any kind of iptables; nothing when there are none.
+istio_rules() {
+  local tool table
+  for tool in $IPTABLES_TOOLS; do
+    for table in $(iptables_tables "$tool"); do istio_rules_of "$tool" "$table"; done
+  done
+}
+
+# Whether the unit makes any: an operator may make them himself.
+makes_rules() { ! facts sidecar.env | grep -Eqx 'ISTIO_CUSTOM_IP_TABLES="?true"?'; }
+
+# The environment as the unit starts with it.
+keep_rules_env() {
+  mkdir -p "$RULES_ENV"
+  cp "$ENV_DIR/cluster.env" "$ENV_DIR/sidecar.env" "$RULES_ENV"
+}
+
+# Takes interception back, rule by rule: others may have made rules meanwhile. What the unit's own clean-up leaves, as of a
+# unit that was killed, its script takes back with the environment that made it; and then whatever has a name of Istio's.
+# Fails if any is left.
+remove_rules() {
+  local tool table rules
+  [ -n "$(istio_rules)" ] || return 0
+  if [ -x /usr/local/bin/istio-start.sh ] && [ -d "$RULES_ENV" ]; then
+    ISTIO_SIDECAR_CONFIG=$RULES_ENV/sidecar.env ISTIO_CLUSTER_CONFIG=$RULES_ENV/cluster.env \
+      timeout 30 /usr/local/bin/istio-start.sh clean >/dev/null 2>&1 || :
+  fi
+  for tool in $IPTABLES_TOOLS; do
+    for table in $(iptables_tables "$tool"); do
+      rules=$(istio_rules_of "$tool" "$table")
+      [ -z "$rules" ] || removal "$table" "$rules" | "$tool-restore" --noflush --wait 10 || :
+    done
+  done
+  [ -z "$(istio_rules)" ]
+}
+
+# `removal TABLE RULES`: what takes these back, for `iptables-restore --noflush`.
+removal() {
+  printf '*%s\n' "$1"
+  printf '%s\n' "$2" | awk -v chains="^$ISTIO_CHAINS\$" '
+    substr($1, 1, 1) == ":" { chain[substr($1, 2)]; next }
+    $2 !~ chains { sub(/^-A/, "-D"); print }
+    END {
+      for (name in chain) print "-F", name
+      for (name in chain) print "-X", name
+      print "COMMIT"
+    }'
+}
+
+# iptables-nft leaves the tables that it made, now empty: they go too, if nobody has put anything into them since.
+remove_tables() {
+  local tool table
+  for tool in iptables-nft ip6tables-nft; do
+    for table in $(iptables_tables "$tool"); do
+      if grep -qx "$table" "$RECORD/$tool" || "$tool-save" -t "$table" 2>/dev/null | grep -Eq '^-A|^:[^ ]+ (-|DROP)'; then continue; fi
+      printf '*%s\nCOMMIT\n' "$table" | "$tool-restore" # without chains, this deletes the table
+    done
+  done
+}

@@ -1,0 +1,155 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { execa } from "execa";
+import { bridge } from "../../../lab/paths";
+import { FAULTS } from "../faults";
+import { mustSucceed, type Host } from "../host";
+import type { Mesh } from "../mesh";
+import { insertAfter, PAUSE, resume, untilPaused, withPause } from "../pauses";
+import { assertRestored } from "../restored";
+import { withTimes } from "../times";
+import { Update } from "../update";
+
+/** Has the package manager's lock until the unit is stopped. */
+const HOLD_LOCK = `systemd-run --quiet --unit=host-test python3 -c '
+import fcntl, signal
+lock = open("/var/lib/dpkg/lock-frontend", "w")
+fcntl.lockf(lock, fcntl.LOCK_EX)
+open("/run/host-test.locked", "w")
+signal.pause()'
+  until [ -e /run/host-test.locked ]; do :; done
+  rm /run/host-test.locked`;
+const RELEASE_LOCK = "systemctl stop host-test";
+
+/** An environment with which no sidecar gets ready. */
+const failing = (state: string) => `${state}\nsidecar.env CA_ADDR=192.0.2.1:15012`;
+
+export function comingBack(mesh: Mesh): void {
+  describe("a host comes back", () => {
+    let host: Host;
+    let update: Update;
+    before(() => {
+      host = mesh.host("vm2");
+    });
+
+    it("within reach first, and then wholly, when its package manager is in use meanwhile", async function () {
+      this.timeout(300_000);
+      update = await Update.of(host);
+      const earlier = await update.files();
+      const bundle = withTimes(withPause(host.bundle, "stop_sidecar", "start"), { ready: 10, lock: 3 });
+      const session = await host.startJoin({ state: failing(update.newer), bundle });
+      await untilPaused(host);
+      await host.sh(HOLD_LOCK);
+      resume(host);
+      const { exitCode, output } = await session.done;
+      session.stopConfirming();
+      assert.equal(exitCode, 3, output);
+      assert.match(output, /the package istio-sidecar can't be given back[\s\S]*it is tried again until it is done/);
+      assert.equal(await host.sh("iptables-save | grep -c ISTIO || :"), "0\n", "traffic is still intercepted");
+      assert.equal(
+        await host.sh("cat /var/lib/istio/envoy/*.env"),
+        earlier.replace(/^istio-sidecar\s.*\n/, "").replace(/127\.0\.0\.1[\s\S]*$/, ""),
+        "the environment is not back",
+      );
+      await host.sh(RELEASE_LOCK);
+      await update.untilWell("the host to go back", async () => (await update.files()) === earlier);
+    });
+
+    it("to what was confirmed, though it was killed on its way back before", async () => {
+      const earlier = await update.files();
+      const bundle = insertAfter(
+        withTimes(host.bundle, { ready: 10, undo: 600 }),
+        '    put_back "$kept" "$real"',
+        PAUSE,
+      );
+      const state = failing(update.newer);
+      const session = await host.startJoin({ state, bundle });
+      await untilPaused(host);
+      await FAULTS.kill(host, session);
+      session.stopConfirming();
+      const outcome = await host.join({ state, bundle: withTimes(host.bundle, { ready: 10 }) });
+      assert.equal(outcome.exitCode, 3, outcome.output);
+      assert.equal(await update.files(), earlier);
+      mustSucceed(await host.status(), "status");
+    });
+
+    it("also when a disk is full only where the environment is", async () => {
+      const earlier = await update.files();
+      await host.sh("mount -t tmpfs -o size=32k,mode=755,uid=$(id -u istio-proxy) tmpfs /var/lib/istio/config");
+      await host.sh(`mkdir /srv/env && cp -a /var/lib/istio/envoy/. /srv/env
+        mount -t tmpfs -o size=64k,mode=755,uid=$(id -u istio-proxy) tmpfs /var/lib/istio/envoy
+        cp -a /srv/env/. /var/lib/istio/envoy
+        dd if=/dev/zero of=/var/lib/istio/envoy/fill bs=4k 2>/dev/null || :`);
+      const state = `${host.commands.state}\nsidecar.env FILL="${"x".repeat(20_000)}"`;
+      const { exitCode, output } = await host.join({ state });
+      assert.equal(exitCode, 3, output);
+      assert.match(output, /can't write \/var\/lib\/istio\/envoy\/sidecar\.env/);
+      assert.doesNotMatch(output, /: joined /);
+      await host.sh("rm /var/lib/istio/envoy/fill");
+      await update.untilWell("the host to go back", async () => (await update.files()) === earlier);
+      await host.sh(
+        "umount /var/lib/istio/envoy /var/lib/istio/config; cp -a /srv/env/. /var/lib/istio/envoy; rm -r /srv/env",
+      );
+    });
+
+    it("out of the mesh only when the package manager can be used, and not half way", async () => {
+      await host.mustJoin();
+      await host.sh("sed -i 's/^PACKAGE_SECONDS=.*/PACKAGE_SECONDS=2/' /var/lib/istio-vm/bin/package.sh");
+      await host.sh(HOLD_LOCK);
+      const { exitCode, output } = await host.leave();
+      assert.equal(exitCode, 3, output);
+      assert.match(output, /the package manager is in use, .*nothing was changed: python3/);
+      mustSucceed(await host.status(), "status");
+      await host.sh(RELEASE_LOCK);
+      await host.mustLeave();
+    });
+
+    for (const line of [
+      '  rm -rf "$HOME_DIR/state" "$HOME_DIR/joining" "$HOME_DIR/awaiting" "$PREVIOUS"',
+      '  mv "$RECORD" "$HOME_DIR/given-back"',
+      "  give_back_files",
+      "  give_back_package",
+      "  give_back_accounts",
+      "  assert_given_back",
+    ]) {
+      it(`out of the mesh by a second leave, when the first is killed behind ${line.trim().split(" ").slice(0, 2).join(" ")}`, async () => {
+        await host.reset();
+        const before = await host.snapshot();
+        // What join leaves on the host is what it ran.
+        const anywhere = PAUSE.replace("/run/istio-vm/*:)", "/var/lib/istio-vm/*:)");
+        await host.mustJoin({ bundle: insertAfter(host.bundle, line, anywhere) });
+        const leaving = host.ssh(host.commands.leave, host.commands.script);
+        await untilPaused(host);
+        await FAULTS.kill(host, leaving);
+        await host.mustLeave();
+        await assertRestored(host, before);
+      });
+    }
+
+    it("to the mesh with a package that the program sends, though the first join failed behind its installation", async () => {
+      await host.reset();
+      const before = await host.snapshot();
+      const directory = mkdtempSync(join(tmpdir(), "host-test-"));
+      try {
+        const file = join(directory, "sidecar.deb");
+        await execa("curl", ["-sSf", "-o", file, `http://${bridge.address}:8000/istio-sidecar.deb`]);
+        const [sha256 = ""] = (await execa("sha256sum", [file])).stdout.split(" ");
+        const sent = { file, sha256 };
+        const state = host.commands.state.replace(/^package .*$/m, `package ${sha256} sent`);
+        const bundle = withTimes(host.bundle, { ready: 10 });
+        const failed = await host.join({ state: failing(state), bundle, package: sent });
+        assert.equal(failed.exitCode, 3, failed.output);
+        await assertRestored(host, before);
+        await host.mustJoin({ state, package: sent });
+        await host.sh("dpkg --purge istio-sidecar >/dev/null 2>&1");
+        await host.mustJoin({ state, package: sent });
+        await host.mustLeave();
+        await assertRestored(host, before);
+      } finally {
+        rmSync(directory, { recursive: true });
+      }
+    });
+  });
+}
