@@ -35,12 +35,12 @@ check_writable() {
   local path paths folder
   paths=$(written_paths | sort -u)
   for path in $paths; do
-    writable "$path" || finding IVM725 "it can't write $path: $(why_not "$path")"
+    writable "$path" || finding IVM725 "it can't write $path: $(why_unwritable "$path")"
   done
   # In such a folder files can be made, but not replaced.
   # shellcheck disable=SC2086 # paths without blanks
   for path in $(lsattr -d $paths 2>/dev/null | awk '$1 ~ /a/ && $1 !~ /i/ { print $2 }'); do
-    [ ! -d "$path" ] || finding IVM725 "it can't write $path: $(why_not "$path")"
+    [ ! -d "$path" ] || finding IVM725 "it can't write $path: $(why_unwritable "$path")"
   done
   paths=$(df --output=file,target /usr/local/bin /var/lib/dpkg/info 2>/dev/null | awk '
     NR == FNR { options[$2] = $4; next }
@@ -72,7 +72,7 @@ writable() {
   if [ -f "$1" ]; then (: <>"$1") 2>/dev/null; else [ -w "$1" ]; fi
 }
 
-why_not() {
+why_unwritable() {
   local folder
   folder=$(mount_of "$1")
   case $(lsattr -d "$1" 2>/dev/null) in
@@ -91,7 +91,8 @@ why_not() {
 
 mount_of() { df --output=target "$1" 2>/dev/null | tail -n 1; }
 
-# Before the first join. The sidecar's user becomes the owner of these folders, and its agent writes there.
+# Before the first join. The sidecar's user becomes the owner of these folders, and its agent writes there: a program that
+# has them for itself would lose its keys.
 check_folders() {
   local folder owner others
   [ ! -d "$RECORD" ] || return 0
@@ -103,7 +104,7 @@ check_folders() {
     [ -e "$folder" ] || continue
     owner=$(stat -c %U "$folder")
     case $owner in
-      root | istio-proxy) ;;
+      root | istio-proxy | UNKNOWN) ;;
       *)
         finding IVM727 "$folder, which becomes the sidecar's, is $owner's: move it elsewhere, with the program that uses it"
         continue

@@ -25,7 +25,7 @@ export const CODES = [
   // causes: connection
   "IVM921", "IVM922", "IVM923", "IVM924", "IVM925", "IVM926",
   // causes: host
-  "IVM931", "IVM932", "IVM933", "IVM934", "IVM935", "IVM936", "IVM937",
+  "IVM931", "IVM932", "IVM933", "IVM934", "IVM935", "IVM936", "IVM937", "IVM938",
   // causes: traffic
   "IVM941", "IVM942", "IVM943", "IVM944", "IVM945", "IVM946", "IVM947",
   // causes: update

@@ -76,17 +76,32 @@ export const host: Cause[] = [
   },
   {
     code: "IVM936",
-    title: "sudo refuses to start the sidecar",
+    title: "sudo demands a terminal",
     severity: "error",
     signs: [
       {
-        from: ["pulumi"],
-        pattern: /^\s*sudo: sorry, you must have a tty to run sudo/,
-        sentence: "sudo on the host demands a terminal (requiretty), which a session of a program does not have.",
+        from: ["start"],
+        pattern: /istio-start\.sh\S*: sudo: sorry, you must have a tty to run sudo/,
+        sentence:
+          "On {where} root itself may not use sudo without a terminal (requiretty), by which the start script becomes istio-proxy.",
       },
       {
+        from: ["pulumi"],
+        pattern: /sudo: sorry, you must have a tty to run sudo/,
+        sentence: "sudo on the host demands a terminal (requiretty), which a session of a program does not have.",
+      },
+    ],
+    fix: "on {where}: visudo, and take requiretty away, or add Defaults:root,ADMIN !requiretty, with the user who logs in for ADMIN; then pulumi up",
+    untilRestart: true,
+  },
+  {
+    code: "IVM937",
+    title: "root may not run the sidecar by sudo",
+    severity: "error",
+    signs: [
+      {
         from: ["start"],
-        pattern: /(?:sudo: (?=sorry, you )|(?=Sorry, user root is not allowed ))(?<reason>.*?)\.?$/,
+        pattern: /(?:sudo: (?=sorry, you are )|(?=Sorry, user root is not allowed ))(?<reason>.*?)\.?$/,
         sentence: "On {where}, sudo does not let root run the sidecar as istio-proxy: {reason}.",
       },
       {
@@ -95,10 +110,11 @@ export const host: Cause[] = [
         sentence: "{where} has no sudo, by which istio-start.sh runs the sidecar as istio-proxy.",
       },
     ],
-    fix: "on {where}: apt-get install sudo; printf '%s\\n' 'root ALL=(ALL:ALL) NOPASSWD:SETENV: ALL' 'Defaults:root !requiretty' >/etc/sudoers.d/zz-istio-vm; systemctl restart istio. Where it is the user who logs in: the same with Defaults:USER, then pulumi up",
+    fix: "on {where}: apt-get install sudo; printf '%s\\n' 'root ALL=(ALL:ALL) NOPASSWD:SETENV: ALL' 'Defaults:root !requiretty' >/etc/sudoers.d/zz-istio-vm; systemctl restart istio",
+    untilRestart: true,
   },
   {
-    code: "IVM937",
+    code: "IVM938",
     title: "a file system is read-only",
     severity: "error",
     signs: [

@@ -137,6 +137,8 @@ export function refusing(mesh: Mesh): void {
         ]);
         const files = { ...filesOf(host.bundle), "root-cert.pem": readFileSync(certificate, "utf8") };
         assert.match(await refused({ bundle: renderFiles(files) }), /does not prove to be of this mesh: .*error/i);
+        await host.mustJoin(); // and this mesh's own does, to a client that shows its whole chain
+        await host.mustLeave();
       } finally {
         rmSync(folder, { recursive: true });
         await host.exec("rm", "/usr/bin/openssl");

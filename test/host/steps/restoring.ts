@@ -8,13 +8,13 @@ import type { Mesh } from "../mesh";
 
 /** /etc/certs is the host's own already, with odd modes and old times; so are some lines of /etc/hosts. */
 const OWN_FILES = `
-  install -d -m 0751 -o admin /etc/certs
-  echo mine >/etc/certs/mine.pem
-  chmod 0604 /etc/certs/mine.pem
+  install -d -m 0751 /etc/certs
+  echo mine >/etc/certs/root-cert.pem
+  chmod 0604 /etc/certs/root-cert.pem
   echo 'a key of another program' >/etc/certs/key.pem
   chmod 0400 /etc/certs/key.pem
   chown admin /etc/certs/key.pem
-  touch -d '2001-02-03 04:05:06.789' /etc/certs/mine.pem /etc/certs/key.pem
+  touch -d '2001-02-03 04:05:06.789' /etc/certs/root-cert.pem /etc/certs/key.pem
   touch -d '2002-02-03 04:05:06' /etc/certs
   printf '# mine\\n192.0.2.7\\tdatabase  # with a tab\\n\\n192.0.2.8 no-newline-at-the-end' >>/etc/hosts
   touch -d '2003-02-03 04:05:06' /etc/hosts

@@ -29,6 +29,14 @@ describe("functions of the host scripts", () => {
     for (const [file, script] of Object.entries(hostScripts())) assert.deepEqual(shared(script), [], file);
   });
 
+  it("have each a name of its own, for all are sourced into one shell", () => {
+    const names = Object.entries(hostScripts()).flatMap(([file, script]) =>
+      [...script.matchAll(/^(\w+)\(\) [{(]/gm)].map(([, name = ""]) => ({ file, name })),
+    );
+    const twice = names.filter(({ name }, index) => names.findIndex((other) => other.name === name) !== index);
+    assert.deepEqual(twice, []);
+  });
+
   it("would be caught at it", () => {
     const script = `f() {\n  local a c\n  a=1 b="$a x" c=2\n  for d in 1; do e=$(x); done\n  echo | while read -r g c; do :; done\n}\n`;
     assert.deepEqual(shared(script), ["f: b", "f: e", "f: d", "f: g"]);

@@ -53,6 +53,17 @@ describe("host/writable.sh", () => {
       assert.deepEqual(folders(directory, `RECORD=${directory}`), []);
     }));
 
+  it("tells a program's folder from a person's by the account", () =>
+    withDirectory(async (directory) => {
+      mkdirSync(join(directory, "certs"));
+      writeFileSync(join(directory, "certs", "mine.pem"), "");
+      const ownedBy = (owner: string) => withCommands({ stat: `echo '${owner}'` }, () => folders(directory).join());
+      assert.match(await ownedBy("www-data 33"), /certs, which becomes the sidecar's, is www-data's/);
+      assert.match(await ownedBy("nobody 65534"), /is nobody's/);
+      assert.match(await ownedBy("root 0"), /holds what is not Istio's: mine\.pem/);
+      assert.equal(await ownedBy("admin 1000"), "");
+    }));
+
   it("tries to write, and changes nothing", () =>
     withDirectory((directory) => {
       const file = join(directory, "file");
