@@ -145,6 +145,11 @@ export class Host {
     return this.exec("sh", "-euc", script);
   }
 
+  /** All rules of iptables, of any kind and version. */
+  rules(): Promise<string> {
+    return this.sh("for tool in iptables ip6tables; do $tool-nft-save; $tool-legacy-save; done 2>/dev/null");
+  }
+
   /** What it looks like, but for what comes and goes by itself. */
   async snapshot(): Promise<Snapshot> {
     const all = await snapshotVm(this.lab, this.name);
