@@ -28,7 +28,7 @@ package_busy() {
   awk '$2 != "->" { print $5 }' /proc/locks | sort -u | while read -r pid; do
     for open in "/proc/$pid/fd"/*; do
       case $(readlink "$open") in
-        /var/lib/dpkg/lock | /var/lib/dpkg/lock-frontend) tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null && echo && break ;;
+        /var/lib/dpkg/lock | /var/lib/dpkg/lock-frontend) tr '\0\n' '  ' <"/proc/$pid/cmdline" 2>/dev/null && echo && break ;;
       esac
     done
   done

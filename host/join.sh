@@ -138,7 +138,9 @@ $(last_words)"
 
 # Also those of istio-start.sh, which may never have come to start it.
 last_words() {
-  journalctl -u istio.service --no-pager --quiet --output=cat -n 12 2>/dev/null || :
+  # Without what it says at each start: the environment, and all rules of iptables.
+  journalctl -u istio.service --no-pager --quiet --output=cat -n 300 2>/dev/null |
+    grep -Ev '^([*:#]|COMMIT$|-[A-Z] |[A-Z0-9_]+=)|^ |[[:space:]]info[[:space:]]' | tail -n 12 || :
   tail -qn 12 /var/log/istio/istio.err.log /var/log/istio/istio.log 2>/dev/null || :
 }
 

@@ -14,7 +14,7 @@ export type Fault = (host: Host, session: Session) => Promise<void>;
 /** SIGKILL to everything that the session has started. */
 async function kill(host: Host, session: Session): Promise<void> {
   const tree = await sessionProcesses(host);
-  if (tree.length === 0) throw new Error(`nothing of a join runs on ${host.name}`);
+  if (tree.length === 0) throw new Error(`no join or leave runs on ${host.name}`);
   await host.sh(`kill -KILL ${tree.join(" ")} || :`); // the sleep of the pause may have ended meanwhile
   await session.done;
   resume(host);
@@ -76,7 +76,7 @@ async function assertSmallDisk(host: Host): Promise<void> {
 async function sessionProcesses(host: Host): Promise<string[]> {
   const rows = (await host.exec("ps", "-e", "-o", "pid=,ppid=,args=")).trim().split("\n");
   const processes = rows.map((row) => /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(row)!.slice(1) as [string, string, string]);
-  const found = new Set(processes.flatMap(([pid, , args]) => (/sh -s -- join/.test(args) ? [pid] : [])));
+  const found = new Set(processes.flatMap(([pid, , args]) => (/sh -s -- (join|leave)/.test(args) ? [pid] : [])));
   for (let size = -1; size !== found.size;) {
     size = found.size;
     for (const [pid, parent] of processes) if (found.has(parent)) found.add(pid);

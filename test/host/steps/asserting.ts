@@ -39,7 +39,7 @@ export function asserting(mesh: Mesh): void {
       ["a sidecar that died", "systemctl stop istio", /istio\.service does not run any more/],
       [
         "rules that somebody took",
-        "iptables -t nat -F; iptables -t nat -X",
+        "for tool in iptables-nft iptables-legacy; do $tool -t nat -F; $tool -t nat -X; done",
         /the sidecar has made no rules of iptables/,
       ],
       [
