@@ -31,21 +31,30 @@ has_package() { [ -n "$(package_version)" ] && [ "$(cat "$HOME_DIR/package" 2>/d
 is_sent() { [ "$(sha256sum "$SENT_PACKAGE" 2>/dev/null | cut -d ' ' -f 1)" = "$1" ]; }
 
 install_package() {
-  local digest source actual
+  local digest source from actual
   digest=$(fact package | cut -d ' ' -f 1) source=$(fact package | cut -d ' ' -f 2)
   if has_package "$digest"; then
     say install "ok: istio-sidecar $(package_version) is there"
     return
   fi
   case $source in
-    secret-url) fetch_secret "$SENT_PACKAGE" || fail "can't fetch the sidecar package from the URL in the secret of sidecar.url" ;;
-    http://* | https://*) fetch "$source" "$SENT_PACKAGE" || fail "can't fetch the sidecar package from $source" ;;
-    *) [ -e "$SENT_PACKAGE" ] || fail "the sidecar package was not sent: run pulumi up again" ;;
+    secret-url)
+      from="the URL in the secret of sidecar.url"
+      fetch_secret "$SENT_PACKAGE" || fail "can't fetch the sidecar package from $from"
+      ;;
+    http://* | https://*)
+      from=$source
+      fetch "$source" "$SENT_PACKAGE" || fail "can't fetch the sidecar package from $from"
+      ;;
+    *)
+      from="where pulumi runs"
+      [ -e "$SENT_PACKAGE" ] || fail "the sidecar package was not sent: run pulumi up again"
+      ;;
   esac
   actual=$(sha256sum "$SENT_PACKAGE" | cut -d ' ' -f 1)
   if [ "$actual" != "$digest" ]; then
     rm -f "$SENT_PACKAGE"
-    fail "the sidecar package ($source) has SHA-256 $actual, but sidecar.sha256 is $digest"
+    fail "the sidecar package from $from has SHA-256 $actual, but sidecar.sha256 is $digest"
   fi
   keep_previous_package
   arm

@@ -42,7 +42,7 @@ export const configuration: Check[] = [
   {
     code: "IVM205",
     title: "the sidecar package is what its digest says",
-    why: "A package with another digest is refused on every host, after it was copied there.",
+    why: "A package with another digest is refused on every host, after it was sent there.",
     fix: "sha256sum FILE, and set sidecar.sha256 to it if that is the package you mean",
     evaluate: ofConfig(({ config: { sidecar }, local: { sidecarFile } }) => {
       if (sidecarFile === undefined) return skipped("each host fetches it (IVM606)");

@@ -88,9 +88,9 @@ export const network: Check[] = [
     code: "IVM606",
     title: "each host can fetch the sidecar package",
     why: "Join fetches it from sidecar.url with curl or wget.",
-    fix: "open the way to sidecar.url, or set sidecar.file, which is copied by SSH",
+    fix: "open the way to sidecar.url, or set sidecar.file, which is sent by SSH",
     evaluate: ofHosts(({ name, inspection: { packageReachable } }, { config }) => {
-      if ("file" in config.sidecar) return skipped("it is copied there by SSH (IVM205)");
+      if ("file" in config.sidecar) return skipped("it is sent there by SSH (IVM205)");
       if (typeof config.sidecar.url !== "string") return skipped("its URL is a secret, which is not brought there");
       if (packageReachable === undefined) return skipped(`${name} has nothing to fetch it with (IVM709)`);
       return packageReachable ? ok() : error(`${name}: it can't fetch the package from ${config.sidecar.url}`);

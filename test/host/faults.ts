@@ -1,5 +1,6 @@
 /** What can happen to a host while a join is at work. */
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { launch } from "../../lab/launch";
 import { readlinkSync } from "node:fs";
 import { leaderOf } from "../../lab/cgroups";
@@ -44,7 +45,28 @@ async function full(host: Host, session: Session): Promise<void> {
   await host.exec("rm", "/var/host-test.fill");
 }
 
-export const FAULTS = { kill, cut, reboot, full } satisfies Record<string, Fault>;
+/** Somebody else uses the package manager, for as long as the scripts wait and a little longer. */
+async function locked(host: Host, session: Session): Promise<void> {
+  await host.sh(HOLD_LOCK);
+  resume(host);
+  await Promise.race([session.done, delay(20_000)]);
+  await host.sh(RELEASE_LOCK);
+  await session.done;
+  await host.untilIdle();
+}
+
+/** Has the package manager's lock until the unit is stopped. */
+export const HOLD_LOCK = `systemd-run --quiet --unit=host-test python3 -c '
+import fcntl, signal
+lock = open("/var/lib/dpkg/lock-frontend", "w")
+fcntl.lockf(lock, fcntl.LOCK_EX)
+open("/run/host-test.locked", "w")
+signal.pause()'
+  until [ -e /run/host-test.locked ]; do :; done
+  rm /run/host-test.locked`;
+export const RELEASE_LOCK = "systemctl stop host-test";
+
+export const FAULTS = { kill, cut, reboot, full, locked } satisfies Record<string, Fault>;
 export type FaultName = keyof typeof FAULTS;
 
 /** Boots a VM with so small a disk that filling it costs little. `host.reset()` gives it its own again. */

@@ -13,6 +13,13 @@ const FILE = "/run/host-test.pause";
  */
 export const PAUSE = `case $0:\${paused:-} in /run/istio-vm/*:) paused=1; : >${FILE}; while [ -e ${FILE} ]; do sleep 0.1; done ;; esac`;
 
+/** The same in the scripts that join leaves on the host, for whoever runs them. */
+export const PAUSE_LEFT = PAUSE.replace("/run/istio-vm/*:)", "/var/lib/istio-vm/*:)");
+
+/** Takes that pause out of them again: another run of them would come to it as well. */
+export const removePause = (host: Host) =>
+  host.sh("[ ! -e /var/lib/istio-vm/bin ] || sed -i '/host-test[.]pause/d' /var/lib/istio-vm/bin/*");
+
 /** Stops dpkg while it unpacks the package's largest file. */
 const PAUSE_DPKG = `{
   until [ -e /usr/local/bin/envoy.dpkg-new ]; do :; done
@@ -51,6 +58,9 @@ const LINES = {
     middle: `  mv "$HOME_DIR/awaiting.new" "$HOME_DIR/awaiting"`,
     end: `  [ -z "$RESTART" ] || await_confirmation`,
   },
+  // On the way out of the mesh: of a first join that fails, and by leave.
+  undo: { start: "undo() {", middle: "  give_back_package", end: "  give_back_files" },
+  leave: { start: "leave() {", middle: "  give_back_package", end: "  give_back_accounts" },
   commit: { start: "commit() {", middle: `  mv -f "$HOME_DIR/joining" "$HOME_DIR/state"`, end: "  commit" },
 } satisfies Record<string, Record<Place, string>>;
 
@@ -59,7 +69,7 @@ export const PHASES = Object.keys(LINES) as Phase[];
 
 /** The bundle with a pause at the start of a phase of the join, in the middle of it, or right after it. */
 export function withPause(bundle: string, phase: Phase, place: Place): string {
-  const pause = phase === "install_package" && place === "middle" ? PAUSE_DPKG : PAUSE;
+  const pause = phase === "install_package" && place === "middle" ? PAUSE_DPKG : phase === "leave" ? PAUSE_LEFT : PAUSE;
   return insertAfter(bundle, LINES[phase][place], pause);
 }
 

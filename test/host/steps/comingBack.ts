@@ -4,24 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { bridge } from "../../../lab/paths";
-import { FAULTS } from "../faults";
+import { FAULTS, HOLD_LOCK, RELEASE_LOCK } from "../faults";
 import { mustSucceed, type Host } from "../host";
 import type { Mesh } from "../mesh";
-import { insertAfter, PAUSE, resume, untilPaused, withPause } from "../pauses";
+import { insertAfter, PAUSE, PAUSE_LEFT, removePause, resume, untilPaused, withPause } from "../pauses";
 import { assertRestored } from "../restored";
 import { withTimes } from "../times";
 import { Update } from "../update";
-
-/** Has the package manager's lock until the unit is stopped. */
-const HOLD_LOCK = `systemd-run --quiet --unit=host-test python3 -c '
-import fcntl, signal
-lock = open("/var/lib/dpkg/lock-frontend", "w")
-fcntl.lockf(lock, fcntl.LOCK_EX)
-open("/run/host-test.locked", "w")
-signal.pause()'
-  until [ -e /run/host-test.locked ]; do :; done
-  rm /run/host-test.locked`;
-const RELEASE_LOCK = "systemctl stop host-test";
 
 /** An environment with which no sidecar gets ready. */
 const failing = (state: string) => `${state}\nsidecar.env CA_ADDR=192.0.2.1:15012`;
@@ -119,12 +108,11 @@ export function comingBack(mesh: Mesh): void {
         await host.reset();
         const before = await host.snapshot();
         // What join leaves on the host is what it ran.
-        const anywhere = PAUSE.replace("/run/istio-vm/*:)", "/var/lib/istio-vm/*:)");
-        await host.mustJoin({ bundle: insertAfter(host.bundle, line, anywhere) });
+        await host.mustJoin({ bundle: insertAfter(host.bundle, line, PAUSE_LEFT) });
         const leaving = host.ssh(host.commands.leave, host.commands.script);
         await untilPaused(host);
         await FAULTS.kill(host, leaving);
-        await host.sh("sed -i '/host-test[.]pause/d' /var/lib/istio-vm/bin/*"); // only once
+        await removePause(host);
         await host.mustLeave();
         await assertRestored(host, before);
       });

@@ -1,10 +1,10 @@
 import { until } from "../../../lab/run";
 import type { Snapshot } from "../../support/snapshot";
 import { bootWithSmallDisk, FAULTS, type FaultName } from "../faults";
-import type { Host } from "../host";
+import type { Host, JoinSession } from "../host";
 import type { Mesh } from "../mesh";
-import { PHASES, PLACES, untilPaused, withPause, type Phase, type Place } from "../pauses";
-import { FULL } from "../times";
+import { PHASES, PLACES, removePause, untilPaused, withPause, type Phase, type Place } from "../pauses";
+import { FULL, withTimes } from "../times";
 import { assertRestored } from "../restored";
 
 /** Room for the system's own check and the package, and little more. */
@@ -31,7 +31,7 @@ const ALL: Case[] = PHASES.flatMap((phase) =>
 const SOME: Case[] = PHASES.map((phase, index) => ({
   phase,
   place: PLACES[index % PLACES.length]!,
-  fault: (Object.keys(FAULTS) as FaultName[])[index % 4]!,
+  fault: (Object.keys(FAULTS) as FaultName[])[index % 5]!,
 }));
 
 const title = ({ fault, place, phase }: Case) => `${fault.padEnd(6)} ${place.padEnd(6)} of ${phase}`;
@@ -42,6 +42,8 @@ const FEW: Case[] = [
   { phase: "write_files", place: "middle", fault: "kill" },
   { phase: "start", place: "middle", fault: "reboot" },
   { phase: "await_confirmation", place: "start", fault: "cut" },
+  { phase: "undo", place: "middle", fault: "locked" },
+  { phase: "leave", place: "middle", fault: "reboot" },
 ];
 
 /** ISTIO_VM_MATRIX: "full", or a pattern for the titles of those that are wanted. */
@@ -129,8 +131,21 @@ async function survive(host: Host, one: Case, before: Snapshot): Promise<Result>
   return result;
 }
 
-async function suffer(host: Host, { phase, place, fault }: Case): Promise<void> {
-  const session = await host.startJoin({ bundle: withPause(host.bundle, phase, place) });
+/** What comes to the pause: a join; one that fails, on its way back; or leave, by the scripts that a join has left there. */
+async function begin(host: Host, { phase, place }: Case): Promise<JoinSession> {
+  const bundle = withPause(host.bundle, phase, place);
+  if (phase === "undo") {
+    const state = `${host.commands.state}\nsidecar.env CA_ADDR=192.0.2.1:15012`;
+    return host.startJoin({ state, bundle: withTimes(bundle, { ready: 10 }) });
+  }
+  if (phase !== "leave") return host.startJoin({ bundle });
+  await host.mustJoin({ bundle });
+  return { ...host.ssh(host.commands.leave, host.commands.script), stopConfirming: () => undefined };
+}
+
+async function suffer(host: Host, one: Case): Promise<void> {
+  const { fault } = one;
+  const session = await begin(host, one);
   const ended = session.done.then(({ output }) => {
     throw new Error(`it ended before it came to the pause:\n${output}`);
   });
@@ -138,6 +153,7 @@ async function suffer(host: Host, { phase, place, fault }: Case): Promise<void> 
   try {
     await Promise.race([untilPaused(host), ended]);
     await FAULTS[fault](host, session);
+    await removePause(host);
   } finally {
     session.stopConfirming();
   }
