@@ -41,7 +41,7 @@ export function renewing(site: Site): void {
       await answers();
       await restart("default", "sleep");
       await answers();
-      assert.deepEqual(await codes(), ["IVM409"]);
+      await until("every namespace to have the root", 60, async () => (await codes()).join() === "IVM409");
 
       await site.sh("vm1", "rm /etc/certs/root-cert.pem");
       await site.up({ ...site.config, ...config({ ...renewed, rootValidityHours: root + 1 }), healDrift: true });
