@@ -43,12 +43,11 @@ os_name() { sed -n 's/^PRETTY_NAME="\{0,1\}\([^"]*\)"\{0,1\}$/\1/p' /etc/os-rele
 
 check_owner() {
   local owner traces
-  traces=$(joined_without_record)
   if [ -d "$RECORD" ]; then
     owner=$(cat "$RECORD/owner")
     [ "$owner" = "$(fact owner)" ] ||
       finding IVM701 "it is joined already, by the stack with owner mark $owner: destroy that stack, or remove the host from it"
-  elif [ -n "$traces" ]; then
+  elif traces=$(joined_without_record) && [ -n "$traces" ]; then
     finding IVM729 "it was joined by this program ($traces), but the record of what it was before is gone: give it back by hand first (docs/host.md)"
   elif systemctl is-active --quiet istio.service 2>/dev/null; then
     finding IVM702 "an Istio sidecar that this program did not start is running: stop and disable istio.service first"

@@ -63,11 +63,11 @@ confirm() {
   is_awaiting "$1" || exit 4
   peer=$(printf '%s' "$3" | awk '{ sub(/^::ffff:/, "", $1); sub(/%.*/, "", $1); print $1, $2 }')
   if [ "$peer" = ' ' ] || [ -z "$peer" ]; then
-    echo "the SSH server does not say where its sessions come from (SSH_CONNECTION)" >"$RUN_DIR/refused"
+    echo "the SSH server does not say where its sessions come from (SSH_CONNECTION)" >"$REFUSED"
     exit 5
   fi
   if sed 1d "$HOME_DIR/awaiting" | grep -qxFe "$peer"; then
-    echo "the connection from $peer was there before the change" >"$RUN_DIR/refused"
+    echo "the connection from $peer was there before the change" >"$REFUSED"
     exit 6
   fi
   echo "$1 $2 $(date +%s)" >"$CONFIRMED"
@@ -80,7 +80,7 @@ confirmed() { [ "$(cut -d ' ' -f 1 "$CONFIRMED" 2>/dev/null)" = "$(state_digest)
 
 await_confirmation() {
   local waited unless theirs ours skew
-  rm -f "$RUN_DIR/refused"
+  rm -f "$REFUSED"
   awaiting >"$HOME_DIR/awaiting.new" || fail "can't write $HOME_DIR/awaiting: is the disk full?"
   mv "$HOME_DIR/awaiting.new" "$HOME_DIR/awaiting"
   waited=0
@@ -102,7 +102,7 @@ await_confirmation() {
 # What else may be why no session was heard.
 other_reasons() {
   local tool limit
-  [ ! -s "$RUN_DIR/refused" ] || printf ' One was had, but %s.' "$(cat "$RUN_DIR/refused")"
+  [ ! -s "$REFUSED" ] || printf ' One was had, but %s.' "$(cat "$REFUSED")"
   for tool in iptables-nft iptables-legacy; do
     for limit in $(iptables_tables "$tool"); do
       [ "$limit" != filter ] || "$tool-save" -t filter 2>/dev/null | grep -E -m 1 -e '-m (recent|hashlimit|connlimit) '
@@ -115,5 +115,5 @@ commit() {
   systemctl enable --quiet --no-reload istio.service 2>/dev/null || fail "istio.service can't be enabled: systemctl status istio"
   mv -f "$HOME_DIR/joining" "$HOME_DIR/state"
   disarm
-  rm -rf "$HOME_DIR/awaiting" "$PREVIOUS" "$CONFIRMED" "$RUN_DIR/refused"
+  rm -rf "$HOME_DIR/awaiting" "$PREVIOUS" "$CONFIRMED" "$REFUSED"
 }

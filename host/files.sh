@@ -118,8 +118,7 @@ cannot_write() {
   fail "can't write $1: is the disk full? What was recorded stays in $RECORD: make room, then join or leave again"
 }
 
-# `put PATH`: moves what was staged to its place; or, where that can't be done since the file is one that was mounted
-# there, writes it. Or it fails.
+# `put PATH`: moves what was staged to its place, unless just that lies there.
 put() {
   local new
   new=$(staged "$1")
@@ -127,21 +126,22 @@ put() {
     rm -f "$new"
     return
   fi
-  mv -fT "$new" "$1" 2>/dev/null || put_over "$1" "$new"
+  move "$new" "$1"
 }
 
-# `put_over PATH NEW`
-put_over() {
+# `move NEW PATH`: or, where that can't be done since the file is one that was mounted there, writes it. Or it fails.
+move() {
   local old reason
+  ! mv -fT "$1" "$2" 2>/dev/null || return 0
   old=$HOME_DIR/overwritten
-  cp -p "$1" "$old" 2>/dev/null || rm -f "$old"
-  if reason=$(cp -pT "$2" "$1" 2>&1) && cmp -s "$2" "$1"; then
-    rm -f "$2" "$old"
+  cp -p "$2" "$old" 2>/dev/null || rm -f "$old"
+  if reason=$(cp -pT "$1" "$2" 2>&1) && cmp -s "$1" "$2"; then
+    rm -f "$1" "$old"
     return
   fi
-  [ ! -e "$old" ] || cp -pT "$old" "$1" 2>/dev/null || :
-  rm -f "$2" "$old"
-  fail "can't write $1: $reason"
+  [ ! -e "$old" ] || cp -pT "$old" "$2" 2>/dev/null || :
+  rm -f "$1" "$old"
+  fail "can't write $2: $reason"
 }
 
 # `replace PATH MODE OWNER COMMAND...`: makes the file what COMMAND prints.
@@ -156,7 +156,7 @@ put_back() {
   new=$(staged "$2")
   rm -rf "$new"
   cp -a "$1" "$new" || cannot_write "$2" "$new"
-  mv -fT "$new" "$2" 2>/dev/null || put_over "$2" "$new"
+  move "$new" "$2"
 }
 
 # `keep_copy PATH SOURCE FOLDER`: with all that belongs to it. Of a file that is not there, none.

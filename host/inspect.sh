@@ -8,7 +8,7 @@ glance() {
   echo "epoch $(date +%s.%N)"
   echo "sidecar $(package_version)"
   [ -d "$RECORD" ] || return 0
-  STATE=$(cat "$HOME_DIR/joining" 2>/dev/null || cat "$HOME_DIR/state" 2>/dev/null || :)
+  STATE=$(last_state)
   echo "owner $(cat "$RECORD/owner")"
   echo "changed $(stat -c %Y "$HOME_DIR/state" 2>/dev/null)"
   in_touch

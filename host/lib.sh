@@ -15,6 +15,8 @@ RECORD=$HOME_DIR/record
 # The same until the host is switched off, and only while something is at work: bundles, the lock, and what it has come to.
 RUN_DIR=/run/istio-vm
 CONFIRMED=$RUN_DIR/confirmed
+# Why a session that was had did not confirm the change.
+REFUSED=$RUN_DIR/refused
 # There from the moment when the sidecar is disturbed, or must be, until the new one is ready.
 RESTARTING=$RUN_DIR/restarting
 # The agent writes into both.
@@ -75,6 +77,9 @@ fail() {
 # `fact KEY`: the value of the first line of STATE that begins with KEY; `facts KEY`: those of all of them.
 facts() { printf '%s\n' "$STATE" | sed -n "s/^$1 //p"; }
 fact() { printf '%s\n' "$STATE" | sed -n "/^$1 /{ s///p; q; }"; }
+
+# The STATE that join is working on, or of the last one.
+last_state() { cat "$HOME_DIR/joining" 2>/dev/null || cat "$HOME_DIR/state" 2>/dev/null || :; }
 
 # Seconds since the host was switched on, into UPTIME: the time of day may be set while something is waited for.
 uptime_now() {

@@ -19,8 +19,7 @@ stop_sidecar() {
   if [ -e "$HOME_DIR/state" ] && { ! ready || drain; }; then hold; fi
   await 1 no_connections || :
   systemctl stop istio.service 2>/dev/null || : # it may run although its file is gone
-  remove_rules || fail "iptables rules of Istio remain, remove them by hand:
-$(istio_rules)"
+  remove_rules
 }
 
 start_unit() {

@@ -53,7 +53,7 @@ keep_rules_env() {
 
 # Takes interception back, rule by rule: others may have made rules meanwhile. What the unit's own clean-up leaves, as of a
 # unit that was killed, its script takes back with the environment that made it; and then whatever has a name of Istio's.
-# Fails if any is left.
+# It fails if any is left.
 remove_rules() {
   local tool table rules
   [ -n "$(istio_rules)" ] || return 0
@@ -67,7 +67,9 @@ remove_rules() {
       [ -z "$rules" ] || removal "$table" "$rules" | "$tool-restore" --noflush --wait 10 || :
     done
   done
-  [ -z "$(istio_rules)" ]
+  rules=$(istio_rules)
+  [ -z "$rules" ] || fail "iptables rules of Istio remain, remove them by hand:
+$rules"
 }
 
 # `removal TABLE RULES`: what takes these back, for `iptables-restore --noflush`.

@@ -67,7 +67,7 @@ undo() {
   fi
   await_ready || say undo "the sidecar is not ready with the earlier configuration either: see /var/log/istio"
   systemctl enable --quiet istio.service 2>/dev/null || fail "istio.service can't be enabled: systemctl status istio"
-  rm -f "$HOME_DIR/joining" "$HOME_DIR/awaiting" "$SENT_PACKAGE" "$CONFIRMED" "$RESTARTING" "$RUN_DIR/refused"
+  rm -f "$HOME_DIR/joining" "$HOME_DIR/awaiting" "$SENT_PACKAGE" "$CONFIRMED" "$RESTARTING" "$REFUSED"
   rm -rf "$PREVIOUS"
   disarm
 }
@@ -101,8 +101,7 @@ give_back() {
   adopt_record
   systemctl disable --quiet istio.service 2>/dev/null || :
   systemctl stop istio.service 2>/dev/null || : # it may run although its file is gone
-  remove_rules || fail "iptables rules of Istio remain, remove them by hand:
-$(istio_rules)"
+  remove_rules
   release
   remove_tables
   say leave "sidecar stopped, no rule left"
@@ -122,7 +121,7 @@ forget() {
   rm -rf "$HOME_DIR/state" "$HOME_DIR/joining" "$HOME_DIR/awaiting" "$PREVIOUS"
   mv "$RECORD" "$HOME_DIR/given-back"
   rm -rf "$HOME_DIR"
-  rm -f "$CONFIRMED" "$RESTARTING" "$RUN_DIR/refused"
+  rm -f "$CONFIRMED" "$RESTARTING" "$REFUSED"
 }
 
 # "Left" is what is so now.

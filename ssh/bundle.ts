@@ -25,6 +25,11 @@ export function renderFiles(files: Record<string, string>): string {
 /** Where everything is that a host has of us only until it is switched off; for root alone. */
 const RUN = "/run/istio-vm";
 
+/** Says that somebody is there for what is in `$dir`. */
+const LOCK = `exec 7<"$dir"
+if command -v flock >/dev/null; then flock 7; fi
+`;
+
 /**
  * A shell script that unpacks such files into a fresh folder in memory that only root can read, and does `work` there:
  * shell text with the folder as `$dir`. A lock on the folder says that somebody is there. It is removed in the end,
@@ -59,9 +64,7 @@ done
 trap finish EXIT
 trap '' HUP
 trap 'exit 130' INT TERM
-exec 7<"$dir"
-if command -v flock >/dev/null; then flock 7; fi
-base64 -d <<'END' | gzip -d >"$dir/files"
+${LOCK}base64 -d <<'END' | gzip -d >"$dir/files"
 ${packed.replace(/.{1,76}/g, "$&\n")}END
 . "$dir/files"
 rm "$dir/files"
@@ -96,9 +99,7 @@ if [ -z "$dir" ]; then
   echo over
   exit
 fi
-exec 7<"$dir"
-if command -v flock >/dev/null; then flock 7; fi
-trap 'kill "$job" 2>/dev/null' EXIT
+${LOCK}trap 'kill "$job" 2>/dev/null' EXIT
 trap 'exit 130' INT TERM
 ${STAY}`;
 

@@ -14,6 +14,12 @@ export interface Finding {
 }
 
 /** What is found on some of them: each alone, for some hide others. */
+/** Another SSH server, on port 2222. */
+const SECOND_SSH_SERVER = {
+  make: "systemd-run --quiet --unit=host-test /usr/sbin/sshd -D -p 2222; until ss -Hltn | grep -q :2222; do :; done",
+  unmake: "systemctl stop host-test",
+};
+
 export const UNUSUAL: Finding[] = [
   ...["ISTIOD.istio-system.svc\\r", "x\\vistiod.Istio-System.svc. # ours", "istiod.istio-system.svc#"].map((names) => ({
     what: `another address for istiod, written as ${JSON.stringify(names)}`,
@@ -106,15 +112,13 @@ export const UNUSUAL: Finding[] = [
   })),
   {
     what: "a port of another SSH server among the inbound ports",
-    make: "systemd-run --quiet --unit=host-test /usr/sbin/sshd -D -p 2222; until ss -Hltn | grep -q :2222; do :; done",
-    unmake: "systemctl stop host-test",
+    ...SECOND_SSH_SERVER,
     state: (state: string) => state.replace("ISTIO_INBOUND_PORTS=8080", "ISTIO_INBOUND_PORTS=8080,2222"),
     says: /inboundPorts takes in port 2222, on which sshd listens for SSH/,
   },
   {
     what: 'such a port that "*" takes in',
-    make: "systemd-run --quiet --unit=host-test /usr/sbin/sshd -D -p 2222; until ss -Hltn | grep -q :2222; do :; done",
-    unmake: "systemctl stop host-test",
+    ...SECOND_SSH_SERVER,
     state: (state: string) => state.replace("ISTIO_INBOUND_PORTS=8080", "ISTIO_INBOUND_PORTS=*"),
     says: /inboundPorts takes in port 2222, on which sshd listens for SSH.*list the ports instead/,
   },
