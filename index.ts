@@ -2,7 +2,7 @@
  * The program, in the order of execution: certificate authority, control plane, how hosts reach it, each host's
  * identity, the hosts themselves, and the services that they offer to the mesh.
  */
-import { Namespace } from "@pulumi/kubernetes/core/v1";
+import { Namespace, ServiceAccount } from "@pulumi/kubernetes/core/v1";
 import { Provider } from "@pulumi/kubernetes/provider";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
@@ -10,6 +10,7 @@ import {
   CaCertsSecret,
   CertificateAuthority,
   ControlPlaneExposure,
+  EastWestGateway,
   ExternalService,
   IstioControlPlane,
   MeshExpansion,
@@ -18,7 +19,7 @@ import {
   type SidecarPackage,
   WorkloadIdentity,
 } from "./components";
-import type { Config, ServiceConfig } from "./config";
+import type { Authority, Config, ServiceConfig } from "./config";
 
 import { privateKeyBlock } from "./config/privateKey";
 import { loadConfig } from "./config/stackConfig";
@@ -26,10 +27,12 @@ import { fingerprint } from "./mesh/certificates";
 import { hasGateway } from "./mesh/controlPlane";
 import { exposureOf } from "./mesh/exposure";
 import { spiffeId } from "./mesh/spiffe";
-import { ownerLabels } from "./mesh/kubernetesObject";
+import { istiodName } from "./mesh/istiod";
+import { type KubernetesObject, ownerLabels } from "./mesh/kubernetesObject";
 import { configuredTarget, Neighbours } from "./ssh/machine";
 import { requireAnsweringAgent, sshConnection } from "./ssh/connection";
-import { controlPlaneManifest } from "./tools/istioctl";
+import { readMesh } from "./tools/mesh";
+import { requestToken } from "./tools/serviceAccounts";
 import { detectServiceCidr } from "./tools/serviceCidr";
 
 /** @returns the stack's outputs */
@@ -41,9 +44,9 @@ async function program() {
   const neighbours = new Neighbours(
     new Map(config.hosts.filter(({ gone }) => !gone).map(({ name, ssh }) => [name, configuredTarget(ssh)])),
   );
-  const manifest = await controlPlaneManifest(config);
-  const gateway = hasGateway(manifest);
-  const { serviceTypes, passed } = exposureOf(config.exposure, gateway);
+  const mesh = await readMesh(config);
+  const { controlPlanes, exposure: wanted } = mesh;
+  const istiods = [...new Map([...controlPlanes.values()].map((one) => [one.service, one])).values()];
 
   const provider = new Provider("cluster", {
     kubeconfig: cluster.kubeconfig,
@@ -54,79 +57,103 @@ async function program() {
   });
   const owner = new random.RandomId("owner", { byteLength: 8 }).hex;
 
-  const ca = new CertificateAuthority("ca", authorityArgs(config));
+  const ca = config.ca && new CertificateAuthority("ca", authorityArgs(config.ca));
 
-  const cacerts = new CaCertsSecret(
-    "cacerts",
-    { ...ca, namespaceExists: cluster.existingNamespaces.includes("istio-system"), access: cluster, owner },
-    { provider, dependsOn: ca },
-  );
+  const installed = mesh.manifest === undefined ? [] : [install(config, mesh.manifest, ca!, { provider, owner })];
 
-  const controlPlane = new IstioControlPlane(
-    "istio",
-    { manifest, exposed: Object.keys(serviceTypes), owner },
-    { provider, dependsOn: cacerts },
-  );
-
-  // Only where hosts reach istiod through the ingress gateway.
-  const expansion =
-    passed.length === 0
-      ? []
-      : [new MeshExpansion("expansion", { ports: passed, owner }, { provider, dependsOn: controlPlane })];
-
-  const exposure = new ControlPlaneExposure(
-    "exposure",
-    { ...config.exposure, gateway },
-    { provider, dependsOn: [controlPlane, ...expansion] },
-  );
-
-  const wanted = [...config.hosts, ...config.services, ...(sampleClient ? [sampleClient] : [])];
-  const namespaces = [...new Set(wanted.map(({ namespace }) => namespace))]
+  const used = [...config.hosts, ...config.services, ...(sampleClient ? [sampleClient] : [])];
+  const gatewayNamespace = wanted.through === "ownGateway" ? [mesh.gateway!.namespace] : [];
+  const namespaces = [...new Set([...used.map(({ namespace }) => namespace), ...gatewayNamespace])]
     .filter((name) => !cluster.existingNamespaces.includes(name))
     .map(
       (name) => new Namespace(`namespace-${name}`, { metadata: { name, labels: ownerLabels(owner) } }, { provider }),
     );
 
+  const accounts = mesh.accounts.map(
+    ({ namespace, serviceAccount: name }) =>
+      new ServiceAccount(
+        `account-${namespace}/${name}`,
+        { metadata: { name, namespace, labels: ownerLabels(owner) } },
+        { provider, dependsOn: namespaces },
+      ),
+  );
+
+  const gateway =
+    wanted.through === "ownGateway"
+      ? [
+          new EastWestGateway(
+            "gateway",
+            {
+              namespace: mesh.gateway!.namespace,
+              revision: istiods[0]!.revision,
+              network: mesh.crossedNetwork,
+              clusterDomain: cluster.domain,
+              owner,
+            },
+            { provider, dependsOn: [...installed, ...namespaces] },
+          ),
+        ]
+      : [];
+
+  // Only where hosts reach istiod through a gateway.
+  const expansion =
+    wanted.passed.length === 0
+      ? []
+      : [
+          new MeshExpansion(
+            "expansion",
+            { ports: wanted.passed, istiods, gateway: mesh.gateway!, clusterDomain: cluster.domain, owner },
+            { provider, dependsOn: [...installed, ...gateway] },
+          ),
+        ];
+
+  const exposure = new ControlPlaneExposure(
+    "exposure",
+    { exposure: wanted, istiods, gateway: mesh.gateway, network: mesh.crossedNetwork, owner },
+    { provider, dependsOn: [...installed, ...gateway, ...expansion] },
+  );
+
   const serviceCidr = pulumi.output(config.serviceCidr === "auto" ? detectServiceCidr(cluster) : config.serviceCidr);
 
   const hosts = new Map(
     config.hosts.map((host) => {
-      const workload = {
-        trustDomain: cluster.trustDomain,
-        namespace: host.namespace,
-        serviceAccount: host.serviceAccount,
-      };
-      const identity = new WorkloadIdentity(
-        `${host.name}-identity`,
-        { ...workload, ...ca, ...config.workloadCertificate },
-        { dependsOn: exposure },
-      );
+      const controlPlane = controlPlanes.get(host.revision)!;
+      const { trustDomain, clusterName, network, rootCerts, audience } = controlPlane;
+      const workload = { trustDomain, namespace: host.namespace, serviceAccount: host.serviceAccount };
+      const identity =
+        host.identity === "certificate"
+          ? new WorkloadIdentity(
+              `${host.name}-identity`,
+              { ...workload, ...ca!, ...config.workloadCertificate },
+              { dependsOn: exposure },
+            )
+          : undefined;
+      const istiod = { ...exposure.of(controlPlane.service), name: istiodName(controlPlane) };
       const member = new MeshHost(
         host.name,
         {
           ...workload,
           connection: connections.get(host.name)!,
           address: host.address,
-          clusterName: cluster.name,
+          clusterName,
+          network: host.network ?? network,
           serviceCidr,
           inboundPorts: host.inboundPorts,
           labels: host.labels,
           environment: host.environment,
-          istiodAddress: exposure.address,
-          istiodPort: exposure.port,
-          identity: identity.spiffeId,
-          rootCert: ca.rootCert,
-          certChain: identity.certChain,
-          key: identity.key,
+          istiod,
+          identity: spiffeId(workload),
+          rootCert: rootCerts ?? ca!.rootCert,
+          proof: identity ?? { token: () => requestToken(workload, audience, cluster) },
           sidecar: sidecarPackage(config),
           healDrift: config.healDrift,
           gone: host.gone,
           owner,
           neighbours,
         },
-        { dependsOn: [exposure, identity, ...namespaces] },
+        { dependsOn: [exposure, ...(identity ? [identity] : []), ...namespaces, ...accounts] },
       );
-      return [host.name, { identity, member, config: host }];
+      return [host.name, { identity: spiffeId(workload), istiod, member, config: host }];
     }),
   );
 
@@ -139,45 +166,76 @@ async function program() {
         serviceName: service.name,
         namespace: service.namespace,
         ports: service.ports,
-        endpoints: serving.map(({ config: { address, serviceAccount, labels, namespace } }) => ({
+        endpoints: serving.map(({ config: { address, serviceAccount, labels, namespace, network }, identity }) => ({
           address,
           serviceAccount,
           labels,
-          ...(namespace === service.namespace
-            ? {}
-            : { identity: spiffeId({ trustDomain: cluster.trustDomain, namespace, serviceAccount }) }),
+          network,
+          ...(namespace === service.namespace ? {} : { identity }),
         })),
         clusterDomain: cluster.domain,
         owner,
       },
-      { provider, dependsOn: [controlPlane, ...namespaces, ...serving.map(({ member }) => member)], aliases },
+      { provider, dependsOn: [...installed, ...namespaces, ...serving.map(({ member }) => member)], aliases },
     );
     return [`${service.name}.${service.namespace}`, external.url] as const;
   });
 
   if (sampleClient)
-    new SampleClient("sleep", { ...sampleClient, owner }, { provider, dependsOn: [controlPlane, ...namespaces] });
+    new SampleClient(
+      "sleep",
+      { ...sampleClient, revision: istiods[0]!.revision, owner },
+      { provider, dependsOn: [...installed, ...namespaces] },
+    );
 
+  const first = exposure.of(istiods[0]!.service);
   return {
     /** The stack's owner mark, which everything that it makes carries. */
     owner,
+    /** The control planes that hosts belong to, by revision: what was installed, or mesh. */
+    controlPlanes: Object.fromEntries(
+      istiods.map(({ revision, rootCerts: _certs, selector: _pods, ...facts }) => [revision, facts]),
+    ),
     /** SHA-256 of the certificate that the mesh trusts, as `openssl x509 -fingerprint -sha256` prints it. */
-    rootFingerprint: ca.rootCert.apply(fingerprint),
+    rootFingerprint: pulumi.output(istiods[0]!.rootCerts ?? ca!.rootCert).apply(fingerprint),
     /** How hosts reach istiod. */
-    istiod: pulumi.interpolate`${exposure.address}:${exposure.port}`,
+    istiod: pulumi.interpolate`${first.addresses[0]}:${first.port}`,
     /** Each host's identity in the mesh, and what its last join said. */
     meshHosts: Object.fromEntries(
-      [...hosts].map(([name, { identity, member }]) => [name, { identity: identity.spiffeId, state: member.state }]),
+      [...hosts].map(([name, { identity, istiod, member, config: { revision } }]) => [
+        name,
+        { identity, istiod, revision: controlPlanes.get(revision)!.revision, state: member.state },
+      ]),
     ),
     /** Each service's URL for clients in the mesh. */
     services: Object.fromEntries(externalServices),
   };
 }
 
+/** A control plane of the stack's own: its CA in the cluster, then Istio. */
+function install(
+  { cluster, exposure }: Config,
+  manifest: KubernetesObject[],
+  ca: CertificateAuthority,
+  { provider, owner }: { provider: Provider; owner: pulumi.Output<string> },
+) {
+  const cacerts = new CaCertsSecret(
+    "cacerts",
+    { ...ca, namespaceExists: cluster.existingNamespaces.includes("istio-system"), access: cluster, owner },
+    { provider, dependsOn: ca },
+  );
+  const { serviceTypes } = exposureOf(exposure, { installed: true, gateway: hasGateway(manifest) });
+  return new IstioControlPlane(
+    "istio",
+    { manifest, exposed: Object.keys(serviceTypes), owner },
+    { provider, dependsOn: cacerts },
+  );
+}
+
 /** istiod reads a key at the very beginning of its file only. */
 const istiodKey = (text: string) => (text.startsWith("-----BEGIN EC PARAM") ? privateKeyBlock(text)! : text);
 
-function authorityArgs({ ca }: Config) {
+function authorityArgs(ca: Authority) {
   if (!("provided" in ca)) return ca;
   const { caKey, ...certificates } = ca.provided;
   return { provided: { ...certificates, caKey: new pulumi.Config().requireSecret(caKey.secret).apply(istiodKey) } };

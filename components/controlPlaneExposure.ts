@@ -1,67 +1,153 @@
-import { ServicePatch } from "@pulumi/kubernetes/core/v1";
+import { Service, ServicePatch } from "@pulumi/kubernetes/core/v1";
 import * as pulumi from "@pulumi/pulumi";
 import { unknown } from "@pulumi/pulumi/output";
-import { ISTIOD_PORT } from "../mesh/environment";
-import { type ExposureArgs, exposureOf } from "../mesh/exposure";
+import { CROSS_NETWORK_PORT, type Exposure, INGRESS_GATEWAY } from "../mesh/exposure";
+import { ISTIOD_PORT } from "../mesh/istiod";
+import { ownerLabels } from "../mesh/kubernetesObject";
+
+/** A revision of istiod, by its Service. */
+export interface ExposedIstiod {
+  service: string;
+  namespace: string;
+  /** The labels of its pods. Not needed where its own Service is patched. */
+  selector?: Record<string, string>;
+}
+
+/** The gateway that passes istiod's ports on. */
+export interface ExposedGateway {
+  /** Of an ingress gateway that is there already: its Service, and how that calls or shall call istiod's port. */
+  service: string;
+  namespace: string;
+  portName?: string;
+  /** The labels of its pods. */
+  selector: Record<string, string>;
+}
 
 /** Plain values where they decide which resources there are. */
-export type ControlPlaneExposureArgs = ExposureArgs<pulumi.Input<string>> & {
-  /** Whether there is an ingress gateway, whose type is set as well. Default: true. */
-  gateway?: boolean;
-};
+export interface ControlPlaneExposureArgs {
+  exposure: Exposure<pulumi.Input<string>>;
+  istiods: ExposedIstiod[];
+  /** Where hosts reach istiod through one. */
+  gateway?: ExposedGateway;
+  /** The cluster's network, if a gateway of our own is for hosts in another as well. */
+  network?: string;
+  /** The stack's owner mark. */
+  owner: pulumi.Input<string>;
+}
 
-/** The types of Services in istio-system, and so how hosts outside of the cluster reach istiod. */
+/** Where a host reaches istiod. */
+export interface IstiodAddress {
+  /** IP addresses, of which any will do; or one DNS name. */
+  addresses: pulumi.Output<string[]>;
+  port: pulumi.Output<number>;
+}
+
+type Exposed = Pick<ServicePatch, "spec" | "status">;
+
+/**
+ * The Services by which hosts outside of the cluster reach istiod: those of an Istio that is installed here get a type; in
+ * an existing mesh one of our own is made, or a port is added to a gateway's, which goes again with this resource.
+ */
 export class ControlPlaneExposure extends pulumi.ComponentResource {
-  /** The address at which a host reaches istiod. */
-  readonly address: pulumi.Output<string>;
-  /** The port there. */
-  readonly port: pulumi.Output<number>;
+  private readonly places: Map<string, IstiodAddress>;
 
   constructor(name: string, args: ControlPlaneExposureArgs, opts?: pulumi.ComponentResourceOptions) {
     super("istio-vm:index:ControlPlaneExposure", name, {}, opts);
-    const { serviceTypes, istiod } = exposureOf(args, args.gateway);
-    if (istiod.by === "nodePort" && istiod.nodeAddress === undefined) {
-      throw new Error(`${name}: a NodePort exposure needs nodeAddress, the address of a node as seen from the hosts`);
-    }
-    const patches = new Map(
-      Object.entries(serviceTypes).map(([service, type]) => [
-        service,
-        new ServicePatch(
-          `${name}-${service}`,
-          {
-            metadata: {
-              name: service,
-              namespace: "istio-system",
-              // Kubernetes itself owns the type of a Service that was created without one.
-              annotations: { "pulumi.com/patchForce": "true" },
-            },
-            spec: { type },
-          },
-          { parent: this },
-        ),
-      ]),
+    const { exposure, istiods, gateway, network, owner } = args;
+    const tcp = (portName: string, port: number) => ({ name: portName, port, targetPort: port, protocol: "TCP" });
+    const istiodPort = tcp("tls-istiod", ISTIOD_PORT);
+    const patch = (service: string, namespace: string, spec: object, annotations = {}): Exposed =>
+      new ServicePatch(
+        `${name}-${service}`,
+        { metadata: { name: service, namespace, annotations }, spec },
+        { parent: this },
+      );
+    // Kubernetes itself owns the type of a Service that was created without one.
+    const force = { "pulumi.com/patchForce": "true" };
+    const typed = Object.entries(exposure.serviceTypes).map(
+      ([service, type]): [string, Exposed] => [service, patch(service, "istio-system", { type }, force)],
     );
-    const { spec, status } = patches.get(istiod.service)!;
-    if (istiod.by === "nodePort") {
-      this.address = pulumi.output(istiod.nodeAddress);
-      this.port = spec.ports.apply((ports) => {
-        const nodePort = ports?.find((port) => port.port === ISTIOD_PORT)?.nodePort;
-        if (nodePort === undefined && !pulumi.runtime.isDryRun()) {
-          throw new Error(`the Service ${istiod.service} has no node port for ${ISTIOD_PORT}`);
-        }
-        return nodePort ?? (unknown as number);
+    const patched = new Map(typed);
+    const own = (service: string, namespace: string, spec: object, labels = {}): Exposed =>
+      new Service(
+        `${name}-${service}`,
+        { metadata: { name: service, namespace, labels: ownerLabels(owner, labels) }, spec },
+        { parent: this },
+      );
+
+    const serviceFor = ({ service, namespace, selector }: ExposedIstiod): Exposed | undefined => {
+      switch (exposure.through) {
+        case "istiod":
+          return patched.get(service);
+        case "ownService":
+          return own(`${service}-vm`, namespace, { type: "NodePort", selector, ports: [istiodPort] });
+        case "ingressGateway":
+          return patched.get(INGRESS_GATEWAY.service) ?? ofGateway;
+        case "ownGateway":
+          return ofGateway;
+        case "none":
+          return undefined;
+      }
+    };
+    let ofGateway: Exposed | undefined;
+    if (gateway !== undefined && exposure.through === "ownGateway") {
+      const type = exposure.istiod.by === "nodePort" ? "NodePort" : "LoadBalancer";
+      const crossing = network === undefined ? [] : [tcp(CROSS_NETWORK_PORT.name, CROSS_NETWORK_PORT.port)];
+      const labels = network === undefined ? {} : { "topology.istio.io/network": network };
+      const spec = { type, selector: gateway.selector, ports: [istiodPort, ...crossing] };
+      ofGateway = own(gateway.service, gateway.namespace, spec, labels);
+    } else if (gateway !== undefined && exposure.through === "ingressGateway" && patched.size === 0) {
+      ofGateway = patch(gateway.service, gateway.namespace, {
+        ports: [tcp(gateway.portName ?? istiodPort.name, ISTIOD_PORT)],
       });
-    } else {
-      this.address = status.apply((reported) => {
-        const ingress = reported?.loadBalancer?.ingress?.[0];
-        if (ingress?.ip === undefined && !pulumi.runtime.isDryRun()) {
-          const found = ingress?.hostname ? `only the name ${ingress.hostname}` : "no address yet";
-          throw new Error(`the load balancer of ${istiod.service} has ${found}; hosts need an IP address`);
-        }
-        return ingress?.ip ?? (unknown as string);
-      });
-      this.port = pulumi.output(istiod.port);
     }
-    this.registerOutputs({ address: this.address, port: this.port });
+    this.places = new Map(
+      istiods.map((istiod) => [istiod.service, placeOf(name, exposure, istiod, serviceFor(istiod))]),
+    );
+    this.registerOutputs();
   }
+
+  /** Where a host reaches the istiod of that Service. */
+  of(service: string): IstiodAddress {
+    const place = this.places.get(service);
+    if (place === undefined) throw new Error(`the istiod ${service} is not among those that are exposed`);
+    return place;
+  }
+}
+
+function placeOf(
+  name: string,
+  { istiod: place }: Exposure<pulumi.Input<string>>,
+  { service }: ExposedIstiod,
+  exposed?: Exposed,
+): IstiodAddress {
+  if (place.by === "address") {
+    return { addresses: pulumi.output([place.address]), port: pulumi.output(place.port) };
+  }
+  if (exposed === undefined) throw new Error(`${name}: there is no Service by which hosts could reach ${service}`);
+  if (place.by === "nodePort") {
+    if (place.nodeAddresses.length === 0) {
+      throw new Error(`${name}: a NodePort exposure needs nodeAddresses, those of nodes as seen from the hosts`);
+    }
+    const port = exposed.spec.apply((spec) => {
+      const nodePort = spec?.ports?.find(({ port }) => port === ISTIOD_PORT)?.nodePort;
+      if (nodePort === undefined && !pulumi.runtime.isDryRun()) {
+        throw new Error(`the Service by which hosts reach ${service} has no node port for ${ISTIOD_PORT}`);
+      }
+      return nodePort ?? (unknown as number);
+    });
+    return { addresses: pulumi.all(place.nodeAddresses), port };
+  }
+  const addresses = exposed.status.apply((status) => {
+    const ingress = status?.loadBalancer?.ingress ?? [];
+    const ips = ingress.flatMap(({ ip }) => ip ?? []);
+    const found = ips.length > 0 ? ips : ingress.flatMap(({ hostname }) => hostname ?? []).slice(0, 1);
+    if (found.length === 0 && !pulumi.runtime.isDryRun()) {
+      throw new Error(
+        `the load balancer by which hosts reach ${service} has no address yet: look at it by kubectl, then run pulumi up again`,
+      );
+    }
+    return found.length > 0 ? found : (unknown as string[]);
+  });
+  return { addresses, port: pulumi.output(place.port) };
 }

@@ -6,10 +6,16 @@ export {
   type KeyAlgorithm,
   type ProvidedAuthority,
 } from "./certificateAuthority";
-export { ControlPlaneExposure, type ControlPlaneExposureArgs } from "./controlPlaneExposure";
+export {
+  ControlPlaneExposure,
+  type ControlPlaneExposureArgs,
+  type ExposedGateway,
+  type ExposedIstiod,
+} from "./controlPlaneExposure";
+export { EastWestGateway, type EastWestGatewayArgs } from "./eastWestGateway";
 export { ExternalService, type ExternalServiceArgs } from "./externalService";
 export { IstioControlPlane, type IstioControlPlaneArgs } from "./istioControlPlane";
 export { MeshExpansion, type MeshExpansionArgs } from "./meshExpansion";
-export { MeshHost, type MeshHostArgs, type SidecarPackage } from "./meshHost";
+export { type HostProof, MeshHost, type MeshHostArgs, type SidecarPackage } from "./meshHost";
 export { SampleClient, type SampleClientArgs } from "./sampleClient";
 export { WorkloadIdentity, type WorkloadIdentityArgs } from "./workloadIdentity";

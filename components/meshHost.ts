@@ -5,6 +5,7 @@ import { hostScripts, joinScript, renderFiles } from "../ssh/bundle";
 import { accessCommand, hostScript, leaveCommand, remoteCommand } from "../ssh/commands";
 import { machineIn, moveProblem, Neighbours } from "../ssh/machine";
 import type { Login } from "../ssh/session";
+import type { IstiodEndpoint } from "../mesh/environment";
 import { hostState, SECRET_URL } from "../mesh/hostState";
 
 /** What an output that is known holds: hooks run once the engine has it all. */
@@ -17,6 +18,18 @@ const valueOf = <T>(output: pulumi.Output<T>) => new Promise<T>((resolve) => out
 export type SidecarPackage = ({ url: string } | { secretUrl: pulumi.Input<string> } | { file: string }) & {
   sha256: string;
 };
+
+/** How a host proves who it is: by a certificate and its key, or by a token that is asked for just before it is sent. */
+export type HostProof =
+  | {
+      /** The workload's certificate and its issuers. */
+      certChain: pulumi.Input<string>;
+      key: pulumi.Input<string>;
+    }
+  | {
+      /** @returns a service account token; it is in no state, and is sent but once */
+      token: () => Promise<string>;
+    };
 
 export interface MeshHostArgs {
   connection: types.input.remote.ConnectionArgs;
@@ -34,15 +47,15 @@ export interface MeshHostArgs {
   labels: pulumi.Input<Record<string, string>>;
   /** Further variables for the sidecar. Default: none. */
   environment?: pulumi.Input<Record<string, string>>;
-  /** Where the host reaches istiod. */
-  istiodAddress: pulumi.Input<string>;
-  istiodPort: pulumi.Input<number>;
+  /** The network that it is in, where networks have names. */
+  network?: pulumi.Input<string | undefined>;
+  /** Where the host reaches istiod, and by which name istiod proves itself. */
+  istiod: { [Field in keyof IstiodEndpoint]: pulumi.Input<IstiodEndpoint[Field]> };
   /** The host's SPIFFE ID. */
   identity: pulumi.Input<string>;
+  /** The certificates that the host trusts. */
   rootCert: pulumi.Input<string>;
-  /** The workload's certificate and its issuers. */
-  certChain: pulumi.Input<string>;
-  key: pulumi.Input<string>;
+  proof: HostProof;
   sidecar: SidecarPackage;
   /** Run join at every update, so that what was changed on the host by hand is put right. Default: false. */
   healDrift?: boolean;
@@ -100,16 +113,21 @@ export class MeshHost extends pulumi.ComponentResource {
     }
 
     const scripts = hostScripts();
-    const { sidecar } = args;
+    const { sidecar, proof } = args;
+    const byCertificate = "key" in proof ? proof : undefined;
     const state = pulumi
       .output({
         owner: args.owner,
         identity: args.identity,
         rootCert: args.rootCert,
-        certChain: args.certChain,
-        istiodAddress: args.istiodAddress,
-        istiodPort: args.istiodPort,
-        mesh: { serviceCidr: args.serviceCidr, trustDomain: args.trustDomain, clusterName: args.clusterName },
+        certChain: byCertificate?.certChain,
+        istiod: args.istiod,
+        mesh: {
+          serviceCidr: args.serviceCidr,
+          trustDomain: args.trustDomain,
+          clusterName: args.clusterName,
+          network: args.network,
+        },
         workload: {
           namespace: args.namespace,
           serviceAccount: args.serviceAccount,
@@ -130,7 +148,14 @@ export class MeshHost extends pulumi.ComponentResource {
         }),
       );
     const secretUrl = "secretUrl" in sidecar ? sidecar.secretUrl : undefined;
-    const brought = pulumi.all([args.connection, state, args.rootCert, args.certChain, args.key, secretUrl]);
+    const brought = pulumi.all([
+      args.connection,
+      state,
+      args.rootCert,
+      byCertificate?.certChain,
+      byCertificate?.key,
+      secretUrl,
+    ]);
     access.stdout.apply((said) => {
       const machine = machineIn(said);
       if (machine !== undefined) neighbours.note(name, machine);
@@ -141,9 +166,10 @@ export class MeshHost extends pulumi.ComponentResource {
         throw new Error(`${name}: it is the same machine as ${twin}: take one of them off hosts (IVM717)`);
       }
       const [connection, text, rootCert, certChain, key, url] = await valueOf(brought);
-      const certificates = { "root-cert.pem": rootCert, "cert-chain.pem": certChain, "key.pem": key };
+      const identity: Record<string, string> =
+        "token" in proof ? { "istio-token": await proof.token() } : { "cert-chain.pem": certChain!, "key.pem": key! };
       const ofPackage: Record<string, string> = url === undefined ? {} : { "package-url": url };
-      const files = renderFiles({ ...scripts, ...certificates, ...ofPackage });
+      const files = renderFiles({ ...scripts, "root-cert.pem": rootCert, ...identity, ...ofPackage });
       const baggage = { state: text, files, package: "file" in sidecar ? sidecar : undefined };
       await accompany(connection, baggage).catch(({ message }: Error) => {
         throw new Error(`${name}: what the join needs could not be brought: ${message}`);
@@ -155,7 +181,7 @@ export class MeshHost extends pulumi.ComponentResource {
         connection: args.connection,
         create: remoteCommand("join"),
         // With the key's dependencies, but not its secretness: what is brought must be there when the join begins.
-        stdin: pulumi.all([state, pulumi.unsecret(pulumi.output(args.key))]).apply(([text]) => joinScript(text)),
+        stdin: pulumi.all([state, pulumi.unsecret(pulumi.output(byCertificate?.key))]).apply(([text]) => joinScript(text)),
         addPreviousOutputInEnv: false,
       },
       { parent: this, dependsOn: access, hooks: { beforeCreate: [bring], beforeUpdate: [bring] } },

@@ -1,12 +1,16 @@
 import { Deployment } from "@pulumi/kubernetes/apps/v1";
 import { ServiceAccount } from "@pulumi/kubernetes/core/v1";
 import * as pulumi from "@pulumi/pulumi";
+import { injectionLabels } from "../mesh/injection";
+import { DEFAULT_REVISION } from "../mesh/istiod";
 import { ownerLabels } from "../mesh/kubernetesObject";
 
 export interface SampleClientArgs {
   namespace: pulumi.Input<string>;
   /** An image with `sleep` and `curl`. */
   image: pulumi.Input<string>;
+  /** The revision of Istio whose sidecar it gets. Default: default. */
+  revision?: string;
   /** The stack's owner mark. */
   owner: pulumi.Input<string>;
 }
@@ -26,8 +30,7 @@ export class SampleClient extends pulumi.ComponentResource {
           replicas: 1,
           selector: { matchLabels: app },
           template: {
-            // The pod asks for its sidecar itself: the namespace's own labels are not ours to change.
-            metadata: { labels: { ...app, "sidecar.istio.io/inject": "true" } },
+            metadata: { labels: { ...app, ...injectionLabels(args.revision ?? DEFAULT_REVISION) } },
             spec: {
               serviceAccountName: account.metadata.name,
               terminationGracePeriodSeconds: 0,

@@ -8,12 +8,13 @@ import { type Config, resolve } from "./resolve";
 import { keys, type Stack, stack } from "./schema";
 import { CodedError } from "../mesh/codes";
 import { exposureOf } from "../mesh/exposure";
-import type { IstioOperatorFacts, UserOperator } from "../mesh/istioOperator";
+import { at, type IstioOperatorFacts, type UserOperator } from "../mesh/istioOperator";
 import { operatorProblems } from "../mesh/operatorRules";
 import { inlineOperator, readOperator } from "../mesh/operatorText";
 
-export type { Config, HostConfig, ServiceConfig, SshConfig, SshServer } from "./resolve";
-export type { SshKey } from "./schema";
+export type { Config, HostConfig, IdentityType, ServiceConfig, SshConfig, SshServer } from "./resolve";
+export { installationOf, isInstalled } from "./resolve";
+export type { Authority, SshKey } from "./schema";
 
 /** The configuration was refused: every reason, a line each. */
 export class ConfigError extends CodedError {
@@ -45,25 +46,42 @@ function structured(raw: string): unknown {
 
 /** What of an IstioOperator follows from the rest. */
 export function operatorFacts({ cluster, exposure }: Pick<Config, "cluster" | "exposure">): IstioOperatorFacts {
-  return { trustDomain: cluster.trustDomain, clusterName: cluster.name, exposure: exposureOf(exposure) };
+  const { trustDomain = "cluster.local", name = "Kubernetes" } = cluster;
+  return { trustDomain, clusterName: name, exposure: exposureOf(exposure, { installed: true }) };
 }
 
-/** The IstioOperator, in the file that is named or as it stands; none where it can't be read. */
-function userOperator(given: Stack["istioOperator"], raw: string | undefined, problems: string[]): UserOperator {
+/** JSON with every number as it was written. */
+function verbatim(raw: string): unknown {
+  type WithSource = { rawJSON(text: string): unknown; parse(text: string, reviver: Reviver): unknown };
+  type Reviver = (key: string, value: unknown, context: { source?: string }) => unknown;
+  const json = JSON as unknown as WithSource;
+  return json.parse(raw, (_, value, { source }) => (typeof value === "number" ? json.rawJSON(source!) : value));
+}
+
+const PLACE = "controlPlane.install.operator";
+
+/**
+ * The IstioOperator, in the file that is named or as it stands; none where it can't be read.
+ *
+ * @param raw the text of the key controlPlane
+ */
+function userOperator({ controlPlane }: Stack, raw: string | undefined, problems: string[]): UserOperator {
+  const given = "install" in controlPlane ? controlPlane.install.operator : {};
   try {
     if (typeof given === "string") return readOperator(readFileSync(given, "utf8"));
-    return inlineOperator(raw ?? "{}");
+    if (Object.keys(given).length === 0 || raw === undefined) return inlineOperator("{}");
+    return inlineOperator(JSON.stringify(at(verbatim(raw), "install.operator")));
   } catch (reason) {
     const [line] = (reason as Error).message.split("\n");
-    problems.push(`istioOperator: ${show(given)} can't be read: ${line}`);
+    problems.push(`${PLACE}: ${show(given)} can't be read: ${line}`);
     return inlineOperator("{}");
   }
 }
 
 /** For what is wrong by itself, so that the rest can be looked at all the same. */
 const STAND_INS: Record<string, unknown> = {
-  istioVersion: "0.0.0",
-  exposure: { type: "NodePort", nodeAddress: "192.0.2.1" },
+  controlPlane: { install: { version: "0.0.0" } },
+  exposure: { type: "NodePort", nodeAddresses: ["192.0.2.1"] },
   sidecar: { url: "http://example.org/", sha256: "0".repeat(64) },
 };
 
@@ -71,7 +89,7 @@ const STAND_INS: Record<string, unknown> = {
 function soundPart(input: Record<string, unknown>, issues: z.core.$ZodIssue[]): Stack {
   const wrong = new Set(issues.map(({ path }) => path[0]));
   if (wrong.has("hosts")) wrong.add("services");
-  if (wrong.has("cluster")) wrong.add("istioOperator");
+  if (wrong.has("cluster")) wrong.add("controlPlane");
   const sound = Object.entries(input).filter(([key]) => key in keys && !wrong.has(key));
   return stack.parse({ ...STAND_INS, ...Object.fromEntries(sound) });
 }
@@ -94,12 +112,7 @@ export function parseConfig(source: ConfigSource): Config {
   const issues = error?.issues ?? [];
   problems.push(...issues.flatMap((issue) => describeIssue(issue, input, Object.keys(keys))));
   const sound = data ?? soundPart(input, issues);
-  const raw = "istioOperator" in input ? source.values.istioOperator : undefined;
-  const operator = userOperator(
-    sound.istioOperator,
-    Object.keys(sound.istioOperator).length === 0 ? undefined : raw,
-    problems,
-  );
+  const operator = userOperator(sound, source.values.controlPlane, problems);
   problems.push(...operatorProblems(operator.content, operatorFacts(sound)));
   const config = resolve(sound, operator);
   const secret = (name: string) => (secrets.has(name) ? source.values[name] : undefined);

@@ -12,6 +12,13 @@ export function show(value: unknown): string {
   return json.length > 60 ? `${json.slice(0, 57)}...` : json;
 }
 
+/** What had another name in an earlier version. */
+const MOVED: Record<string, string> = {
+  istioVersion: "is controlPlane.install.version now",
+  istioOperator: "is controlPlane.install.operator now",
+  "exposure.nodeAddress": "is exposure.nodeAddresses now, a list",
+};
+
 function pathText(path: PropertyKey[]): string {
   return path.reduce<string>((at, part) => {
     if (typeof part === "number") return `${at}[${part}]`;
@@ -30,11 +37,13 @@ export function describeIssue(issue: z.core.$ZodIssue, input: unknown, topLevel:
   const place = pathText(issue.path);
   const value = issue.path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key], input);
   if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key) =>
-      place === ""
+    return issue.keys.map((key) => {
+      const path = pathText([...issue.path, key]);
+      if (MOVED[path] !== undefined) return `${path}: ${MOVED[path]}`;
+      return place === ""
         ? `${key}: unknown key; there are ${topLevel.join(", ")}, and the secrets that they name`
-        : `${pathText([...issue.path, key])}: unknown field`,
-    );
+        : `${path}: unknown field`;
+    });
   }
   if (issue.code === "invalid_union" && typeof value === "object" && value !== null) {
     // The alternative that fits best says more than "none fits": a typo in one of its fields, for example. The deeper

@@ -1,6 +1,8 @@
 /** What no schema of a single field can see: what must agree with something elsewhere in the configuration. */
+import { isIP } from "node:net";
 import { canonicalAddress, isWithin } from "../mesh/addresses";
 import { OWN_PORTS } from "../mesh/environment";
+import { DEFAULT_REVISION } from "../mesh/istiod";
 import { sshPlaces } from "./files";
 import { show } from "./problems";
 import type { Config, HostConfig, ServiceConfig, SshServer } from "./resolve";
@@ -110,7 +112,10 @@ function rangeProblems({ hosts, exposure, serviceCidr }: Config): string[] {
   if (serviceCidr === "auto" || serviceCidr === "*") return [];
   const addresses = [
     ...hosts.map(({ address }, index) => [`hosts[${index}].address`, address]),
-    ...("nodeAddress" in exposure ? [["exposure.nodeAddress", exposure.nodeAddress]] : []),
+    ...("nodeAddresses" in exposure
+      ? (exposure.nodeAddresses ?? []).map((address, n) => [`exposure.nodeAddresses[${n}]`, address])
+      : []),
+    ...("address" in exposure && isIP(exposure.address) !== 0 ? [["exposure.address", exposure.address]] : []),
   ] as [string, string][];
   return addresses.flatMap(([place, address]) => {
     const range = serviceCidr.split(",").find((one) => isWithin(address, one));
@@ -132,7 +137,7 @@ function validityProblems({ ca, workloadCertificate }: Config): string[] {
       validityHours,
     );
   }
-  if ("provided" in ca) return problems;
+  if (ca === undefined || "provided" in ca) return problems;
   const { rootValidityHours, intermediateValidityHours } = ca;
   const outlives = (path: string, hours: number, other: string, limit: number) => {
     if (hours > limit)
@@ -148,9 +153,35 @@ function validityProblems({ ca, workloadCertificate }: Config): string[] {
   return problems;
 }
 
+/** What makes sense with a control plane that is installed only, or with one that is there already. */
+function controlPlaneProblems({ ca, hosts, controlPlane, exposure }: Config): string[] {
+  const problems: string[] = [];
+  const made = ca !== undefined && !("provided" in ca);
+  if ("existing" in controlPlane && made) {
+    problems.push("ca: an existing control plane has a CA already; give yours as ca.provided if it is that, or leave it out");
+  }
+  for (const [index, { identity, revision }] of hosts.entries()) {
+    if (identity === "certificate" && ca === undefined) {
+      problems.push(
+        `hosts[${index}].identity: "certificate" is not allowed; it needs the CA of the existing mesh (ca.provided): choose token`,
+      );
+    }
+    if ("install" in controlPlane && revision !== DEFAULT_REVISION) {
+      problems.push(`hosts[${index}].revision: ${show(revision)} is not allowed; the stack installs but one revision`);
+    }
+  }
+  if ("install" in controlPlane && exposure.type === "LoadBalancer") {
+    const { service, namespace } = exposure.gateway;
+    if (`${namespace}/${service}` !== "istio-system/istio-ingressgateway") {
+      problems.push("exposure.gateway: is for an existing control plane; the one that is installed here is istio-ingressgateway");
+    }
+  }
+  return problems;
+}
+
 /** Names that must differ, or that must exist elsewhere; ports, addresses and times that must fit. */
 export function checkReferences(config: Config): string[] {
-  return [hostProblems, serviceProblems, rangeProblems, validityProblems].flatMap((problems) => problems(config));
+  return [hostProblems, serviceProblems, rangeProblems, validityProblems, controlPlaneProblems].flatMap((problems) => problems(config));
 }
 
 /** Every secret that a field names, and where. */
@@ -160,7 +191,7 @@ function namedSecrets(stack: Stack): [place: string, name: string][] {
     ...sshPlaces(stack).flatMap(({ place, server: { key } }): [string, string][] =>
       key !== undefined && "secret" in key ? [[`${place}.key.secret`, key.secret]] : [],
     ),
-    ...("provided" in ca ? [["ca.provided.caKey.secret", ca.provided.caKey.secret] as [string, string]] : []),
+    ...(ca !== undefined && "provided" in ca ? [["ca.provided.caKey.secret", ca.provided.caKey.secret] as [string, string]] : []),
     ...("url" in sidecar && typeof sidecar.url !== "string"
       ? [["sidecar.url.secret", sidecar.url.secret] as [string, string]]
       : []),

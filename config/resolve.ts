@@ -1,7 +1,8 @@
 /** The configuration with everything filled in: after this nobody merges or defaults again. */
 import { expandHome } from "./homePath";
 import type { UserOperator } from "../mesh/istioOperator";
-import type { HostFields, ServiceFields, SshFields, SshKey, Stack } from "./schema";
+import { DEFAULT_REVISION } from "../mesh/istiod";
+import { type Authority, ca, type HostFields, type ServiceFields, type SshFields, type SshKey, type Stack } from "./schema";
 
 /** An SSH server, and how to log in to it. */
 export interface SshServer {
@@ -22,16 +23,45 @@ export interface SshConfig extends SshServer {
   bastion?: SshServer;
 }
 
-export type HostConfig = Omit<HostFields, "ssh" | "labels"> & { ssh: SshConfig; labels: Record<string, string> };
+/** How a host proves who it is. */
+export type IdentityType = "certificate" | "token";
+
+export type HostConfig = Omit<HostFields, "ssh" | "labels" | "serviceAccount" | "identity" | "revision"> & {
+  ssh: SshConfig;
+  labels: Record<string, string>;
+  serviceAccount: string;
+  identity: IdentityType;
+  /** Of the control plane that it belongs to, or a tag of it. */
+  revision: string;
+};
 export type ServiceConfig = ServiceFields;
 
+/** Whose Istio it is. */
+export type ControlPlaneConfig =
+  | {
+      install: {
+        version: string;
+        /** What the user's IstioOperator says, and its text, which goes to istioctl. */
+        operator: Record<string, unknown>;
+        operatorText: string;
+      };
+    }
+  | { existing: { revision: string } };
+
 /** A stack's configuration, checked, with all defaults filled in. */
-export type Config = Omit<Stack, "ssh" | "hosts" | "istioOperator"> & {
+export type Config = Omit<Stack, "ssh" | "hosts" | "controlPlane" | "ca" | "identity"> & {
+  controlPlane: ControlPlaneConfig;
+  /** Undefined beside an existing control plane whose CA the user does not have. */
+  ca?: Authority;
   hosts: HostConfig[];
-  /** What the user's IstioOperator says, and its text, which goes to istioctl. */
-  istioOperator: Record<string, unknown>;
-  istioOperatorText: string;
 };
+
+/** Whether the stack makes the control plane. */
+export const isInstalled = ({ controlPlane }: Pick<Config, "controlPlane">) => "install" in controlPlane;
+
+/** What of the control plane is said, if the stack makes it. */
+export const installationOf = ({ controlPlane }: Pick<Config, "controlPlane">) =>
+  "install" in controlPlane ? controlPlane.install : undefined;
 
 function server(fields: SshFields & { host: string }, key: SshServer["key"]): SshServer {
   const { host, hostKey, port = 22, user = "root", verifyHostKey = true } = fields;
@@ -60,15 +90,25 @@ function sshOf(ofAll: Stack["ssh"], own: HostFields["ssh"], address: string, ind
 }
 
 /** @param operator what stands in its file, if it is given as one */
-export function resolve({ ssh, hosts, ...stack }: Stack, operator: UserOperator): Config {
+export function resolve({ ssh, hosts, identity, controlPlane, cluster, ...stack }: Stack, operator: UserOperator): Config {
+  const installed = "install" in controlPlane;
+  const authority = stack.ca ?? (installed ? ca.parse({}) : undefined);
+  const revision = installed ? DEFAULT_REVISION : controlPlane.existing.revision;
   return {
     ...stack,
-    istioOperator: operator.content,
-    istioOperatorText: operator.text,
+    // Of an existing mesh, what is not said here is what is found there.
+    cluster: installed ? { ...cluster, name: cluster.name ?? "Kubernetes", trustDomain: cluster.trustDomain ?? "cluster.local" } : cluster,
+    controlPlane: installed
+      ? { install: { version: controlPlane.install.version, operator: operator.content, operatorText: operator.text } }
+      : controlPlane,
+    ca: authority,
     hosts: hosts.map((host, index) => ({
       ...host,
       ssh: sshOf(ssh, host.ssh, host.address, index),
       labels: host.labels ?? { app: host.name },
+      serviceAccount: host.serviceAccount ?? host.name,
+      identity: host.identity ?? identity ?? (authority === undefined ? "token" : "certificate"),
+      revision: host.revision ?? revision,
     })),
   };
 }

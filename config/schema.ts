@@ -91,6 +91,8 @@ const bastion = map(
 /** Each machine has its own, so it makes no sense for all of them. */
 const ofOneMachine = z.never({ error: "it in hosts[].ssh: each machine has its own" }).optional();
 
+const identity = z.enum(["certificate", "token"], { error: "certificate or token" });
+
 const host = map({
   /** Unique in the stack; the proxy's name in `istioctl proxy-status` and the host's resource name. */
   name: dnsLabel,
@@ -107,8 +109,14 @@ const host = map({
   }).default({}),
   /** The Kubernetes namespace that the host's workload belongs to. */
   namespace,
-  /** The service account whose identity the host has. Default: default. */
-  serviceAccount: dnsName.default("default"),
+  /** The service account whose identity the host has, made by the stack if it is missing. Default: the host's name. */
+  serviceAccount: dnsName.optional(),
+  /** How the host proves who it is. Default: as the stack's `identity` says. */
+  identity: identity.optional(),
+  /** The revision of an existing control plane that it belongs to, or a tag of it. Default: controlPlane's. */
+  revision: dnsLabel.optional(),
+  /** The network that it is in, as Istio knows it (ISTIO_META_NETWORK). Default: the cluster's. */
+  network: dnsLabel.optional(),
   /** The TCP ports that the sidecar serves, or "*" for all but SSH and the sidecar's own. */
   inboundPorts: z.union([z.array(port, { error: "a list of ports" }), z.literal("*")], {
     error: 'a list of ports, or "*"',
@@ -153,7 +161,7 @@ const service = map({
     .min(1, "at least one port"),
 });
 
-const ca = z.xor(
+export const ca = z.xor(
   [
     map({
       /** The organization in the subject of both certificates. Default: Istio. */
@@ -188,48 +196,113 @@ const packageUrl = is(/^https?:\/\/[^\s'"\\?#@/]+(\/[^\s'"\\?#]*)?$/, PACKAGE_UR
   (url) => URL.canParse(url),
   PACKAGE_URL,
 );
+/** Of a node, as seen from the hosts. */
+const nodeAddresses = z
+  .array(address, { error: "a list of IP addresses" })
+  .min(1, "the address of a node at least")
+  .refine((list) => new Set(list).size === list.length, "addresses that differ");
+const NODE_PORT = "{type: NodePort, nodeAddresses: [ADDRESS]}";
+const EXPOSURES = `${NODE_PORT}, {type: LoadBalancer}, {type: EastWestGateway} or {type: Address, address: NAME, port: PORT}`;
+
+const exposure = z.discriminatedUnion(
+  "type",
+  [
+    map({
+      /**
+       * Of a control plane that is installed: istiod's and the gateway's Services become NodePorts. Of an existing one: a
+       * Service of our own has a node port for 15012 alone.
+       */
+      type: z.literal("NodePort"),
+      nodeAddresses,
+    }),
+    map({
+      /** The ingress gateway's load balancer carries istiod's port. */
+      type: z.literal("LoadBalancer"),
+      /** The gateway's Service in an existing mesh. Default: istio-ingressgateway in istio-system. */
+      gateway: map({
+        service: dnsLabel.default("istio-ingressgateway"),
+        namespace: dnsLabel.default("istio-system"),
+      }).prefault({}),
+    }),
+    map({
+      /** A gateway of our own, through which hosts reach istiod and nothing else. */
+      type: z.literal("EastWestGateway"),
+      /** Its namespace. Default: istio-vm. */
+      namespace: namespace.default("istio-vm"),
+      /** With these its Service is a NodePort. Default: a load balancer. */
+      nodeAddresses: nodeAddresses.optional(),
+    }),
+    map({
+      /** A way to istiod that somebody else made. */
+      type: z.literal("Address"),
+      /** An IP address or a name. */
+      address: z.union([address, dnsName], { error: "an IP address or a DNS name" }),
+      port: port.default(15012),
+    }),
+  ],
+  { error: EXPOSURES },
+);
+
+const operator = z
+  .union([path, z.record(z.string(), z.unknown())], { error: "an IstioOperator, or the path of its YAML file" })
+  .default({});
+
+const CONTROL_PLANE = "{install: {version: VERSION}} or {existing: {}}";
+const controlPlane = z.xor(
+  [
+    map({
+      /** The stack makes it, and destroys it. */
+      install: map(
+        {
+          /** The version of Istio; istioctl must be of this very version. */
+          version: is(/^\d+\.\d+\.\d+([-+.][\w.+-]*)?$/, "a version such as 1.31.0"),
+          /** An IstioOperator, or the path of its YAML file: it reaches istioctl as it is, and ours is laid upon it. */
+          operator,
+        },
+        "a map with at least `version`",
+      ),
+    }),
+    map({
+      /** It is there already: nothing of it is made, changed or owned. */
+      existing: map({
+        /** The revision that hosts belong to, or a tag of it. Default: default. */
+        revision: dnsLabel.default("default"),
+      })
+        .nullable()
+        .transform((given) => given ?? { revision: "default" }),
+    }),
+  ],
+  { error: CONTROL_PLANE },
+);
+
 const SERVICE_CIDR = 'auto, a CIDR such as 10.96.0.0/16 (several with commas between), or "*"';
 
 /** Every top-level key of a stack's configuration that is not a secret. */
 export const keys = {
   /** The cluster. */
   cluster: map({
-    /** The cluster's name as istiod knows it. Default: Kubernetes, as in Istio. */
-    name: z.union([dnsName, z.literal("Kubernetes")], { error: "a DNS name in lower case" }).default("Kubernetes"),
+    /** The cluster's name as istiod knows it. Default: Kubernetes, as in Istio; or what the existing istiod says. */
+    name: z.union([dnsName, z.literal("Kubernetes")], { error: "a DNS name in lower case" }).optional(),
     /** Path of the kubeconfig. Default: as kubectl finds it. */
     kubeconfig: path.optional(),
     /** Default: the kubeconfig's current context. */
     context: text.optional(),
-    /** The mesh's SPIFFE trust domain. Default: cluster.local. */
-    trustDomain: dnsName.default("cluster.local"),
+    /** The mesh's SPIFFE trust domain. Default: cluster.local; or that of the existing mesh. */
+    trustDomain: dnsName.optional(),
     /** The domain of the cluster's DNS. Default: cluster.local. */
     domain: dnsName.default("cluster.local"),
     /** Namespaces of hosts, services or the sample client that are there already and are not ours to remove. */
     existingNamespaces: z.array(dnsLabel, { error: "a list of namespaces" }).default(["default"]),
   }).prefault({}),
-  /** The version of Istio; istioctl must be of this very version. */
-  istioVersion: is(/^\d+\.\d+\.\d+([-+.][\w.+-]*)?$/, "a version such as 1.31.0"),
-  /** An IstioOperator, or the path of its YAML file: it reaches istioctl as it is, and ours is laid upon it. */
-  istioOperator: z
-    .union([path, z.record(z.string(), z.unknown())], { error: "an IstioOperator, or the path of its YAML file" })
-    .default({}),
+  /** Whose Istio it is: one that this stack installs, or one that is there already. */
+  controlPlane,
   /** How hosts reach istiod. */
-  exposure: z.discriminatedUnion(
-    "type",
-    [
-      map({
-        /** istiod's and the gateway's Services become NodePorts. */
-        type: z.literal("NodePort"),
-        /** The address of a node, as seen from the hosts. */
-        nodeAddress: address,
-      }),
-      map({
-        /** The ingress gateway's load balancer carries istiod's port. */
-        type: z.literal("LoadBalancer"),
-      }),
-    ],
-    { error: "{type: NodePort, nodeAddress: ADDRESS} or {type: LoadBalancer}" },
-  ),
+  exposure,
+  /**
+   * How hosts prove who they are: by a certificate of the stack's CA, or, in every other mesh, by a service account token,
+   * for which istiod gives them certificates. Default: certificate where the stack has a CA, else token.
+   */
+  identity: identity.optional(),
   /** The service ranges whose traffic goes through the sidecars, with commas between; `auto` asks the cluster. Default: auto. */
   serviceCidr: z
     .string({ error: SERVICE_CIDR })
@@ -239,8 +312,8 @@ export const keys = {
     })
     .transform((text) => text.replace(/\s/g, ""))
     .default("auto"),
-  /** The certificate authority. */
-  ca: ca.prefault({}),
+  /** The certificate authority. Default: a new one; none beside an existing control plane. */
+  ca: ca.optional(),
   /** Hours that a host's certificate is valid, and how long before its end `pulumi up` renews it. Default: 8760, 720. */
   workloadCertificate: map({ validityHours: hours.default(8760), earlyRenewalHours: hours.default(720) }).prefault({}),
   /** How to log in to hosts, unless a host says otherwise. */
@@ -279,6 +352,7 @@ export const stack = z.strictObject(keys);
 
 /** The stack's configuration as it was written, with the defaults of single fields. */
 export type Stack = z.infer<typeof stack>;
+export type Authority = z.infer<typeof ca>;
 export type HostFields = z.infer<typeof host>;
 export type ServiceFields = z.infer<typeof service>;
 /** Of any SSH server, a bastion's or a host's. */

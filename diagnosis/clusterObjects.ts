@@ -1,5 +1,5 @@
 import type { ClusterFacts, NodeFacts } from "./facts";
-import { ISTIOD_PORT } from "../mesh/environment";
+import { ISTIOD_PORT } from "../mesh/istiod";
 import { OWNER_LABEL } from "../mesh/kubernetesObject";
 
 /** What the functions below read of objects as `kubectl get --output=json` lists them. */

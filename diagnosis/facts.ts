@@ -1,4 +1,6 @@
 import type { Config } from "../config";
+import type { IstiodEndpoint } from "../mesh/environment";
+import type { ControlPlane } from "../mesh/istiod";
 import type { Inspection } from "./inspection";
 
 /** Everything that the checks judge. It is gathered first (cli/facts), so that a check is a pure function of it. */
@@ -67,9 +69,11 @@ export interface LocalFacts {
 export interface Outputs {
   /** SHA-256 of the mesh's root certificate. */
   rootFingerprint: string;
+  /** The control planes that hosts belong to, by revision. */
+  controlPlanes: Record<string, ControlPlane>;
   /** address:port */
   istiod: string;
-  meshHosts: Record<string, { identity: string; state: string }>;
+  meshHosts: Record<string, { identity: string; istiod: IstiodEndpoint; revision: string; state: string }>;
   services: Record<string, string>;
 }
 
@@ -88,6 +92,8 @@ export interface ClusterFacts {
   namespaces: { name: string; owner?: string }[];
   /** What this user may not do, such as `create deployments.apps`. */
   forbidden: string[];
+  /** Why hosts can't join the mesh that is there already. */
+  existingProblem?: string;
   /** Why istioctl makes no manifest of the IstioOperator. */
   manifestProblem?: string;
   /** What `istioctl experimental precheck` reports. */

@@ -1,4 +1,4 @@
-import type { Config } from "../config";
+import { type Config, installationOf } from "../config";
 import { accessTo, type AuthorizationPolicy } from "./access";
 import type { Outputs } from "./facts";
 import type { Health, MeshStatus } from "./status";
@@ -16,6 +16,12 @@ const CLASSES = [
   "classDef warning fill:#fef7e0,stroke:#b06000,color:#000",
   "classDef error fill:#fce8e6,stroke:#c5221f,color:#000",
 ];
+
+/** Of istiod: what was found or installed, else what is wanted. */
+function versionsOf(config: Config, outputs: Outputs | undefined): string[] {
+  const known = Object.values(outputs?.controlPlanes ?? {}).map(({ version }) => version);
+  return known.length > 0 ? known : [installationOf(config)?.version ?? "existing"];
+}
 
 /**
  * The mesh as a Mermaid flowchart: control plane, hosts, services, who may talk to whom, with their state.
@@ -71,8 +77,8 @@ export function renderGraph(
     "  subgraph clients [who may call]",
     ...clients.values(),
     "  end",
-    `  subgraph cluster [${text(`cluster ${config.cluster.name}`)}]`,
-    `    istiod[${text("istiod", config.istioVersion, outputs?.istiod ?? "not installed")}]:::${reachable}`,
+    `  subgraph cluster [${text(`cluster ${config.cluster.name ?? Object.values(outputs?.controlPlanes ?? {})[0]?.clusterName ?? ""}`)}]`,
+    `    istiod[${text("istiod", ...versionsOf(config, outputs), outputs?.istiod ?? "not installed")}]:::${reachable}`,
     ...nodes,
     "  end",
     "  subgraph machines [virtual machines and bare metal]",

@@ -17,7 +17,7 @@ check() {
   check_clock
   check_istiod
   [ -z "$FINDINGS" ] || fail "can't join the mesh; nothing was changed:$FINDINGS"
-  say check "ok: $(os_name), istiod answers at $(fact istiod | tr ' ' ':')"
+  say check "ok: $(os_name), istiod answers at $REACHED"
 }
 
 # What doctor asks for as well (inspect.sh).
@@ -169,11 +169,18 @@ check_clock() {
 
 # TCP first, then TLS as the sidecar will do it, if there is an openssl to do it with.
 check_istiod() {
-  local address port identity answer
-  address=$(fact istiod | cut -d ' ' -f 1) port=$(fact istiod | cut -d ' ' -f 2)
-  # shellcheck disable=SC2016 # bash expands it
-  if ! timeout 5 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$address" "$port" 2>/dev/null; then
-    finding IVM604 "it can't reach istiod at $address:$port over TCP: check routes, firewalls and the address that exposure names"
+  local address port name identity answer
+  port=$(istiod_port) name=$(istiod_name)
+  REACHED=''
+  for address in $(istiod_addresses); do
+    # shellcheck disable=SC2016 # bash expands it
+    if timeout 5 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$address" "$port" 2>/dev/null; then
+      REACHED=$address:$port
+      break
+    fi
+  done
+  if [ -z "$REACHED" ]; then
+    finding IVM604 "it can't reach istiod at $(istiod_addresses), port $port, over TCP: check routes, firewalls, DNS and the address that exposure names"
     return
   fi
   if ! command -v openssl >/dev/null || [ ! -s "$here/root-cert.pem" ]; then return 0; fi
@@ -181,7 +188,7 @@ check_istiod() {
   [ ! -s "$here/key.pem" ] || identity="-cert $here/cert-chain.pem -cert_chain $here/cert-chain.pem -key $here/key.pem"
   case $address in *:*) address="[$address]" ;; esac
   # shellcheck disable=SC2086 # options, paths without blanks
-  if ! answer=$(timeout 10 openssl s_client -connect "$address:$port" -servername "$ISTIOD_NAME" -verify_hostname "$ISTIOD_NAME" \
+  if ! answer=$(timeout 10 openssl s_client -connect "$address:$port" -servername "$name" -verify_hostname "$name" \
     -verify_return_error -CAfile "$here/root-cert.pem" $identity </dev/null 2>&1); then
     finding IVM605 "istiod at $address:$port does not prove to be of this mesh: $(printf '%s\n' "$answer" | grep -im 1 error)"
   fi

@@ -40,7 +40,7 @@ content() {
         /^ISTIO_LOCAL_EXCLUDE_PORTS=/ && port != "" && ("," substr($0, index($0, "=") + 1) ",") !~ ("," port ",") { $0 = $0 "," port }
         { print }'
       ;;
-    block:*) foreign "$1" && echo "$BEGIN" && facts "${2#block:}" && echo "$END" ;;
+    block:*) foreign "$1" && { [ -z "$(facts "${2#block:}")" ] || { echo "$BEGIN" && facts "${2#block:}" && echo "$END"; }; } ;;
     *) cat "$here/${1##*/}" ;;
   esac
 }
@@ -50,12 +50,12 @@ content() {
 # the lines in another way.
 foreign() {
   [ -e "$1" ] || return 0
-  awk -v begin="$BEGIN" -v end="$END" -v name="$ISTIOD_NAME" '
+  awk -v begin="$BEGIN" -v end="$END" '
     function keep() { printf "%s", inside; inside = ""; open = 0 }
     { line = $0; sub(/\r$/, "", line) }
     line == begin { keep(); open = 1; next }
     line == end { inside = ""; open = 0; next }
-    open && NF == 2 && $2 ~ "^" name "\r?$" { next }
+    open && NF == 2 && $2 ~ /^istiod[a-z0-9-]*\.[a-z0-9-]+\.svc\r?$/ { next }
     open { inside = inside $0 "\n"; next }
     { print }
     END { keep() }' "$1"

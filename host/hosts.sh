@@ -4,7 +4,7 @@
 # `hosts_addresses`: of a hosts file on stdin, the addresses that istiod's name has in it, a line each: as glibc reads it,
 # and Go's own resolver, which pilot-agent has (any blanks, any case, a dot at the end).
 hosts_addresses() {
-  awk -v name="$ISTIOD_NAME" '
+  awk -v name="$(istiod_name)" '
     { sub(/#.*/, ""); gsub(/[\r\v\f]/, " "); $0 = tolower($0); found = 0 }
     { for (i = 2; i <= NF; i++) if ($i == name || $i == name ".") found = 1 }
     found { print $1 }'
@@ -15,39 +15,45 @@ same_address() {
   [ "$1" != "$2" ] || return 0
   case $1$2 in *:*) [ "$(canonical "$1")" = "$(canonical "$2")" ] ;; *) return 1 ;; esac
 }
+# `among ADDRESS ADDRESSES`: whether it is one of these.
+among() {
+  local one
+  for one in $2; do ! same_address "$1" "$one" || return 0; done
+  return 1
+}
 canonical() { getent ahosts "${1#::ffff:}" | awk 'NR == 1 { print $1 }'; }
 
 check_hosts_file() {
   local wanted address other
   wanted=$(facts hosts | hosts_addresses)
+  [ -n "$wanted" ] || return 0 # istiod is dialled by a name of its own
   other=''
   for address in $(foreign /etc/hosts | hosts_addresses); do
-    same_address "$address" "$wanted" || other="$other $address"
+    among "$address" "$wanted" || other="$other $address"
   done
-  [ -z "$other" ] || finding IVM715 "/etc/hosts has another address for $ISTIOD_NAME,$other: remove that line"
+  [ -z "$other" ] || finding IVM715 "/etc/hosts has another address for $(istiod_name),$other: remove that line"
   if sed -n 's/#.*//; s/^hosts:\(.*\)/ \1 /p' /etc/nsswitch.conf 2>/dev/null | grep -Eqv '[[:blank:]](files|resolve)[[:blank:]]'; then
     finding IVM715 "/etc/nsswitch.conf does not let /etc/hosts be asked, where join writes istiod's address: put \`files\` into its line \`hosts:\`"
   fi
   check_hosts_rewritten "$wanted"
 }
 
-# `check_hosts_rewritten ADDRESS`: what makes /etc/hosts anew at each boot, and forgets what join wrote there.
+# `check_hosts_rewritten ADDRESSES`: what makes /etc/hosts anew at each boot, and forgets what join wrote there.
 check_hosts_rewritten() {
-  local by template file
+  local by template in_template address
   by=$(cloud_init_manages)
   if [ -n "$by" ]; then
     template=/etc/cloud/templates/hosts.debian.tmpl
-    for file in $(cat "$template" 2>/dev/null | hosts_addresses); do
-      ! same_address "$file" "$1" || by=''
-    done
+    in_template=$(cat "$template" 2>/dev/null | hosts_addresses)
+    ! (for address in $1; do among "$address" "$in_template" || exit 1; done) || by=''
   fi
   case $by in
     '') ;;
     /etc/*) finding IVM726 "cloud-init rewrites /etc/hosts at each boot (manage_etc_hosts in $by), and istiod's address would be gone: echo 'manage_etc_hosts: false' >/etc/cloud/cloud.cfg.d/zz-hosts.cfg" ;;
-    *) finding IVM726 "cloud-init rewrites /etc/hosts at each boot (manage_etc_hosts in the instance's user-data or vendor-data, $by, over which /etc/cloud/cloud.cfg.d has no say), and istiod's address would be gone: printf '%s\\n' '$BEGIN' '$(facts hosts | head -n 1)' '$END' >>$template; or take manage_etc_hosts out of these data" ;;
+    *) finding IVM726 "cloud-init rewrites /etc/hosts at each boot (manage_etc_hosts in the instance's user-data or vendor-data, $by, over which /etc/cloud/cloud.cfg.d has no say), and istiod's address would be gone: printf '%s\\n' '$BEGIN' '$(facts hosts)' '$END' >>$template; or take manage_etc_hosts out of these data" ;;
   esac
   by=$(awk '$5 == "/etc/hosts" && $4 ~ /\/(overlay-)?(containers|pods)\/.*hosts$/ { print $4 }' /proc/self/mountinfo)
-  [ -z "$by" ] || finding IVM726 "the container's runtime makes /etc/hosts anew whenever the container starts (from $by), and istiod's address would be gone: let it add the name (docker run --add-host $ISTIOD_NAME:$1), or join the machine itself"
+  [ -z "$by" ] || finding IVM726 "the container's runtime makes /etc/hosts anew whenever the container starts (from $by), and istiod's address would be gone: let it add the name (docker run$(printf ' --add-host %s' $(facts hosts | awk '{ print $2 ":" $1 }'))), or join the machine itself"
   by=$(grep -lsE '^[[:blank:]]*([Lf]\+|F|w\+?)[-!=~^$]*[[:blank:]]+"?/etc/hosts"?([[:blank:]]|$)' /etc/tmpfiles.d/*.conf /run/tmpfiles.d/*.conf \
     /usr/local/lib/tmpfiles.d/*.conf /usr/lib/tmpfiles.d/*.conf | tr '\n' ' ')
   [ -z "$by" ] || finding IVM726 "systemd-tmpfiles rewrites /etc/hosts at each boot, and istiod's address would be gone: remove its line from $by"

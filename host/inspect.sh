@@ -29,7 +29,7 @@ inspect() {
   echo "machine $(cat /etc/machine-id 2>/dev/null)"
   # The clock of a container is the machine's below it.
   systemd-detect-virt --quiet --container || echo "ntp $(timedatectl show --property=NTPSynchronized --value 2>/dev/null)"
-  echo "resolves $(getent ahosts "$ISTIOD_NAME" 2>/dev/null | awk 'NR == 1 { print $1 }')"
+  echo "resolves $(getent ahosts "$(istiod_name)" 2>/dev/null | awk 'NR == 1 { print $1 }')"
   awk '$1 == "nameserver" { print "nameserver", $2 }' /etc/resolv.conf 2>/dev/null || :
   ss -Hltn 2>/dev/null | awk '{ sub(/.*:/, "", $4); if (!seen[$4]++) print "listening", $4 }'
   package_busy | head -n 1 | sed 's/^/locked /'
@@ -57,9 +57,7 @@ package_reachable() {
 
 # Whether the agent has a connection to istiod now, and when (milliseconds) Envoy took its last configuration.
 in_touch() {
-  local peer
-  peer=$(fact istiod)
-  if ss -Htnp state established "dport = :${peer#* }" 2>/dev/null | grep -F "${peer% *}" | grep -q pilot-agent; then
+  if ss -Htnp state established "dport = :$(istiod_port)" 2>/dev/null | grep -q pilot-agent; then
     echo "connected 1"
   else
     echo "connected 0"

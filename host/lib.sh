@@ -22,7 +22,6 @@ RESTARTING=$RUN_DIR/restarting
 # The agent writes into both.
 CERTS=/etc/certs
 ENV_DIR=/var/lib/istio/envoy
-ISTIOD_NAME=istiod.istio-system.svc
 READY_SECONDS=90
 LOCK_SECONDS=300
 
@@ -77,6 +76,11 @@ fail() {
 # `fact KEY`: the value of the first line of STATE that begins with KEY; `facts KEY`: those of all of them.
 facts() { printf '%s\n' "$STATE" | sed -n "s/^$1 //p"; }
 fact() { printf '%s\n' "$STATE" | sed -n "/^$1 /{ s///p; q; }"; }
+
+# Where istiod is: the port, the name by which it proves itself, and addresses, or one name to dial it by.
+istiod_port() { fact istiod | cut -d ' ' -f 1; }
+istiod_name() { fact istiod | cut -d ' ' -f 2; }
+istiod_addresses() { fact istiod | cut -d ' ' -f 3-; }
 
 # The STATE that join is working on, or of the last one.
 last_state() { cat "$HOME_DIR/joining" 2>/dev/null || cat "$HOME_DIR/state" 2>/dev/null || :; }

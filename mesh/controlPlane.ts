@@ -1,6 +1,6 @@
 import { load } from "js-yaml";
-import { ISTIOD_PORT } from "./environment";
 import { INGRESS_GATEWAY } from "./exposure";
+import { ISTIOD_PORT } from "./istiod";
 import { at, type IstioOperatorFacts } from "./istioOperator";
 import type { KubernetesObject } from "./kubernetesObject";
 

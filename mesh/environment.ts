@@ -1,9 +1,15 @@
+import { isIP } from "node:net";
+import { ISTIOD_NAME } from "./istiod";
 import { assignment } from "./shell";
 
-/** The name in istiod's certificate, by which sidecars insist on it. */
-export const ISTIOD_NAME = "istiod.istio-system.svc";
-/** istiod's port for proxies: XDS and the CA, over TLS. */
-export const ISTIOD_PORT = 15012;
+/** Where a host reaches istiod, and by which name istiod proves itself. */
+export interface IstiodEndpoint {
+  /** IP addresses, of which any will do; or one name, which the host's own DNS knows. */
+  addresses: string[];
+  port: number;
+  /** Such as istiod.istio-system.svc. */
+  name: string;
+}
 
 /** What `cluster.env` tells the sidecar of a host about the mesh. */
 export interface ClusterEnvironment {
@@ -11,8 +17,7 @@ export interface ClusterEnvironment {
   serviceCidr: string;
   /** TCP ports whose inbound traffic goes through the sidecar; `*` is all but those excluded. */
   inboundPorts: number[] | "*";
-  /** Port on which the host reaches istiod's 15012. */
-  pilotPort: number;
+  istiod: IstiodEndpoint;
   namespace: string;
   serviceAccount: string;
   /** The proxy's name in `istioctl proxy-status`, before `.<namespace>`. */
@@ -20,6 +25,8 @@ export interface ClusterEnvironment {
   trustDomain: string;
   /** The cluster's name as istiod knows it (`values.global.multiCluster.clusterName`). */
   clusterName: string;
+  /** The network that the host is in, where networks have names. */
+  network?: string;
   /** The port of the host's SSH server. */
   sshPort: number;
 }
@@ -45,11 +52,15 @@ export const RESERVED_VARIABLES: readonly string[] = [
   "ISTIO_SERVICE_CIDR",
   "ISTIO_INBOUND_PORTS",
   "ISTIO_PILOT_PORT",
+  "PILOT_ADDRESS",
+  "CA_ADDR",
+  "ISTIOD_SAN",
   "ISTIO_NAMESPACE",
   "SERVICE_ACCOUNT",
   "POD_NAME",
   "TRUST_DOMAIN",
   "ISTIO_META_CLUSTER_ID",
+  "ISTIO_META_NETWORK",
   "ISTIO_LOCAL_EXCLUDE_PORTS",
   "ISTIO_SVC_IP",
   "ISTIO_METAJSON_LABELS",
@@ -60,12 +71,13 @@ export function clusterEnv(env: ClusterEnvironment): string[] {
   return [
     assignment("ISTIO_SERVICE_CIDR", env.serviceCidr),
     inboundPortsLine(env),
-    assignment("ISTIO_PILOT_PORT", String(env.pilotPort)),
+    ...istiodLines(env.istiod),
     assignment("ISTIO_NAMESPACE", env.namespace),
     assignment("SERVICE_ACCOUNT", env.serviceAccount),
     assignment("POD_NAME", env.proxyName),
     assignment("TRUST_DOMAIN", env.trustDomain),
     assignment("ISTIO_META_CLUSTER_ID", env.clusterName),
+    ...(env.network === undefined ? [] : [assignment("ISTIO_META_NETWORK", env.network)]),
     excludedPortsLine(env),
   ];
 }
@@ -94,7 +106,26 @@ export function sidecarEnv({ address, labels, extra }: SidecarEnvironment): stri
   return [...lines, ...sorted(extra).map(([name, value]) => assignment(name, value))];
 }
 
-/** The line of `/etc/hosts` by which the sidecar finds istiod under the name that istiod's certificate has. */
-export function hostsEntry(istiodAddress: string): string {
-  return `${istiodAddress} ${ISTIOD_NAME}`;
+const hasAddresses = ({ addresses }: IstiodEndpoint) => addresses.every((address) => isIP(address) !== 0);
+
+/**
+ * The variables by which istio-start.sh tells the agent where istiod is. By a name of its own it is dialled as that, and
+ * verified as istiod all the same (ISTIOD_SAN, pilot/cmd/pilot-agent/options).
+ */
+function istiodLines(istiod: IstiodEndpoint): string[] {
+  const { addresses, port, name } = istiod;
+  if (!hasAddresses(istiod)) {
+    return [assignment("PILOT_ADDRESS", `${addresses[0]}:${port}`), assignment("ISTIOD_SAN", name)];
+  }
+  return name === ISTIOD_NAME
+    ? [assignment("ISTIO_PILOT_PORT", String(port))]
+    : [assignment("PILOT_ADDRESS", `${name}:${port}`)];
+}
+
+/**
+ * The lines of `/etc/hosts` by which the sidecar finds istiod under the name that istiod's certificate has: of several
+ * addresses the agent tries one after the other. None where it is dialled by a name of its own.
+ */
+export function hostsEntries(istiod: IstiodEndpoint): string[] {
+  return hasAddresses(istiod) ? istiod.addresses.map((address) => `${address} ${istiod.name}`) : [];
 }

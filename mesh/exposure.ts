@@ -1,24 +1,53 @@
-import { ISTIOD_PORT } from "./environment";
+import { ISTIOD_PORT } from "./istiod";
 
-/** The ingress gateway: its Service, and its pods by their label `istio`. */
+/** The ingress gateway of an Istio that is installed here: its Service, and its pods by their label `istio`. */
 export const INGRESS_GATEWAY = { service: "istio-ingressgateway", selector: "ingressgateway" };
+
+/** The gateway of our own: the name of what belongs to it, and the label of its pods. */
+export const EAST_WEST_GATEWAY = { service: "istio-vm-gateway", selector: { istio: "vm-gateway" } };
+
+/** Where services of the mesh are reached from other networks (samples/multicluster/expose-services.yaml). */
+export const CROSS_NETWORK_PORT = { name: "tls", port: 15443 };
 
 /** How hosts reach istiod, as it is asked for. `Address` is a text, or what will be one. */
 export type ExposureArgs<Address = string> =
   | {
-      /** istiod's and the gateway's Services become NodePorts. */
       type: "NodePort";
-      /** The address of a node, as seen from the hosts. */
-      nodeAddress: Address;
+      /** Addresses of nodes, as seen from the hosts. */
+      nodeAddresses: Address[];
     }
   | {
       /** The ingress gateway's load balancer carries istiod's port. */
       type: "LoadBalancer";
+    }
+  | {
+      /** A gateway of our own, for istiod's port alone. */
+      type: "EastWestGateway";
+      /** With these its Service is a NodePort. Default: a load balancer. */
+      nodeAddresses?: Address[];
+    }
+  | {
+      /** Somebody else made a way to it. */
+      type: "Address";
+      address: Address;
+      port: number;
     };
 
-/** Where a host finds istiod: at the node port of a Service, or at the address that a Service was given. */
+/** Where a host finds istiod: at the node port of a Service, at the address that a Service was given, or as it is told. */
 export type IstiodPlace<Address> =
-  { by: "nodePort"; service: string; nodeAddress: Address } | { by: "loadBalancer"; service: string; port: number };
+  | { by: "nodePort"; nodeAddresses: Address[] }
+  | { by: "loadBalancer"; port: number }
+  | { by: "address"; address: Address; port: number };
+
+/** Whose Service it is at which hosts find istiod. */
+export type Through =
+  /** istiod's own, of an Istio that is installed here. */
+  | "istiod"
+  /** One of our own beside istiod's. */
+  | "ownService"
+  | "ingressGateway"
+  | "ownGateway"
+  | "none";
 
 /** A port of istiod that a gateway passes on, without ending its TLS. */
 export interface PassedPort {
@@ -31,38 +60,63 @@ export interface PassedPort {
 
 /** What a way of exposing istiod takes. */
 export interface Exposure<Address = string> {
-  /** The Services of istio-system whose type is set, and to what. */
+  through: Through;
+  /** The Services of an Istio that is installed here whose type is set, and to what. */
   serviceTypes: Record<string, "ClusterIP" | "NodePort" | "LoadBalancer">;
-  /** What the ingress gateway passes on to istiod; where hosts need none of it, nothing. */
+  /** What a gateway passes on to istiod; where hosts need none of it, nothing. */
   passed: PassedPort[];
   istiod: IstiodPlace<Address>;
 }
 
-/** istiod's ports for what is outside of the cluster: for proxies, and its webhooks, which its Service has as 443. */
-const ISTIOD_PORTS: PassedPort[] = [
-  { name: "tls-istiod", gateway: ISTIOD_PORT, istiod: ISTIOD_PORT },
-  { name: "tls-webhook", gateway: 15017, istiod: 443 },
-];
+const PROXIES: PassedPort = { name: "tls-istiod", gateway: ISTIOD_PORT, istiod: ISTIOD_PORT };
+/** istiod's webhooks, which its Service has as 443: of use to other clusters, not to hosts. */
+const WEBHOOKS: PassedPort = { name: "tls-webhook", gateway: 15017, istiod: 443 };
 
-/**
- * What the wanted exposure takes: all that anybody needs to know of it.
- *
- * @param gateway whether there is an ingress gateway
- */
-export function exposureOf<Address>(args: ExposureArgs<Address>, gateway = true): Exposure<Address> {
+/** Whose Istio it is. */
+export interface ExposedControlPlane {
+  /** Whether the stack installs it. */
+  installed: boolean;
+  /** Whether what is installed has an ingress gateway. Default: true. */
+  gateway?: boolean;
+}
+
+/** What the wanted exposure takes: all that anybody needs to know of it. */
+export function exposureOf<Address>(
+  args: ExposureArgs<Address>,
+  { installed, gateway = true }: ExposedControlPlane,
+): Exposure<Address> {
   const { service } = INGRESS_GATEWAY;
   switch (args.type) {
     case "NodePort":
       return {
-        serviceTypes: { istiod: "NodePort", ...(gateway ? { [service]: "NodePort" as const } : {}) },
+        through: installed ? "istiod" : "ownService",
+        serviceTypes: installed ? { istiod: "NodePort", ...(gateway ? { [service]: "NodePort" } : {}) } : {},
         passed: [],
-        istiod: { by: "nodePort", service: "istiod", nodeAddress: args.nodeAddress },
+        istiod: { by: "nodePort", nodeAddresses: args.nodeAddresses },
       };
     case "LoadBalancer":
       return {
-        serviceTypes: { istiod: "ClusterIP", [service]: "LoadBalancer" },
-        passed: ISTIOD_PORTS,
-        istiod: { by: "loadBalancer", service, port: ISTIOD_PORT },
+        through: "ingressGateway",
+        serviceTypes: installed ? { istiod: "ClusterIP", [service]: "LoadBalancer" } : {},
+        passed: installed ? [PROXIES, WEBHOOKS] : [PROXIES],
+        istiod: { by: "loadBalancer", port: ISTIOD_PORT },
+      };
+    case "EastWestGateway":
+      return {
+        through: "ownGateway",
+        serviceTypes: {},
+        passed: [PROXIES],
+        istiod:
+          args.nodeAddresses === undefined
+            ? { by: "loadBalancer", port: ISTIOD_PORT }
+            : { by: "nodePort", nodeAddresses: args.nodeAddresses },
+      };
+    case "Address":
+      return {
+        through: "none",
+        serviceTypes: {},
+        passed: [],
+        istiod: { by: "address", address: args.address, port: args.port },
       };
   }
 }

@@ -14,6 +14,8 @@ export interface Endpoint {
   address: string;
   serviceAccount: string;
   labels: Record<string, string>;
+  /** The network that it is in, if that is another than the cluster's. */
+  network?: string;
   /** Its SPIFFE ID, if it is of another namespace than the service: Istio expects one of the service's own. */
   identity?: string;
 }
@@ -73,9 +75,10 @@ export function serviceEntrySpec(host: string, ports: ServicePort[], endpoints: 
       protocol: p.protocol,
       targetPort: p.targetPort ?? p.port,
     })),
-    endpoints: endpoints.map(({ address, serviceAccount, labels }) => ({
+    endpoints: endpoints.map(({ address, serviceAccount, labels, network }) => ({
       address,
       serviceAccount,
+      ...(network === undefined ? {} : { network }),
       labels: { ...labels, "security.istio.io/tlsMode": "istio" },
     })),
   };

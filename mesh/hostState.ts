@@ -1,6 +1,13 @@
 import { createHash } from "node:crypto";
 import { inspectCertificate } from "./certificates";
-import { type ClusterEnvironment, clusterEnv, hostsEntry, type SidecarEnvironment, sidecarEnv } from "./environment";
+import {
+  type ClusterEnvironment,
+  clusterEnv,
+  hostsEntries,
+  type IstiodEndpoint,
+  type SidecarEnvironment,
+  sidecarEnv,
+} from "./environment";
 
 /**
  * The keys of a state, in their order. `once`: the scripts read one line (`fact KEY`), else all (`facts KEY`); `reader`:
@@ -11,7 +18,7 @@ export const STATE_KEYS = {
   owner: { once: true, reader: "scripts", meaning: "the stack's owner mark" },
   identity: { once: true, reader: "scripts", meaning: "the host's SPIFFE ID" },
   package: { once: true, reader: "scripts", meaning: "SHA-256 of the sidecar package, and where the host gets it" },
-  istiod: { once: true, reader: "scripts", meaning: "address and port of istiod as the host sees it" },
+  istiod: { once: true, reader: "scripts", meaning: "port and name of istiod, and its addresses as the host sees them" },
   "not-before": { once: true, reader: "scripts", meaning: "when its certificate begins, as an epoch and for people" },
   "not-after": { once: true, reader: "scripts", meaning: "when it ends" },
   hosts: { once: false, reader: "scripts", meaning: "a line of /etc/hosts" },
@@ -33,7 +40,7 @@ export interface HostFile {
    * The state's lines under a key, or those as our block in the operator's file; else the file is in the bundle under
    * its own name, and this tells which one it is: a digest, or for a private key the certificate that it belongs to.
    */
-  source: `${"lines" | "block"}:${StateKey}` | `${"sha256" | "of-certificate"}:${string}`;
+  source: `${"lines" | "block"}:${StateKey}` | `${"sha256" | "of-certificate"}:${string}` | "token";
   /** Whether the sidecar must start anew to see a change. */
   restart?: boolean;
 }
@@ -47,15 +54,14 @@ export interface HostSpec {
   /** The host's SPIFFE ID. */
   identity: string;
   rootCert: string;
-  /** The workload's certificate and its issuers. */
-  certChain: string;
+  /** The workload's certificate and its issuers; undefined for a host that proves who it is by a token. */
+  certChain?: string;
   /** The sidecar package: its digest, and where the host gets it: an http(s) URL, SECRET_URL, or `sent` by the program. */
   packageSha256: string;
   packageSource: string;
   /** istiod as the host sees it. */
-  istiodAddress: string;
-  istiodPort: number;
-  mesh: Pick<ClusterEnvironment, "serviceCidr" | "trustDomain" | "clusterName">;
+  istiod: IstiodEndpoint;
+  mesh: Pick<ClusterEnvironment, "serviceCidr" | "trustDomain" | "clusterName" | "network">;
   workload: Pick<ClusterEnvironment, "namespace" | "serviceAccount" | "inboundPorts">;
   sshPort: number;
   sidecar: SidecarEnvironment;
@@ -67,6 +73,9 @@ export interface HostSpec {
 
 /** Where the package is, if that is a secret: in the bundle's file `package-url` (host/package.sh). */
 export const SECRET_URL = "secret-url";
+
+/** Where the agent looks for a service account token (security/pkg/nodeagent: the volume of a pod, of the same path). */
+export const TOKEN_PATH = "/var/run/secrets/tokens/istio-token";
 
 export function sha256(text: string): string {
   return createHash("sha256").update(text).digest("hex");
@@ -88,30 +97,37 @@ export function fileLines({ rootCert, certChain }: Pick<HostSpec, "rootCert" | "
     { path: "/var/lib/istio/envoy/sidecar.env", mode: "0644", source: "lines:sidecar.env", restart: true },
     { path: "/etc/hosts", mode: "-", source: "block:hosts", restart: true },
     { path: "/etc/certs/root-cert.pem", mode: "0644", source: `sha256:${digest(rootCert)}`, restart: true },
-    { path: "/etc/certs/cert-chain.pem", mode: "0644", source: `sha256:${digest(certChain)}` },
-    { path: "/etc/certs/key.pem", mode: "0600", source: `of-certificate:${digest(certChain)}` },
   ];
+  if (certChain === undefined) files.push({ path: TOKEN_PATH, mode: "0600", source: "token" });
+  else {
+    files.push(
+      { path: "/etc/certs/cert-chain.pem", mode: "0644", source: `sha256:${digest(certChain)}` },
+      { path: "/etc/certs/key.pem", mode: "0600", source: `of-certificate:${digest(certChain)}` },
+    );
+  }
   return files.map(({ path, mode, source, restart }) => `${mode} ${path} ${source}${restart ? " restart" : ""}`);
 }
+
+export const istiodFact = ({ port, name, addresses }: IstiodEndpoint) => [port, name, ...addresses].join(" ");
 
 /**
  * The state that a host shall have, as the scripts read it: text, one fact a line, nothing secret. `pulumi preview --diff`
  * shows it line by line.
  */
 export function hostState(spec: HostSpec): string {
-  const { name, istiodAddress, istiodPort, mesh, workload, sshPort } = spec;
-  const { notBefore, notAfter } = inspectCertificate(spec.certChain);
+  const { name, istiod, mesh, workload, sshPort } = spec;
+  const times = spec.certChain === undefined ? undefined : inspectCertificate(spec.certChain);
   const time = (date: Date) => `${Math.floor(date.getTime() / 1000)} ${date.toISOString().replace(".000", "")}`;
   return stateText({
     host: [name],
     owner: [spec.owner],
     identity: [spec.identity],
     package: [`${spec.packageSha256} ${spec.packageSource}`],
-    istiod: [`${istiodAddress} ${istiodPort}`],
-    "not-before": [time(notBefore)],
-    "not-after": [time(notAfter)],
-    hosts: [hostsEntry(istiodAddress)],
-    "cluster.env": clusterEnv({ ...mesh, ...workload, pilotPort: istiodPort, proxyName: name, sshPort }),
+    istiod: [istiodFact(istiod)],
+    "not-before": times === undefined ? [] : [time(times.notBefore)],
+    "not-after": times === undefined ? [] : [time(times.notAfter)],
+    hosts: hostsEntries(istiod),
+    "cluster.env": clusterEnv({ ...mesh, ...workload, istiod, proxyName: name, sshPort }),
     "sidecar.env": sidecarEnv(spec.sidecar),
     file: fileLines(spec),
     scripts: [`sha256:${digest(JSON.stringify(spec.scripts))}`],

@@ -143,5 +143,5 @@ export function operatorProblems(user: JsonObject, facts: IstioOperatorFacts): s
     ...(lacksPort ? ["spec.components.pilot.k8s.service.ports: lacks port 15012, at which hosts reach istiod"] : []),
     ...(facts.exposure.passed.length > 0 ? gatewayProblems(user) : []),
   ];
-  return found.map((problem) => `istioOperator.${problem}`);
+  return found.map((problem) => `controlPlane.install.operator.${problem}`);
 }

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Config, operatorFacts } from "../config";
+import { type Config, installationOf, operatorFacts } from "../config";
 import { istioctlProblem } from "../diagnosis/checks/tools";
 import { CodedError } from "../mesh/codes";
 import { manifestProblems } from "../mesh/controlPlane";
@@ -16,6 +16,12 @@ export async function istioctlVersion(): Promise<string> {
   return /"version":\s*"([^"]+)"/.exec(answer)?.[1] ?? `unknown (it says ${JSON.stringify(answer.trim())})`;
 }
 
+function installOf(config: Config) {
+  const installation = installationOf(config);
+  if (installation === undefined) throw new Error("the control plane is there already: nothing is to be installed");
+  return installation;
+}
+
 /** A path as istioctl's lists take it: as a field of CSV. */
 const field = (path: string) => (/[",\s]/.test(path) ? `"${path.replaceAll('"', '""')}"` : path);
 
@@ -25,10 +31,8 @@ const field = (path: string) => (/[",\s]/.test(path) ? `"${path.replaceAll('"', 
  * @throws CommandError
  */
 export async function generateManifest(config: Config): Promise<string> {
-  const { user, ours, flags } = istioctlInput(
-    { text: config.istioOperatorText, content: config.istioOperator },
-    operatorFacts(config),
-  );
+  const { operator, operatorText } = installOf(config);
+  const { user, ours, flags } = istioctlInput({ text: operatorText, content: operator }, operatorFacts(config));
   // Only the last of several can come on stdin.
   const folder = await mkdtemp(join(tmpdir(), "istio-vm-"));
   try {
@@ -53,14 +57,14 @@ export async function generateManifest(config: Config): Promise<string> {
 export async function controlPlaneManifest(config: Config): Promise<KubernetesObject[]> {
   let manifest: string;
   try {
-    const problem = istioctlProblem(await istioctlVersion(), config.istioVersion);
+    const problem = istioctlProblem(await istioctlVersion(), installOf(config).version);
     if (problem !== undefined) throw new CodedError("IVM103", problem);
     manifest = await generateManifest(config);
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
     const args = error.args.filter((arg) => !/^--(filename=.*istio-operator\.yaml|set=)/.test(arg));
     if (!error.missing) throw new Error(`istioctl ${args.join(" ")} failed:\n${error.output}`);
-    throw new CodedError("IVM102", "istioctl is not on the PATH: install the version that istioVersion names");
+    throw new CodedError("IVM102", "istioctl is not on the PATH: install the version that controlPlane.install.version names");
   }
   const objects = parseManifests(manifest);
   const problems = manifestProblems(objects, operatorFacts(config));

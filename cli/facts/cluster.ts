@@ -1,6 +1,7 @@
 import { accessFlags, type Kubectl } from "../../tools/kubectl";
+import { readExistingMesh } from "../../tools/existing";
 import { detectServiceCidr } from "../../tools/serviceCidr";
-import type { Config } from "../../config";
+import { type Config, isInstalled } from "../../config";
 import type { Cluster, ClusterFacts } from "../../diagnosis/facts";
 import {
   hasReadyEndpoint,
@@ -98,7 +99,13 @@ export async function lookAtCluster(
     leases: async () => readLeases(await list(kubectl, "leases", "--namespace=kube-node-lease"), new Date()),
     namespaces: async () => readNamespaces(await list(kubectl, "namespaces")),
     ...askRights(config, kubectl),
-    precheck: () => precheck(config),
+    existingProblem: () =>
+      readExistingMesh(config, kubectl).then(
+        () => undefined,
+        ({ message }: Error) => message,
+      ),
+    // It is of an istioctl that installs.
+    precheck: async () => (isInstalled(config) ? precheck(config) : []),
     istiods: async () => readIstiods(await list(kubectl, "deployments", "--all-namespaces", "--selector=app=istiod")),
     deadWebhooks: () => findDeadWebhooks(kubectl),
     serviceCidr: () => detectServiceCidr(config.cluster, kubectl),

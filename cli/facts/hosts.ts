@@ -3,11 +3,10 @@ import type { Client } from "ssh2";
 import { bundleScript, hostScripts, renderFiles } from "../../ssh/bundle";
 import { remoteCommand } from "../../ssh/commands";
 import type { HostConfig } from "../../config";
-import { hostAndPort } from "../../mesh/addresses";
 import type { HostFacts } from "../../diagnosis/facts";
 import { type Inspection, parseInspection } from "../../diagnosis/inspection";
-import { addressLine, excludedPortsLine, hostsEntry, inboundPortsLine } from "../../mesh/environment";
-import { fileLines, stateText } from "../../mesh/hostState";
+import { addressLine, excludedPortsLine, hostsEntries, inboundPortsLine } from "../../mesh/environment";
+import { fileLines, istiodFact, stateText } from "../../mesh/hostState";
 import { run } from "../../ssh/session";
 import { HostError, withHost } from "../hostSession";
 import type { ConfiguredStack } from "../stack";
@@ -29,19 +28,19 @@ const WATCH: Watch = { look: 2000, login: 10_000 };
 
 /** What a host must know to look at itself: a part of what join gets (mesh/hostState.ts), nothing secret. */
 function stateFor({ config: { sidecar }, owner, outputs }: ConfiguredStack, host: HostConfig): string {
-  const istiod = outputs && hostAndPort(outputs.istiod);
+  const istiod = outputs?.meshHosts[host.name]?.istiod;
   return stateText({
     host: [host.name],
     owner: owner === undefined ? [] : [owner],
     package: [
       `${sidecar.sha256} ${"url" in sidecar && typeof sidecar.url === "string" ? sidecar.url : "not to be fetched"}`,
     ],
-    istiod: istiod === undefined ? [] : [`${istiod.host} ${istiod.port}`],
-    hosts: istiod === undefined ? [] : [hostsEntry(istiod.host)],
+    istiod: istiod === undefined ? [] : [istiodFact(istiod)],
+    hosts: istiod === undefined ? [] : hostsEntries(istiod),
     "cluster.env": [inboundPortsLine(host), excludedPortsLine({ sshPort: host.ssh.port })],
     "sidecar.env": [addressLine(host)],
     // By their paths alone: what will be in them is not known here.
-    file: fileLines({ rootCert: "", certChain: "" }),
+    file: fileLines({ rootCert: "", certChain: host.identity === "certificate" ? "" : undefined }),
   });
 }
 
@@ -114,10 +113,11 @@ export function inspectHosts(
   const files = scripts();
   const { outputs } = stack;
   const ask = async (client: Client, host: HostConfig): Promise<HostFacts> => {
+    const istiod = outputs?.meshHosts[host.name]?.istiod;
     const proof =
-      outputs &&
+      istiod &&
       rootCert &&
-      proveIstiod(client, outputs.istiod, rootCert).catch(({ message }: Error) => ({ untried: message }));
+      proveIstiod(client, istiod, rootCert).catch(({ message }: Error) => ({ untried: message }));
     const seen = await look(client, host, "inspect", bundleScript(files, stateFor(stack, host)));
     return { name: host.name, ...seen, istiodProof: (await proof) || undefined };
   };

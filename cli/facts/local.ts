@@ -49,7 +49,7 @@ async function unusableKeys({ hosts }: Config, secret: Stack["secret"]): Promise
 }
 
 function keyFits({ ca }: Config, secret: Stack["secret"]): boolean | undefined {
-  if (!("provided" in ca)) return undefined;
+  if (ca === undefined || !("provided" in ca)) return undefined;
   const { caCert, caKey } = ca.provided;
   try {
     return new X509Certificate(caCert).checkPrivateKey(createPrivateKey(secret(caKey.secret)));

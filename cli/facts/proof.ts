@@ -1,8 +1,7 @@
 import { connect } from "node:tls";
 import type { Client, ClientChannel } from "ssh2";
-import { hostAndPort } from "../../mesh/addresses";
 import type { IstiodProof } from "../../diagnosis/facts";
-import { ISTIOD_NAME } from "../../mesh/environment";
+import type { IstiodEndpoint } from "../../mesh/environment";
 import { forward } from "../../ssh/session";
 
 /** Milliseconds in which the connection must be there, and then the handshake done. */
@@ -14,19 +13,23 @@ const TIME_OUT = 5000;
  */
 export async function proveIstiod(
   client: Client,
-  istiod: string,
+  { addresses, port, name }: IstiodEndpoint,
   rootCert: string,
   limit = TIME_OUT,
 ): Promise<IstiodProof> {
-  const { host, port } = hostAndPort(istiod);
-  let channel: ClientChannel;
-  try {
-    channel = await forward(client, host, port, limit);
-  } catch (error) {
-    return { untried: (error as Error).message };
+  let channel: ClientChannel | undefined;
+  let untried = "";
+  for (const address of addresses) {
+    try {
+      channel = await forward(client, address, port, limit);
+      break;
+    } catch (error) {
+      untried = (error as Error).message;
+    }
   }
+  if (channel === undefined) return { untried };
   return new Promise((resolve) => {
-    const socket = connect({ socket: channel, servername: ISTIOD_NAME, ca: rootCert, ALPNProtocols: ["h2"] });
+    const socket = connect({ socket: channel!, servername: name, ca: rootCert, ALPNProtocols: ["h2"] });
     const end = (proof: IstiodProof) => {
       clearTimeout(timer);
       socket.destroy();

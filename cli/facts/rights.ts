@@ -1,4 +1,4 @@
-import type { Config } from "../../config";
+import { type Config, isInstalled } from "../../config";
 import type { KubernetesObject } from "../../mesh/kubernetesObject";
 import { parseManifests } from "../../mesh/manifests";
 import {
@@ -48,7 +48,7 @@ async function refusedNodePorts(kubectl: Kubectl, objects: KubernetesObject[]): 
 
 /** What this user may not do, and which node ports are refused: questions that share istioctl's manifest. */
 export function askRights(config: Config, kubectl: Kubectl) {
-  const manifest = generateManifest(config).then(
+  const manifest = (isInstalled(config) ? generateManifest(config) : Promise.resolve("")).then(
     (text) => ({ text, problem: undefined }),
     ({ message }: Error) => ({ text: "", problem: message }),
   );

@@ -30,7 +30,7 @@ export const hasFingerprint = (pem: string, wanted: string) => readCertificate(p
 /** The certificate authority at hand: in the cluster, else in the configuration. Undefined before the first update. */
 export function authority({ cluster, config }: Facts): CaCerts | undefined {
   if (isAvailable(cluster) && cluster.cacerts !== undefined && isAvailable(cluster.cacerts)) return cluster.cacerts;
-  return config !== undefined && "provided" in config.ca ? config.ca.provided : undefined;
+  return config?.ca !== undefined && "provided" in config.ca ? config.ca.provided : undefined;
 }
 
 /** The first of the CA's texts that is no certificate, as Istio calls it. */

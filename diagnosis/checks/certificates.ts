@@ -124,7 +124,7 @@ export const certificates: Check[] = [
         }
         const left = `"${subject}": ${timeLeft(notAfter, now)}`;
         const kind = index === path.length - 1 ? "root" : "intermediate";
-        const fix = "provided" in ca ? RENEW_PROVIDED[kind] : RENEW[kind];
+        const fix = ca !== undefined && "provided" in ca ? RENEW_PROVIDED[kind] : RENEW[kind];
         if (notAfter <= now) return error(left, fix);
         return notAfter.getTime() - now.getTime() < CA_WARNING_DAYS * DAY ? warning(left, fix) : ok(left);
       }),
@@ -149,6 +149,7 @@ export const certificates: Check[] = [
     why: "istiod does not start with a key that does not fit, or makes a CA of its own.",
     fix: "pulumi config set --secret NAME < FILE, with the key of ca.provided.caCert",
     evaluate: ofConfig(({ config: { ca }, local: { providedKeyFits } }) => {
+      if (ca === undefined) return skipped("the CA is the existing mesh's");
       if (!("provided" in ca)) return skipped("the program makes the CA itself");
       const { secret } = ca.provided.caKey;
       return providedKeyFits

@@ -1,4 +1,4 @@
-import type { Config } from "../../config";
+import { type Config, installationOf } from "../../config";
 import type { Code } from "../../mesh/codes";
 import type { Joined } from "../inspection";
 import {
@@ -72,6 +72,16 @@ export function ofConfig(judge: (facts: Configured) => Verdict[]): Check["evalua
     if (isConfigured(facts)) return judge(facts);
     return skipped(facts.stackProblem === undefined ? "the configuration is not valid" : "the stack can't be read");
   };
+}
+
+/** A check of a control plane that the stack installs. */
+export function ofInstallation(
+  judge: (installation: NonNullable<ReturnType<typeof installationOf>>, facts: Configured) => Verdict[],
+): Check["evaluate"] {
+  return ofConfig((facts) => {
+    const installation = installationOf(facts.config);
+    return installation === undefined ? skipped("the control plane is there already") : judge(installation, facts);
+  });
 }
 
 /** Where a fact that could not be read is told of. */

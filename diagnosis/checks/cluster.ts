@@ -1,3 +1,4 @@
+import { isInstalled } from "../../config";
 import { covers, hostAndPort, isWithin } from "../../mesh/addresses";
 import { exposureOf } from "../../mesh/exposure";
 import {
@@ -31,9 +32,10 @@ function unread(cluster: Cluster, forbidden: boolean): string[] {
 }
 
 /** The namespaces that the stack makes or uses. */
-function wantedNamespaces({ config: { hosts, services, sampleClient } }: Configured): string[] {
+function wantedNamespaces({ config }: Configured): string[] {
+  const { hosts, services, sampleClient } = config;
   const used = [...hosts, ...services, ...(sampleClient ? [sampleClient] : [])].map(({ namespace }) => namespace);
-  return [...new Set([...used, "istio-system"])];
+  return [...new Set([...used, ...(isInstalled(config) ? ["istio-system"] : [])])];
 }
 
 export const cluster: Check[] = [
@@ -87,6 +89,7 @@ export const cluster: Check[] = [
     why: "Two control planes fight over webhooks, and each root ConfigMap has one owner only.",
     fix: "use another cluster; or, if nobody needs that Istio, remove it as it was installed (never by istioctl uninstall --purge, which takes this stack's Istio with it)",
     evaluate: ofCluster(["istiods"], ({ istiods }, facts) => {
+      if (!isInstalled(facts.config)) return skipped("hosts join the one that is there");
       const others = istiods.filter((istiod) => !isOurs(istiod, facts));
       return each(others, ({ namespace, name, owner }) =>
         owner === undefined
@@ -130,16 +133,17 @@ export const cluster: Check[] = [
   },
   {
     code: "IVM307",
-    title: "nodeAddress belongs to a node",
-    why: "Hosts look for istiod at this address.",
+    title: "nodeAddresses belong to nodes",
+    why: "Hosts look for istiod at these addresses.",
     fix: "kubectl get nodes -o wide; a virtual or translated address in front of the nodes is fine",
     evaluate: ofCluster(["nodes"], ({ nodes }, { config }) => {
-      const { istiod } = exposureOf(config.exposure);
+      const { istiod } = exposureOf(config.exposure, { installed: isInstalled(config) });
       if (istiod.by !== "nodePort") return skipped(`exposure is ${config.exposure.type}`);
-      const { nodeAddress } = istiod;
-      const node = nodes.find(({ addresses }) => addresses.includes(nodeAddress));
-      if (node === undefined) return warning(`no node has the address ${nodeAddress} of exposure.nodeAddress`);
-      return node.ready ? ok(node.name) : error(`${nodeAddress} is the address of ${node.name}, which is not ready`);
+      return istiod.nodeAddresses.flatMap((address) => {
+        const node = nodes.find(({ addresses }) => addresses.includes(address));
+        if (node === undefined) return warning(`no node has the address ${address} of exposure.nodeAddresses`);
+        return node.ready ? ok(node.name) : error(`${address} is the address of ${node.name}, which is not ready`);
+      });
     }),
   },
   {
@@ -248,6 +252,7 @@ export const cluster: Check[] = [
     why: "Sidecars keep their last configuration without it, but no new one joins and certificates are not renewed.",
     fix: "kubectl -n istio-system describe deployment istiod; npx istio-vm logs istiod",
     evaluate: installed(["istiods"], ({ istiods }, _outputs, facts) => {
+      if (!isInstalled(facts.config)) return skipped("istiod is not this stack's (IVM317)");
       const ours = istiods.find((istiod) => isOurs(istiod, facts));
       if (ours === undefined) return error("the deployment istiod is gone", "pulumi refresh && pulumi up");
       const { available, wanted } = ours;
@@ -262,8 +267,11 @@ export const cluster: Check[] = [
     title: "istiod is where the hosts were told",
     why: "A Service that was made anew has another node port, and every host still knocks at the old one.",
     fix: "pulumi refresh && pulumi up",
-    evaluate: installed(["istiodService"], ({ istiodService }, { istiod }, { config: { exposure } }) => {
-      if (exposureOf(exposure).istiod.by !== "nodePort") return skipped(`exposure is ${exposure.type}`);
+    evaluate: installed(["istiodService"], ({ istiodService }, { istiod }, { config }) => {
+      const { exposure } = config;
+      // Of others, the Service is one of our own, or a gateway's.
+      if (exposureOf(exposure, { installed: isInstalled(config) }).through !== "istiod")
+        return skipped(`exposure is ${exposure.type}`);
       if (istiodService === undefined) return error("the Service istiod is gone");
       const { port: told } = hostAndPort(istiod);
       const { nodePort } = istiodService;
@@ -276,10 +284,20 @@ export const cluster: Check[] = [
     code: "IVM316",
     title: "istioctl accepts the IstioOperator",
     why: "An IstioOperator that istioctl refuses ends the update before the control plane is made.",
-    fix: "correct istioOperator; istioctl manifest generate --filename=FILE",
+    fix: "correct controlPlane.install.operator; istioctl manifest generate --filename=FILE",
     evaluate: ofCluster(["manifestProblem"], ({ manifestProblem }, { tools: { istioctl } }) => {
       if (istioctl === undefined) return skipped("there is no istioctl");
       return manifestProblem === undefined ? ok() : error(manifestProblem);
+    }),
+  },
+  {
+    code: "IVM317",
+    title: "hosts can join the mesh that is there",
+    why: "What the program must know of an existing control plane is read from the cluster; what contradicts the configuration is refused before anything changes.",
+    fix: "correct controlPlane.existing, exposure and cluster as the message says; istioctl tag list shows revisions and tags",
+    evaluate: ofCluster(["existingProblem"], ({ existingProblem }, { config }) => {
+      if (isInstalled(config)) return skipped("the stack installs its own");
+      return existingProblem === undefined ? ok() : error(existingProblem);
     }),
   },
 ];

@@ -1,4 +1,4 @@
-import { about, type Check, each, error, ofConfig, ok, skipped, warning } from "./check";
+import { about, type Check, each, error, ofConfig, ofInstallation, ok, skipped, warning } from "./check";
 import { isAvailable } from "../facts";
 import { at } from "../../mesh/istioOperator";
 
@@ -54,19 +54,19 @@ export const configuration: Check[] = [
   },
   {
     code: "IVM206",
-    title: "the IstioOperator installs istioVersion",
+    title: "the IstioOperator installs the version that is wanted",
     why: "A `tag` of another version runs an istiod that istioctl's objects were not made for.",
-    fix: "set istioOperator.spec.tag to istioVersion, or leave it out",
-    evaluate: ofConfig(({ config: { istioOperator, istioVersion } }) => {
+    fix: "set its spec.tag to controlPlane.install.version, or leave it out",
+    evaluate: ofInstallation(({ operator, version }) => {
       const tags = ["spec.tag", "spec.values.global.tag", "spec.components.pilot.tag"].flatMap((path) => {
-        const tag = at(istioOperator, path) ?? "";
+        const tag = at(operator, path) ?? "";
         const text = typeof tag === "string" || typeof tag === "number" ? String(tag) : JSON.stringify(tag);
         return text === "" ? [] : [{ path, text }];
       });
-      const others = tags.filter(({ text }) => text !== istioVersion && !text.startsWith(`${istioVersion}-`));
-      if (others.length === 0) return ok(tags[0]?.text ?? istioVersion);
+      const others = tags.filter(({ text }) => text !== version && !text.startsWith(`${version}-`));
+      if (others.length === 0) return ok(tags[0]?.text ?? version);
       return others.flatMap(({ path, text }) =>
-        warning(`istioOperator.${path} is ${text}, but istioVersion is ${istioVersion}`),
+        warning(`controlPlane.install.operator.${path} is ${text}, but controlPlane.install.version is ${version}`),
       );
     }),
   },
@@ -82,7 +82,7 @@ export const configuration: Check[] = [
           `earlyRenewalHours is ${earlyRenewalHours}, but certificates are valid for ${validityHours} hours only`,
         );
       }
-      if ("provided" in ca) return ok();
+      if (ca === undefined || "provided" in ca) return ok();
       const { rootValidityHours, intermediateValidityHours } = ca;
       if (intermediateValidityHours > rootValidityHours) {
         return warning(

@@ -1,4 +1,5 @@
 import { HEAL } from "../advice";
+import { installationOf } from "../../config";
 import type { Code } from "../../mesh/codes";
 import { type Check, error, ofHosts, ofJoined, ok, skipped, warning, wasInspected } from "./check";
 
@@ -149,14 +150,16 @@ export const hosts: Check[] = [
     code: "IVM720",
     title: "the sidecar is of istiod's version",
     why: "Istio supports a data plane that is up to two minor versions older than istiod, and none that is newer.",
-    fix: "set sidecar to the package of istioVersion and pulumi up",
-    evaluate: ofJoined((_joined, { name, inspection: { sidecar } }, { config: { istioVersion } }) => {
+    fix: "set sidecar to the package of istiod's version and pulumi up",
+    evaluate: ofJoined((_joined, { name, inspection: { sidecar } }, { config, outputs }) => {
+      const version = outputs?.controlPlanes[outputs.meshHosts[name]?.revision ?? ""]?.version ?? installationOf(config)?.version;
+      if (version === undefined) return skipped("istiod's version is not known yet");
       if (sidecar === undefined) return skipped(`${name} has no package istio-sidecar`);
       const minor = (version: string) => Number(/^\d+\.(\d+)/.exec(version)?.[1]);
-      const older = minor(istioVersion) - minor(sidecar);
+      const older = minor(version) - minor(sidecar);
       return older >= 0 && older <= 2
         ? ok(sidecar)
-        : error(`${name}: its sidecar is of version ${sidecar}, istiod of ${istioVersion}`);
+        : error(`${name}: its sidecar is of version ${sidecar}, istiod of ${version}`);
     }),
   },
   {

@@ -15,7 +15,7 @@ import {
   wasInspected,
 } from "./check";
 import { hostAndPort } from "../../mesh/addresses";
-import { ISTIOD_NAME } from "../../mesh/environment";
+import { ISTIOD_NAME } from "../../mesh/istiod";
 import type { HostFailure } from "../facts";
 import { fromHost } from "./hosts";
 

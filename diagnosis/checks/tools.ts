@@ -1,4 +1,4 @@
-import { type Check, error, ofCluster, ofConfig, ok, skipped, type Verdict, warning } from "./check";
+import { type Check, error, ofCluster, ofInstallation, ok, skipped, type Verdict, warning } from "./check";
 
 const numbers = (version: string) =>
   /(\d+)\.(\d+)(?:\.(\d+))?/
@@ -16,8 +16,8 @@ export function isAtLeast(version: string, least: string): boolean {
 /** Judges istioctl's version: what it makes belongs to exactly one version of istiod. */
 function judgeIstioctl(found: string, wanted: string): Verdict[] {
   if (found === wanted) return ok(found);
-  const fix = `put istioctl ${wanted} on the PATH, or change istioVersion`;
-  return error(`istioctl is of version ${found}, but istioVersion is ${wanted}`, fix);
+  const fix = `put istioctl ${wanted} on the PATH, or change controlPlane.install.version`;
+  return error(`istioctl is of version ${found}, but controlPlane.install.version is ${wanted}`, fix);
 }
 
 /** Why an istioctl won't do, and what to do, as `pulumi up` says it. */
@@ -44,17 +44,17 @@ export const tools: Check[] = [
     code: "IVM102",
     title: "istioctl is installed",
     why: "The objects of the control plane are what `istioctl manifest generate` makes.",
-    fix: "install the istioctl that istioVersion names: https://istio.io/latest/docs/setup/additional-setup/download-istio-release/",
-    evaluate: ({ tools: { istioctl } }) => onPath("istioctl", istioctl),
+    fix: "install the istioctl that controlPlane.install.version names: https://istio.io/latest/docs/setup/additional-setup/download-istio-release/",
+    evaluate: ofInstallation((_, { tools: { istioctl } }) => onPath("istioctl", istioctl)),
   },
   {
     code: "IVM103",
-    title: "istioctl is of istioVersion",
+    title: "istioctl is of the version that is installed",
     why: "istioctl's manifest belongs to exactly one version of istiod; another one would install another Istio.",
-    fix: "put the istioctl of that version on the PATH, or change istioVersion",
-    evaluate: ofConfig(({ tools: { istioctl }, config }) => {
+    fix: "put the istioctl of that version on the PATH, or change controlPlane.install.version",
+    evaluate: ofInstallation(({ version }, { tools: { istioctl } }) => {
       if (istioctl === undefined) return skipped("there is no istioctl");
-      return judgeIstioctl(istioctl, config.istioVersion);
+      return judgeIstioctl(istioctl, version);
     }),
   },
   {

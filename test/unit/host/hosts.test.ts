@@ -22,7 +22,7 @@ async function findings(files: Record<string, string>, { wanted = WANTED, cloudI
       here=${HOST} SSH_PORT=22
       . "$here/lib.sh"; . "$here/files.sh"
       ${moved("hosts.sh")}
-      STATE="hosts $1 $ISTIOD_NAME"
+      STATE="$(printf 'istiod 15012 %s %s\nhosts %s %s' ${NAME} "$1" "$1" ${NAME})"
       finding() { printf '%s\\n' "$*"; }
       check_hosts_file`;
     mkdirSync(join(root, "proc/self"), { recursive: true });

@@ -1,0 +1,208 @@
+/**
+ * A control plane that is there already, from the objects by which Istio's charts install it: what hosts must know of it,
+ * and why they could not join it. Nothing here asks anybody.
+ */
+import { load } from "js-yaml";
+import { DEFAULT_REVISION, type ControlPlane, ISTIOD_PORT, TOKEN_AUDIENCE } from "./istiod";
+import { at, isObject } from "./istioOperator";
+import type { KubernetesObject } from "./kubernetesObject";
+
+/** An existing control plane, with what a new one would be told. */
+export interface ExistingControlPlane extends ControlPlane {
+  /** Names by which namespaces and pods may mean it (`istioctl tag`). */
+  tags: string[];
+  /** The certificates that its workloads trust, in PEM. */
+  rootCerts: string;
+  /** The labels of istiod's pods, by which its Service finds them. */
+  selector: Record<string, string>;
+}
+
+/** A Deployment of istiod: one revision. */
+export interface Installed {
+  revision: string;
+  namespace: string;
+  tags: string[];
+  deployment: KubernetesObject;
+}
+
+const labelsOf = ({ metadata }: KubernetesObject) => metadata.labels ?? {};
+
+/** The revisions of a cluster, from its Deployments `app=istiod` and its injection webhooks with a revision. */
+export function installedRevisions(deployments: KubernetesObject[], webhooks: KubernetesObject[]): Installed[] {
+  return deployments.map((deployment) => {
+    const revision = labelsOf(deployment)["istio.io/rev"] ?? DEFAULT_REVISION;
+    const tags = webhooks
+      .map(labelsOf)
+      .filter((labels) => labels["istio.io/rev"] === revision)
+      .flatMap((labels) => labels["istio.io/tag"] ?? [])
+      .filter((tag) => tag !== revision);
+    return { revision, namespace: deployment.metadata.namespace ?? "", tags: [...new Set(tags)].sort(), deployment };
+  });
+}
+
+/** The installed revision that is meant by its own name or by a tag. @throws saying which there are */
+export function findRevision(installed: Installed[], wanted: string): Installed {
+  const own = installed.filter(({ revision }) => revision === wanted);
+  const meant = own.length > 0 ? own : installed.filter(({ tags }) => tags.includes(wanted));
+  const [first, second] = meant;
+  if (first === undefined) {
+    const there = installed.map(
+      ({ revision, namespace, tags }) =>
+        `${revision} in ${namespace}${tags.length > 0 ? ` (${tags.map((tag) => `tag ${tag}`).join(", ")})` : ""}`,
+    );
+    throw new Error(
+      there.length === 0
+        ? "there is no istiod in the cluster (no Deployment with the label app=istiod): install Istio first, or let this stack do it (controlPlane.install)"
+        : `there is no revision or tag "${wanted}" of Istio: there is ${there.join(", ")}`,
+    );
+  }
+  if (second !== undefined) {
+    throw new Error(
+      `revision "${wanted}" of Istio is there more than once: ${meant.map(({ namespace }) => namespace).join(", ")}`,
+    );
+  }
+  return first;
+}
+
+/** The environment of istiod's container. */
+function environmentOf(deployment: KubernetesObject): { image: string; variables: Map<string, string> } {
+  const containers = at(deployment, "spec.template.spec.containers");
+  const list = Array.isArray(containers) ? containers.filter(isObject) : [];
+  const istiod = list.find(({ name }) => name === "discovery") ?? list[0] ?? {};
+  const env = Array.isArray(istiod.env) ? istiod.env.filter(isObject) : [];
+  return {
+    image: String((istiod.image as string | undefined) ?? ""),
+    variables: new Map(env.flatMap(({ name, value }) => (typeof value === "string" ? [[String(name), value]] : []))),
+  };
+}
+
+/** The version of Istio: of the image's tag, without the kind of image; of one that is named by a digest, what a label says. */
+function versionOf(image: string, labels: Record<string, string>): string {
+  const tag = /^[^@]*:([^:/@]+)(@.*)?$/.exec(image)?.[1]?.replace(/-(distroless|debug)$/, "");
+  return tag ?? labels["app.kubernetes.io/version"] ?? "unknown";
+}
+
+const named = (objects: KubernetesObject[], kind: string, name: string) =>
+  objects.find(({ kind: k, metadata }) => k === kind && metadata.name === name);
+
+const dataOf = (objects: KubernetesObject[], name: string, key: string) =>
+  (named(objects, "ConfigMap", name)?.data as Record<string, string> | undefined)?.[key];
+
+const text = (value: unknown) => (typeof value === "string" && value !== "" ? value : undefined);
+
+/**
+ * What hosts must know of a revision.
+ *
+ * @param objects of istiod's namespace: itself, and the ConfigMaps and Services in it
+ * @throws why no host could join it
+ */
+export function existingControlPlane(
+  { revision, namespace, tags, deployment }: Installed,
+  objects: KubernetesObject[],
+): ExistingControlPlane {
+  const suffix = revision === DEFAULT_REVISION ? "" : `-${revision}`;
+  const { image, variables } = environmentOf(deployment);
+  const meshConfig = load(dataOf(objects, `istio${suffix}`, "mesh") ?? "{}");
+  const values = load(dataOf(objects, `istio-sidecar-injector${suffix}`, "values") ?? "{}");
+  const refuse = (why: string): never => {
+    throw new Error(`hosts can't join revision "${revision}" of Istio in ${namespace}: ${why}`);
+  };
+
+  const authority = text(at(meshConfig, "ca.address")) ?? text(at(values, "global.caAddress"));
+  if (variables.get("ENABLE_CA_SERVER") === "false" || authority !== undefined) {
+    refuse(
+      `its certificates come from another CA than istiod (${authority ?? "ENABLE_CA_SERVER is false"}), such as istio-csr: ` +
+        "that wants a token at every renewal, which a host has but once",
+    );
+  }
+  const services = objects.filter(
+    (object) => object.kind === "Service" && ports(object).some(({ port }) => port === ISTIOD_PORT),
+  );
+  const selects = (object: KubernetesObject) => {
+    const selector = at(object, "spec.selector");
+    const labels = at(deployment, "spec.template.metadata.labels");
+    return (
+      isObject(selector) &&
+      isObject(labels) &&
+      Object.entries(selector).every(([label, value]) => labels[label] === value)
+    );
+  };
+  const own = services.find((object) => object.metadata.name === `istiod${suffix}`) ?? services.find(selects);
+  if (own === undefined) return refuse(`no Service in ${namespace} leads to port ${ISTIOD_PORT} of istiod`);
+  const rootCerts = text(dataOf(objects, "istio-ca-root-cert", "root-cert.pem"));
+  if (rootCerts === undefined) {
+    return refuse(`there is no ConfigMap istio-ca-root-cert in ${namespace}, with the certificates that hosts must trust`);
+  }
+  const label = labelsOf(named(objects, "Namespace", namespace) ?? deployment)["topology.istio.io/network"];
+  return {
+    revision,
+    tags,
+    version: versionOf(image, labelsOf(deployment)),
+    service: own.metadata.name,
+    namespace,
+    trustDomain: text(at(meshConfig, "trustDomain")) ?? "cluster.local",
+    clusterName: variables.get("CLUSTER_ID") ?? "Kubernetes",
+    network: label ?? text(at(values, "global.network")),
+    audience: variables.get("TOKEN_AUDIENCES")?.split(",")[0] ?? TOKEN_AUDIENCE,
+    rootCerts,
+    selector: at(own, "spec.selector") as Record<string, string>,
+  };
+}
+
+interface ServicePort {
+  name?: string;
+  port: number;
+  protocol?: string;
+  targetPort?: number | string;
+  nodePort?: number;
+}
+
+const ports = (service: KubernetesObject) => (at(service, "spec.ports") as ServicePort[] | undefined) ?? [];
+
+/** An ingress gateway that is there already. */
+export interface ExistingGateway {
+  service: string;
+  namespace: string;
+  /** The labels of its pods. */
+  selector: Record<string, string>;
+  /** How its Service calls istiod's port, if it has that already; else how it shall. */
+  portName: string;
+}
+
+/** @throws why hosts can't reach istiod through it */
+export function existingGateway(service: KubernetesObject): ExistingGateway {
+  const { name, namespace = "" } = service.metadata;
+  const type = at(service, "spec.type");
+  const selector = at(service, "spec.selector");
+  if (type !== "LoadBalancer") {
+    throw new Error(
+      `the Service ${name} in ${namespace} is of type ${String(type)}, and is not changed to a load balancer: choose exposure EastWestGateway, or NodePort`,
+    );
+  }
+  if (!isObject(selector) || Object.keys(selector).length === 0) {
+    throw new Error(`the Service ${name} in ${namespace} selects no pods: it is no gateway`);
+  }
+  const present = ports(service).find(({ port }) => port === ISTIOD_PORT);
+  return {
+    service: name,
+    namespace,
+    selector: selector as Record<string, string>,
+    portName: present?.name ?? "tls-istiod",
+  };
+}
+
+/** What the configuration says of a control plane and the cluster contradicts, a line each. */
+export function contradictions(
+  found: ControlPlane,
+  { trustDomain, name }: { trustDomain?: string; name?: string },
+): string[] {
+  const place = `revision "${found.revision}" of Istio in ${found.namespace}`;
+  return [
+    ...(trustDomain === undefined || trustDomain === found.trustDomain
+      ? []
+      : [`cluster.trustDomain: "${trustDomain}" is not that of ${place}, "${found.trustDomain}"`]),
+    ...(name === undefined || name === found.clusterName
+      ? []
+      : [`cluster.name: "${name}" is not that of ${place}, "${found.clusterName}"`]),
+  ];
+}

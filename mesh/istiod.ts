@@ -1,0 +1,33 @@
+/** What hosts must know of a control plane, whoever installed it: one revision of Istio in one cluster. */
+export interface ControlPlane {
+  /** As istiod itself calls it: `default` where it was installed without one. */
+  revision: string;
+  /** Of Istio; as its image says. */
+  version: string;
+  /** istiod's Service. */
+  service: string;
+  namespace: string;
+  trustDomain: string;
+  /** The cluster's name as istiod knows it. */
+  clusterName: string;
+  /** The network of the cluster's pods, if it has a name. */
+  network?: string;
+  /** What it takes for its own in a service account token. */
+  audience: string;
+}
+
+export const DEFAULT_REVISION = "default";
+/** In a service account token, unless istiod was told another (TOKEN_AUDIENCES). */
+export const TOKEN_AUDIENCE = "istio-ca";
+/** istiod's port for proxies: XDS and the CA, over TLS. */
+export const ISTIOD_PORT = 15012;
+
+/** The name in istiod's certificate by which sidecars insist on it (pilot/pkg/bootstrap/server.go: getDNSNames). */
+export const istiodName = ({ service, namespace }: Pick<ControlPlane, "service" | "namespace">) =>
+  `${service}.${namespace}.svc`;
+
+/** That of an Istio without revision in its usual namespace. */
+export const ISTIOD_NAME = istiodName({ service: "istiod", namespace: "istio-system" });
+
+/** The Service of a revision (manifests/charts/istio-control/istio-discovery/templates/service.yaml). */
+export const serviceOf = (revision: string) => (revision === DEFAULT_REVISION ? "istiod" : `istiod-${revision}`);

@@ -1,0 +1,95 @@
+/** Reads a control plane that is there already: nothing is changed. */
+import type { Config } from "../config";
+import { CodedError } from "../mesh/codes";
+import {
+  contradictions,
+  type ExistingControlPlane,
+  existingControlPlane,
+  type ExistingGateway,
+  existingGateway,
+  findRevision,
+  type Installed,
+  installedRevisions,
+} from "../mesh/existing";
+import type { KubernetesObject } from "../mesh/kubernetesObject";
+import { parseJson } from "./command";
+import { type Kubectl, kubectlFor } from "./kubectl";
+
+/** @throws CommandError */
+async function objectsOf(kubectl: Kubectl, ...args: string[]): Promise<KubernetesObject[]> {
+  const answer = await kubectl(["get", ...args, "--output=json"]);
+  return parseJson<{ items: KubernetesObject[] }>(answer, `kubectl get ${args[0]}`).items;
+}
+
+/** The revisions of Istio in a cluster. @throws CommandError */
+export async function readRevisions(kubectl: Kubectl): Promise<Installed[]> {
+  const [deployments, webhooks] = await Promise.all([
+    objectsOf(kubectl, "deployments", "--all-namespaces", "--selector=app=istiod"),
+    objectsOf(kubectl, "mutatingwebhookconfigurations", "--selector=istio.io/rev"),
+  ]);
+  return installedRevisions(deployments, webhooks);
+}
+
+/** What hosts must know of a revision. @throws CommandError, or why no host could join it */
+export async function readControlPlane(kubectl: Kubectl, installed: Installed): Promise<ExistingControlPlane> {
+  const [ofNamespace, itself] = await Promise.all([
+    objectsOf(kubectl, "services,configmaps", `--namespace=${installed.namespace}`),
+    objectsOf(kubectl, "namespaces", `--field-selector=metadata.name=${installed.namespace}`),
+  ]);
+  return existingControlPlane(installed, [...ofNamespace, ...itself]);
+}
+
+/** What the configuration needs to know of an existing mesh. */
+export interface ExistingMesh {
+  /** By the names by which the configuration calls them, of a revision or a tag. */
+  controlPlanes: Map<string, ExistingControlPlane>;
+  /** The ingress gateway that exposure LoadBalancer names. */
+  gateway?: ExistingGateway;
+}
+
+/**
+ * Looks at the control planes that hosts of this configuration belong to.
+ *
+ * @throws everything at once that keeps hosts from joining, or that the configuration says otherwise
+ */
+export async function readExistingMesh(
+  { controlPlane, exposure, hosts, cluster }: Config,
+  kubectl = kubectlFor(cluster),
+): Promise<ExistingMesh> {
+  if (!("existing" in controlPlane)) return { controlPlanes: new Map() };
+  const problems: string[] = [];
+  const tell = (error: Error) => void problems.push(error.message);
+  const installed = await readRevisions(kubectl);
+  const wanted = [...new Set([controlPlane.existing.revision, ...hosts.map(({ revision }) => revision)])];
+  const read = wanted.map(async (name) => {
+    try {
+      const found = await readControlPlane(kubectl, findRevision(installed, name));
+      problems.push(...contradictions(found, cluster));
+      return [[name, found] as const];
+    } catch (error) {
+      tell(error as Error);
+      return [];
+    }
+  });
+  const controlPlanes = new Map((await Promise.all(read)).flat());
+  let gateway: ExistingGateway | undefined;
+  if (exposure.type === "LoadBalancer") {
+    const { service, namespace } = exposure.gateway;
+    const [object] = await objectsOf(
+      kubectl,
+      "services",
+      `--namespace=${namespace}`,
+      `--field-selector=metadata.name=${service}`,
+    );
+    try {
+      if (object === undefined) throw new Error(`exposure.gateway: there is no Service ${service} in ${namespace}`);
+      gateway = existingGateway(object);
+    } catch (error) {
+      tell(error as Error);
+    }
+  }
+  if (problems.length > 0) {
+    throw new CodedError("IVM317", `the mesh that is there is not as the configuration needs it:\n  ${problems.join("\n  ")}`);
+  }
+  return { controlPlanes, gateway };
+}

@@ -1,0 +1,55 @@
+/** Service accounts of hosts: which there are, and tokens of theirs. */
+import type { KubernetesObject } from "../mesh/kubernetesObject";
+import { OWNER_LABEL } from "../mesh/kubernetesObject";
+import { parseJson } from "./command";
+import { type ClusterAccess, type Kubectl, kubectlFor } from "./kubectl";
+
+export interface ServiceAccountName {
+  namespace: string;
+  serviceAccount: string;
+}
+
+/**
+ * Those of these service accounts that the stack is to make: each once, but for those that are there already and that no
+ * stack of this program made. `default` comes with its namespace.
+ *
+ * @throws CommandError
+ */
+export async function accountsToMake(
+  wanted: ServiceAccountName[],
+  access: ClusterAccess,
+  kubectl: Kubectl = kubectlFor(access),
+): Promise<ServiceAccountName[]> {
+  const namespaces = [...new Set(wanted.map(({ namespace }) => namespace))];
+  const foreign = await Promise.all(
+    namespaces.map(async (namespace) => {
+      const answer = await kubectl(["get", "serviceaccounts", `--namespace=${namespace}`, "--output=json"]);
+      const { items } = parseJson<{ items: KubernetesObject[] }>(answer, "kubectl get serviceaccounts");
+      return items
+        .filter(({ metadata }) => metadata.labels?.[OWNER_LABEL] === undefined)
+        .map(({ metadata }) => `${namespace}/${metadata.name}`);
+    }),
+  );
+  const there = new Set([...foreign.flat(), ...namespaces.map((namespace) => `${namespace}/default`)]);
+  const seen = new Set<string>();
+  return wanted.filter(({ namespace, serviceAccount }) => {
+    const name = `${namespace}/${serviceAccount}`;
+    const make = !there.has(name) && !seen.has(name);
+    seen.add(name);
+    return make;
+  });
+}
+
+/** Seconds that a token is good for: a join takes a few, and the sidecar needs it but once. Kubernetes allows no less. */
+const TOKEN_SECONDS = 600;
+
+/** A new token of a service account, for istiod alone. @throws CommandError */
+export async function requestToken(
+  { namespace, serviceAccount }: ServiceAccountName,
+  audience: string,
+  access: ClusterAccess,
+  kubectl: Kubectl = kubectlFor(access),
+): Promise<string> {
+  const args = [`--namespace=${namespace}`, `--audience=${audience}`, `--duration=${TOKEN_SECONDS}s`];
+  return (await kubectl(["create", "token", serviceAccount, ...args])).trim();
+}
