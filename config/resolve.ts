@@ -1,6 +1,7 @@
 /** The configuration with everything filled in: after this nobody merges or defaults again. */
 import { expandHome } from "./homePath";
 import type { UserOperator } from "../mesh/istioOperator";
+import { type PackageConfig, packagesOf } from "./sidecar";
 import type { HostFields, ServiceFields, SshFields, SshKey, Stack } from "./schema";
 
 /** An SSH server, and how to log in to it. */
@@ -26,8 +27,10 @@ export type HostConfig = Omit<HostFields, "ssh" | "labels"> & { ssh: SshConfig; 
 export type ServiceConfig = ServiceFields;
 
 /** A stack's configuration, checked, with all defaults filled in. */
-export type Config = Omit<Stack, "ssh" | "hosts" | "istioOperator"> & {
+export type Config = Omit<Stack, "ssh" | "hosts" | "istioOperator" | "sidecar"> & {
   hosts: HostConfig[];
+  /** The packages, each for the hosts that it fits. */
+  sidecar: PackageConfig[];
   /** What the user's IstioOperator says, and its text, which goes to istioctl. */
   istioOperator: Record<string, unknown>;
   istioOperatorText: string;
@@ -60,11 +63,12 @@ function sshOf(ofAll: Stack["ssh"], own: HostFields["ssh"], address: string, ind
 }
 
 /** @param operator what stands in its file, if it is given as one */
-export function resolve({ ssh, hosts, ...stack }: Stack, operator: UserOperator): Config {
+export function resolve({ ssh, hosts, sidecar, ...stack }: Stack, operator: UserOperator): Config {
   return {
     ...stack,
     istioOperator: operator.content,
     istioOperatorText: operator.text,
+    sidecar: packagesOf(sidecar),
     hosts: hosts.map((host, index) => ({
       ...host,
       ssh: sshOf(ssh, host.ssh, host.address, index),

@@ -10,7 +10,7 @@ export const STATE_KEYS = {
   host: { once: true, reader: "scripts", meaning: "the name of the host in this stack" },
   owner: { once: true, reader: "scripts", meaning: "the stack's owner mark" },
   identity: { once: true, reader: "scripts", meaning: "the host's SPIFFE ID" },
-  package: { once: true, reader: "scripts", meaning: "SHA-256 of the sidecar package, and where the host gets it" },
+  package: { once: false, reader: "scripts", meaning: "format, architecture, SHA-256 and source of a sidecar package" },
   istiod: { once: true, reader: "scripts", meaning: "address and port of istiod as the host sees it" },
   "not-before": { once: true, reader: "scripts", meaning: "when its certificate begins, as an epoch and for people" },
   "not-after": { once: true, reader: "scripts", meaning: "when it ends" },
@@ -49,9 +49,8 @@ export interface HostSpec {
   rootCert: string;
   /** The workload's certificate and its issuers. */
   certChain: string;
-  /** The sidecar package: its digest, and where the host gets it: an http(s) URL, SECRET_URL, or `sent` by the program. */
-  packageSha256: string;
-  packageSource: string;
+  /** The sidecar packages, of which the host takes the one that fits. */
+  packages: HostPackage[];
   /** istiod as the host sees it. */
   istiodAddress: string;
   istiodPort: number;
@@ -65,8 +64,22 @@ export interface HostSpec {
   run?: Date;
 }
 
-/** Where the package is, if that is a secret: in the bundle's file `package-url` (host/package.sh). */
+/** A sidecar package as the scripts know it. */
+export interface HostPackage {
+  format: "deb" | "rpm";
+  architecture: "amd64" | "arm64";
+  sha256: string;
+  /** Where a host gets it: an http(s) URL, SECRET_URL, or `sent` by the program. */
+  source: string;
+}
+
+/** Where a package is, if that is a secret: in a file of the bundle (host/package.sh). */
 export const SECRET_URL = "secret-url";
+type ForHosts = Pick<HostPackage, "format" | "architecture">;
+export const secretUrlFile = ({ format, architecture }: ForHosts) => `package-url.${format}.${architecture}`;
+
+export const packageLine = ({ format, architecture, sha256, source }: HostPackage) =>
+  `${format} ${architecture} ${sha256} ${source}`;
 
 export function sha256(text: string): string {
   return createHash("sha256").update(text).digest("hex");
@@ -106,7 +119,7 @@ export function hostState(spec: HostSpec): string {
     host: [name],
     owner: [spec.owner],
     identity: [spec.identity],
-    package: [`${spec.packageSha256} ${spec.packageSource}`],
+    package: spec.packages.map(packageLine),
     istiod: [`${istiodAddress} ${istiodPort}`],
     "not-before": [time(notBefore)],
     "not-after": [time(notAfter)],

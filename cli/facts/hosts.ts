@@ -7,7 +7,7 @@ import { hostAndPort } from "../../mesh/addresses";
 import type { HostFacts } from "../../diagnosis/facts";
 import { type Inspection, parseInspection } from "../../diagnosis/inspection";
 import { addressLine, excludedPortsLine, hostsEntry, inboundPortsLine } from "../../mesh/environment";
-import { fileLines, stateText } from "../../mesh/hostState";
+import { fileLines, packageLine, SECRET_URL, stateText } from "../../mesh/hostState";
 import { run } from "../../ssh/session";
 import { HostError, withHost } from "../hostSession";
 import type { ConfiguredStack } from "../stack";
@@ -33,9 +33,9 @@ function stateFor({ config: { sidecar }, owner, outputs }: ConfiguredStack, host
   return stateText({
     host: [host.name],
     owner: owner === undefined ? [] : [owner],
-    package: [
-      `${sidecar.sha256} ${"url" in sidecar && typeof sidecar.url === "string" ? sidecar.url : "not to be fetched"}`,
-    ],
+    package: sidecar.map(({ source, ...each }) =>
+      packageLine({ ...each, source: "url" in source ? source.url : "secret" in source ? SECRET_URL : "sent" }),
+    ),
     istiod: istiod === undefined ? [] : [`${istiod.host} ${istiod.port}`],
     hosts: istiod === undefined ? [] : [hostsEntry(istiod.host)],
     "cluster.env": [inboundPortsLine(host), excludedPortsLine({ sshPort: host.ssh.port })],

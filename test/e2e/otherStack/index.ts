@@ -30,7 +30,7 @@ for (const host of config.hosts) {
     rootCert: ca.rootCert,
     certChain: identity.certChain,
     key: identity.key,
-    sidecar: sidecar as SidecarPackage,
+    sidecar: sidecar.map(({ source, ...each }) => ({ ...each, ...source })) as SidecarPackage[],
     owner,
   });
 }
