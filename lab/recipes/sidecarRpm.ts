@@ -1,68 +1,19 @@
-/**
- * A machine whose package manager is rpm with dnf, and packages for it. Debian has both programs: it is the VMs' root
- * with them, and without dpkg and apt.
- */
+/** The sidecar package as an rpm, of the same files as the deb, laid out as Istio's own. */
 import { createHash } from "node:crypto";
-import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Recipe } from "../artifacts";
 import { folder, labFolder } from "../paths";
 import { run, type Log } from "../run";
 import { istioVersion } from "./istio";
-import { vmRoot } from "./roots";
+import { rpmRoot } from "./rpmRoot";
 import { sidecar } from "./sidecar";
-
-/** What the database of rpm has of what is there, for other packages to require: nothing of it came as an rpm. */
-
-
-const BASE = `
-Name: lab-base
-Version: 12
-Release: 1
-Summary: What Debian brought
-License: none
-BuildArch: noarch
-Provides: iproute, iptables, sudo, hostname, bash, /bin/bash, /bin/sh
-%description
-What Debian brought.
-%files
-`;
-
-/** Where other distributions keep the database; Debian's rpm would have it in the user's home. */
-const DATABASE = "%_dbpath /var/lib/rpm\n";
-
-export const rpmRoot: Recipe = {
-  name: "rpm-root",
-  title: "root of the machine with rpm and dnf (Debian)",
-  files: ["lab/recipes/rpm.ts"],
-  needs: [vmRoot],
-  async build({ out, log, artifact }) {
-    await run(["cp", "--archive", `${artifact(vmRoot)}/.`, out], { log });
-    cpSync("/etc/resolv.conf", join(out, "etc/resolv.conf"));
-    writeFileSync(join(folder(out, "etc/rpm"), "macros.lab"), DATABASE);
-    writeFileSync(join(out, "root/base.spec"), BASE);
-    const env = { DEBIAN_FRONTEND: "noninteractive" };
-    const inside = (command: string) => run(["chroot", out, "bash", "-euc", command], { log, contained: true, env });
-    await inside(`
-      apt-get update
-      apt-get install --yes --no-install-recommends rpm dnf
-      rpmbuild --quiet -bb --define '_topdir /root/rpmbuild' /root/base.spec
-      mkdir -p /var/lib/rpm
-      rpm --upgrade /root/rpmbuild/RPMS/noarch/*.rpm
-      rm -r /root/rpmbuild /root/base.spec
-      systemctl disable dpkg-db-backup.timer dnf-makecache.timer 2>&1 || true
-      find / -xdev '(' -path '*/dpkg' -o -path '*/apt' -o -path '*/bin/dpkg*' -o -path '*/bin/apt*' -o -path '*/sbin/dpkg*' \\
-        -o -path '*/systemd/system/*apt-*' -o -path '*/systemd/system/*dpkg-*' -o -path '/etc/cron*/*' \\
-        -o -path '/var/log/apt' -o -path '/usr/share/doc/*' -o -path '/usr/share/man/*' -o -path '/usr/share/locale/*' ')' \\
-        -prune -exec rm -r {} +`);
-  },
-};
 
 /** Served to the machine: istio-sidecar.rpm, and istio-sidecar-2.rpm, the same content as a later version. */
 export const sidecarRpm: Recipe = {
   name: "sidecar-rpm",
   title: `sidecar package ${istioVersion} (rpm)`,
-  files: ["lab/recipes/rpm.ts", "lab/sidecar-rpm.sha256"],
+  files: ["lab/recipes/sidecarRpm.ts", "lab/sidecar-rpm.sha256"],
   needs: [rpmRoot, sidecar],
   async build({ out, log, artifact }) {
     const tree = folder(out, "tree");
@@ -115,6 +66,7 @@ ${script}
 async function pack(root: string, tree: string, spec: string, file: string, log: Log): Promise<void> {
   const work = folder(tree, "..", "work");
   writeFileSync(join(work, "sidecar.spec"), spec);
+  const date = statSync(join(tree, "usr/local/bin/envoy")).mtimeMs / 1000;
   mkdirSync(join(work, "root"));
   const defines = {
     _topdir: "/mnt/work",
@@ -133,7 +85,7 @@ async function pack(root: string, tree: string, spec: string, file: string, log:
       ...["bash", "-euc"],
       `mount --bind "$1/.." "$0/mnt"
       exec chroot "$0" bash -euc "cp -a /mnt/tree /mnt/work/buildroot
-        SOURCE_DATE_EPOCH=${packageDate} rpmbuild -bb --target x86_64 --noclean --buildroot /mnt/work/buildroot ${options.join(" ")} /mnt/work/sidecar.spec"`,
+        SOURCE_DATE_EPOCH=${date} rpmbuild -bb --target x86_64 --noclean --buildroot /mnt/work/buildroot ${options.join(" ")} /mnt/work/sidecar.spec"`,
       ...[root, tree],
     ],
     { log, contained: true },
