@@ -19,7 +19,7 @@ export const packageUrl = `http://${bridge.address}:8000/istio-sidecar.deb`;
 export const rpmUrl = packageUrl.replace(/deb$/, "rpm");
 
 /** The machine whose package manager is rpm. */
-export const rpmVm = "rpm1";
+export const rpmVm = "rpm1" as const;
 
 const maxVms = 9;
 
