@@ -66,7 +66,7 @@ patient() {
   done
 }
 
-command_of() { tr '\0\n' '  ' <"/proc/$1/cmdline" 2>/dev/null && echo; }
+command_of() { { tr '\0\n' '  ' <"/proc/$1/cmdline" && echo; } 2>/dev/null; }
 
 # As STATE names it.
 architecture() { package_architecture | sed 's/^x86_64$/amd64/; s/^aarch64$/arm64/'; }

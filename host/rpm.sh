@@ -13,8 +13,6 @@ KEPT_PACKAGE=istio-sidecar.rpm.tar
 PACKAGE_LEFTOVERS="/usr/local/bin/envoy;* /usr/local/bin/pilot-agent;* /usr/local/bin/istio-start.sh;*
   /lib/systemd/system/istio.service;* $ENV_DIR/envoy_bootstrap_tmpl.json* $ENV_DIR/sidecar.env;* $ENV_DIR/sidecar.env.rpm*"
 
-rpm_database() { rpm --eval %_dbpath; }
-
 package_folders() { rpm --eval '%_dbpath %_tmppath' | tr ' ' '\n'; }
 
 package_architecture() { rpm --eval %_arch; }
@@ -39,7 +37,7 @@ package_put() {
 # dnf and yum have files with the number of whoever is at work, rpm and dnf5 locks.
 package_busy() {
   local file pid
-  lock_holders "$(rpm_database)/.rpm.lock" /run/dnf/rpmtransaction.lock
+  lock_holders "$(readlink -f "$(rpm --eval %_rpmlock_path)")" /run/dnf/rpmtransaction.lock
   for file in /var/lib/dnf/rpmdb_lock.pid /run/yum.pid; do
     pid=$(cat "$file" 2>/dev/null) && command_of "$pid" || : # or it was killed
   done
