@@ -9,9 +9,11 @@ PACKAGE_GET='dnf install bash iproute iptables sudo hostname util-linux'
 command -v dnf >/dev/null || PACKAGE_GET="yum ${PACKAGE_GET#dnf }"
 PACKAGE_SCRIPTS='' # the shell reads them
 KEPT_PACKAGE=istio-sidecar.rpm.tar
-# What is being unpacked has a number behind its name; until the database has it all, its files are nobody's.
-PACKAGE_LEFTOVERS="/usr/local/bin/envoy;* /usr/local/bin/pilot-agent;* /usr/local/bin/istio-start.sh;*
-  /lib/systemd/system/istio.service;* $ENV_DIR/envoy_bootstrap_tmpl.json* $ENV_DIR/sidecar.env;* $ENV_DIR/sidecar.env.rpm*"
+# What is being unpacked has a number behind its name, and stays where rpm was killed. Until the database has it all, its
+# files are nobody's.
+UNPACKED="/usr/local/bin/envoy;* /usr/local/bin/pilot-agent;* /usr/local/bin/istio-start.sh;*
+  /lib/systemd/system/istio.service;* $ENV_DIR/envoy_bootstrap_tmpl.json;* $ENV_DIR/sidecar.env;*"
+PACKAGE_LEFTOVERS="$UNPACKED $ENV_DIR/envoy_bootstrap_tmpl.json $ENV_DIR/envoy_bootstrap_tmpl.json.rpm* $ENV_DIR/sidecar.env.rpm*"
 
 package_folders() { rpm --eval '%_dbpath %_tmppath' | tr ' ' '\n'; }
 
@@ -32,6 +34,8 @@ package_put() {
   log=$(patient_rpm rpm --upgrade --oldpackage --replacepkgs --nosignature "$1") ||
     fail "the package istio-sidecar can't be installed: $log"
   case $log in *'scriptlet failed'*) fail "the package istio-sidecar can't be installed: $log" ;; esac
+  # shellcheck disable=SC2086 # paths without blanks
+  rm -f $UNPACKED
 }
 
 # dnf and yum have files with the number of whoever is at work, rpm and dnf5 locks.
@@ -93,7 +97,8 @@ package_restore() {
     xargs -rd '\n' rm -f
   tar --numeric-owner -xpf "$1" -C / --exclude=header
   log=$(patient_rpm rpm_replace "$kept/header") || fail "the package istio-sidecar can't be given back: $log"
-  rm -rf "$kept"
+  # shellcheck disable=SC2086 # paths without blanks
+  rm -rf "$kept" $UNPACKED
 }
 
 rpm_replace() {
