@@ -119,6 +119,7 @@ async function program() {
           certChain: identity.certChain,
           key: identity.key,
           sidecar: sidecarPackage(config),
+          adopt: host.adopt,
           healDrift: config.healDrift,
           gone: host.gone,
           owner,

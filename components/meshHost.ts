@@ -44,6 +44,8 @@ export interface MeshHostArgs {
   certChain: pulumi.Input<string>;
   key: pulumi.Input<string>;
   sidecar: SidecarPackage;
+  /** A sidecar that was joined by hand is taken over, and given back by leave. Default: false, it is refused. */
+  adopt?: boolean;
   /** Run join at every update, so that what was changed on the host by hand is put right. Default: false. */
   healDrift?: boolean;
   /** The machine can't be reached any more: nothing is asked of it, now or when it is deleted. Default: false. */
@@ -126,6 +128,7 @@ export class MeshHost extends pulumi.ComponentResource {
           packageSha256: sidecar.sha256,
           packageSource: "url" in sidecar ? sidecar.url : "secretUrl" in sidecar ? SECRET_URL : "sent",
           scripts,
+          adopt: args.adopt,
           run: args.healDrift ? new Date() : undefined,
         }),
       );

@@ -50,7 +50,7 @@ check_owner() {
   elif traces=$(joined_without_record) && [ -n "$traces" ]; then
     finding IVM729 "it was joined by this program ($traces), but the record of what it was before is gone: give it back by hand first (docs/host.md)"
   elif systemctl is-active --quiet istio.service 2>/dev/null; then
-    finding IVM702 "an Istio sidecar that this program did not start is running: stop and disable istio.service first"
+    adopting || finding IVM702 "an Istio sidecar that this program did not start is running: stop and disable istio.service first, or set adopt: true on the host, and it is taken over (docs/host.md)"
   elif [ -n "$(istio_rules)" ]; then
     finding IVM703 "it has iptables rules of an Istio sidecar that is gone: remove its chains ($(istio_rules | grep -o 'ISTIO_[A-Z0-9_]*' | sort -u | tr '\n' ' ')) and the jumps to them, and no other rule"
   fi
@@ -107,6 +107,7 @@ check_ports() {
   for port in $SIDECAR_PORTS; do
     case $listening in *" $port "*) ;; *) continue ;; esac
     taken=$(ss -Hltnp "sport = :$port" 2>/dev/null | awk 'NR == 1 { print $4, $6 }')
+    case $taken in *'"pilot-agent"'* | *'"envoy"'*) ! adopts_sidecar || continue ;; esac
     [ -z "$taken" ] || finding IVM714 "port $port, which the sidecar needs, is taken: $taken"
   done
 }

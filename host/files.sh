@@ -5,6 +5,7 @@
 #   MODE     as for chmod; `-` for a file that is the operator's
 #   SOURCE   lines:KEY   the lines of STATE under KEY
 #            block:KEY   the same, as our block in a file that is the operator's
+#            absent      there shall be none
 #            else        what was sent has the file's name; this says which it is, for the sidecar's agent may since
 #                        have put something of its own there. Files that were sent are written together: a key, and the
 #                        certificate that belongs to it
@@ -12,6 +13,8 @@
 
 BEGIN='# BEGIN istio-vm (managed by pulumi-istio-vm)'
 END='# END istio-vm'
+# Before a line of the operator's that must not count as long as the host is ours.
+ASIDE='# set aside by istio-vm: '
 
 # `each_file LINES COMMAND...`: runs `COMMAND... MODE PATH SOURCE RESTART` for each of these.
 each_file() {
@@ -29,7 +32,7 @@ EOF
 has_file() { printf '%s\n' "$1" | cut -d ' ' -f 2 | grep -qxFe "$2"; }
 
 # Which files were sent, as join notes it.
-sent_files() { facts file | awk '$3 !~ /^(lines|block):/ { print $1, $2, $3 }'; }
+sent_files() { facts file | awk '$3 !~ /^((lines|block):|absent$)/ { print $1, $2, $3 }'; }
 
 # `content PATH SOURCE`: prints the file as it shall be. The port of this SSH session is kept out of interception even
 # where NAT hides it from the configuration.
@@ -40,23 +43,35 @@ content() {
         /^ISTIO_LOCAL_EXCLUDE_PORTS=/ && port != "" && ("," substr($0, index($0, "=") + 1) ",") !~ ("," port ",") { $0 = $0 "," port }
         { print }'
       ;;
-    block:*) foreign "$1" && echo "$BEGIN" && facts "${2#block:}" && echo "$END" ;;
+    block:*) beside_ours "$1" && echo "$BEGIN" && facts "${2#block:}" && echo "$END" ;;
     *) cat "$here/${1##*/}" ;;
   esac
 }
 
-# `foreign PATH`: prints the file without our block; a last line that is not ended gets its line break. Of a block of
+# `beside_ours PATH`: what of the operator's file stands there beside our block.
+beside_ours() {
+  local text
+  if ! adopting; then
+    foreign "$1"
+    return
+  fi
+  text=$(foreign "$1" && echo .) || return 1
+  printf '%s' "${text%.}" | set_aside "$(facts hosts | hosts_addresses)"
+}
+
+# `foreign PATH`: prints the file without our block, and as if nothing of it had been set aside; a last line that is not ended gets its line break. Of a block of
 # which somebody removed the end, only what join wrote goes: what follows may be the operator's. An editor may have ended
 # the lines in another way.
 foreign() {
   [ -e "$1" ] || return 0
-  awk -v begin="$BEGIN" -v end="$END" -v name="$ISTIOD_NAME" '
+  awk -v begin="$BEGIN" -v end="$END" -v aside="$ASIDE" -v name="$ISTIOD_NAME" '
     function keep() { printf "%s", inside; inside = ""; open = 0 }
     { line = $0; sub(/\r$/, "", line) }
     line == begin { keep(); open = 1; next }
     line == end { inside = ""; open = 0; next }
     open && NF == 2 && $2 ~ "^" name "\r?$" { next }
     open { inside = inside $0 "\n"; next }
+    index($0, aside) == 1 { $0 = substr($0, length(aside) + 1) }
     { print }
     END { keep() }' "$1"
 }

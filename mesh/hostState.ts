@@ -19,6 +19,11 @@ export const STATE_KEYS = {
   "sidecar.env": { once: false, reader: "scripts", meaning: "a variable: the host" },
   file: { once: false, reader: "scripts", meaning: "mode, path and source of a file, and `restart` (host/files.sh)" },
   scripts: { once: true, reader: "people", meaning: "digest of the scripts: a new version of them runs on every host" },
+  adopt: {
+    once: true,
+    reader: "scripts",
+    meaning: "`yes`: a sidecar that was joined by hand is taken over (host/adopt.sh)",
+  },
   run: { once: true, reader: "people", meaning: "when it was asked for, if nothing else has changed" },
 } as const;
 
@@ -30,10 +35,10 @@ export interface HostFile {
   /** Octal, such as `0600`; `-` for a file that is the operator's. */
   mode: string;
   /**
-   * The state's lines under a key, or those as our block in the operator's file; else the file is in the bundle under
+   * The state's lines under a key, or those as our block in the operator's file; `absent`: there shall be none; else the file is in the bundle under
    * its own name, and this tells which one it is: a digest, or for a private key the certificate that it belongs to.
    */
-  source: `${"lines" | "block"}:${StateKey}` | `${"sha256" | "of-certificate"}:${string}`;
+  source: `${"lines" | "block"}:${StateKey}` | `${"sha256" | "of-certificate"}:${string}` | "absent";
   /** Whether the sidecar must start anew to see a change. */
   restart?: boolean;
 }
@@ -61,6 +66,8 @@ export interface HostSpec {
   sidecar: SidecarEnvironment;
   /** The scripts themselves: a new version of them runs again on every host. */
   scripts: Record<string, string>;
+  /** Whether a sidecar that was joined by hand is taken over. */
+  adopt?: boolean;
   /** When it was asked for, if it shall be put right even though nothing changed. */
   run?: Date;
 }
@@ -82,7 +89,11 @@ export function stateText(facts: Partial<Record<StateKey, string[]>>): string {
 const digest = (text: string) => sha256(text).slice(0, 16);
 
 /** What join puts on a host, as lines of its state. */
-export function fileLines({ rootCert, certChain }: Pick<HostSpec, "rootCert" | "certChain">): string[] {
+export function fileLines({
+  rootCert,
+  certChain,
+  adopt,
+}: Pick<HostSpec, "rootCert" | "certChain" | "adopt">): string[] {
   const files: HostFile[] = [
     { path: "/var/lib/istio/envoy/cluster.env", mode: "0644", source: "lines:cluster.env", restart: true },
     { path: "/var/lib/istio/envoy/sidecar.env", mode: "0644", source: "lines:sidecar.env", restart: true },
@@ -91,6 +102,8 @@ export function fileLines({ rootCert, certChain }: Pick<HostSpec, "rootCert" | "
     { path: "/etc/certs/cert-chain.pem", mode: "0644", source: `sha256:${digest(certChain)}` },
     { path: "/etc/certs/key.pem", mode: "0600", source: `of-certificate:${digest(certChain)}` },
   ];
+  // Istio's guide puts a mesh.yaml there, of which whatever PROXY_CONFIG does not name would go on to count.
+  if (adopt) files.push({ path: "/etc/istio/config/mesh", mode: "-", source: "absent", restart: true });
   return files.map(({ path, mode, source, restart }) => `${mode} ${path} ${source}${restart ? " restart" : ""}`);
 }
 
@@ -115,6 +128,7 @@ export function hostState(spec: HostSpec): string {
     "sidecar.env": sidecarEnv(spec.sidecar),
     file: fileLines(spec),
     scripts: [`sha256:${digest(JSON.stringify(spec.scripts))}`],
+    adopt: spec.adopt ? ["yes"] : [],
     run: spec.run === undefined ? [] : [spec.run.toISOString()],
   });
 }

@@ -41,7 +41,8 @@ function stateFor({ config: { sidecar }, owner, outputs }: ConfiguredStack, host
     "cluster.env": [inboundPortsLine(host), excludedPortsLine({ sshPort: host.ssh.port })],
     "sidecar.env": [addressLine(host)],
     // By their paths alone: what will be in them is not known here.
-    file: fileLines({ rootCert: "", certChain: "" }),
+    file: fileLines({ rootCert: "", certChain: "", adopt: host.adopt }),
+    adopt: host.adopt ? ["yes"] : [],
   });
 }
 

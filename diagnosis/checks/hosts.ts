@@ -29,7 +29,7 @@ export const hosts: Check[] = [
   fromHost("IVM702", {
     title: "no other sidecar runs",
     why: "A sidecar that was set up by hand holds the ports and the iptables rules.",
-    fix: "systemctl disable --now istio",
+    fix: "adopt: true on the host, and the join takes over what was done by hand, and leave gives it back (docs/host.md); or systemctl disable --now istio",
   }),
   fromHost("IVM703", {
     title: "no rule of an earlier mesh is left",

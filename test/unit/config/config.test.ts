@@ -107,7 +107,14 @@ describe("parseConfig", () => {
       verifyHostKey: true,
       bastion: undefined,
     };
-    const filledIn = { ssh, serviceAccount: "default", environment: {}, labels: { app: "vm1" }, gone: false };
+    const filledIn = {
+      ssh,
+      serviceAccount: "default",
+      environment: {},
+      labels: { app: "vm1" },
+      adopt: false,
+      gone: false,
+    };
     assert.deepEqual(hosts, [{ ...vm1, ...filledIn }]);
     assert.deepEqual(services, [{ ...mysql, ports: [{ port: 3306, targetPort: 3306, protocol: "TCP" }] }]);
     assert.deepEqual(sampleClient, { namespace: "default", image: "curlimages/curl:8.17.0" });
