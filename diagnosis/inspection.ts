@@ -18,6 +18,10 @@ export interface Inspection {
   packageManagerHeldBy?: string;
   /** Whether the sidecar package could be fetched; undefined where that was not asked or nothing can fetch it. */
   packageReachable?: boolean;
+  /** The bridges of container engines. */
+  bridges: string[];
+  /** TCP ports, or ranges of them, that are sent on to a container. */
+  published: string[];
   /** What the checks of join found. */
   findings: { code: string; message: string }[];
   /** How what was joined is doing; undefined if the host is not joined. */
@@ -75,6 +79,8 @@ export function parseInspection(text: string): Inspection {
     listening: all("listening").map(Number),
     packageManagerHeldBy: one("locked")?.trim(),
     packageReachable: one("package") === undefined ? undefined : one("package") === "yes",
+    bridges: all("bridge"),
+    published: all("published"),
     findings: all("finding").map((finding) => {
       const [code = "", ...words] = finding.split(" ");
       return { code, message: words.join(" ") };

@@ -7,6 +7,8 @@
 . "$here/hosts.sh"
 # shellcheck source-path=SCRIPTDIR source=firewall.sh
 . "$here/firewall.sh"
+# shellcheck source-path=SCRIPTDIR source=containers.sh
+. "$here/containers.sh"
 
 SIDECAR_PORTS="15000 15001 15004 15006 15020 15021 15053 15090"
 MAX_SKEW_WAIT=60 # seconds of a clock that is behind which are waited out
@@ -30,6 +32,7 @@ check_host() {
   check_folders
   check_ports
   check_firewall
+  check_published
   check_hosts_file
 }
 

@@ -34,6 +34,7 @@ inspect() {
   ss -Hltn 2>/dev/null | awk '{ sub(/.*:/, "", $4); if (!seen[$4]++) print "listening", $4 }'
   package_busy | head -n 1 | sed 's/^/locked /'
   package_reachable
+  containers
   # What the checks of join find, on this host as it is now.
   FINDINGS=''
   check_host

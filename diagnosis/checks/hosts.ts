@@ -220,4 +220,33 @@ export const hosts: Check[] = [
     why: "A record that is made of a host that has joined already would be given back by leave as if it were the host's own.",
     fix: "on the host: systemctl disable --now istio; apt-get purge istio-sidecar; remove our lines from /etc/hosts; rm -r /etc/certs /var/lib/istio-vm; then pulumi up",
   }),
+  fromHost("IVM740", {
+    title: "no inbound port is a container's",
+    why: "What Docker or Podman publishes is sent on to the container (DNAT) by rules that come before the sidecar's. The sidecar never sees it, and the container gets the mutual TLS that clients of the mesh speak.",
+    fix: "docker run --network host, so that the container listens on the host itself; or publish another port, or take it off inboundPorts",
+  }),
+  {
+    code: "IVM741",
+    title: "containers are known to the sidecar",
+    why: "What containers send does not go through the sidecar, for it is not the host itself that sends it: services of the mesh get no mutual TLS from them, or refuse them. And what they send to an inbound port, of whomever, is taken for what comes in. Ports that they publish are theirs alone.",
+    fix: "KUBE_VIRT_INTERFACES, with the names of the bridges and commas between, in the host's environment: then what containers send to the mesh goes through the sidecar; or run them with --network host",
+    evaluate: ofHosts(({ name, inspection: { bridges, published } }, { config }) => {
+      const { environment, inboundPorts } = config.hosts.find((host) => host.name === name)!;
+      const known = (environment.KUBE_VIRT_INTERFACES ?? "").split(",");
+      const unknown = bridges.filter((bridge) => !known.includes(bridge));
+      if (unknown.length === 0) return ok(bridges.join(", "));
+      const ports = inboundPorts === "*" ? "any port" : `port ${inboundPorts.join(", ")}`;
+      const says = [
+        `what containers on ${unknown.join(", ")} send to the mesh does not go through the sidecar`,
+        ...(inboundPorts.length === 0 ? [] : [`what they send to ${ports} of anybody is taken for what comes in`]),
+        ...(published.length === 0
+          ? []
+          : [`what comes to the ports that they publish goes past it: ${published.join(", ")}`]),
+      ];
+      return warning(
+        `${name}: ${says.join("; ")}`,
+        `environment: {KUBE_VIRT_INTERFACES: "${bridges.join(",")}"} of ${name}, or docker run --network host`,
+      );
+    }),
+  },
 ];

@@ -41,8 +41,9 @@ const COMMANDS = {
   uname: "echo x86_64",
   getconf: "echo glibc 2.36",
   curl: "exit 22",
-  nft: "exit 0",
-  ...Object.fromEntries(["ip", "sudo", "flock"].map((tool) => [tool, "exit 0"])),
+  nft: `printf 'table ip docker-bridges {\n\tchain x {\n\t\ttcp dport 8443 dnat to 172.17.0.2:443\n\t}\n}\n'`,
+  ip: `[ "$*" != '-o link show type bridge' ] || printf '%s: %s: <UP> mtu 1500\n' 2 docker0 3 br0 4 br-20a44343e964`,
+  ...Object.fromEntries(["sudo", "flock"].map((tool) => [tool, "exit 0"])),
   ...Object.fromEntries(["", "-nft", "-legacy"].map((kind) => [`iptables${kind}`, "exit 0"])),
   ...Object.fromEntries(
     ["iptables-nft", "iptables-legacy", "ip6tables-nft", "ip6tables-legacy"].map((tool) => [`${tool}-save`, "exit 0"]),
@@ -88,6 +89,8 @@ describe("parseInspection", () => {
         istiodAddress: "192.0.2.10",
         listening: [22, 8080],
         packageReachable: false,
+        bridges: ["docker0", "br-20a44343e964"],
+        published: ["8443"],
         joined: undefined,
       });
     }));

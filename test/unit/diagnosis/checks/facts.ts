@@ -43,6 +43,8 @@ async function make(): Promise<Facts> {
       nameservers: ["192.0.2.53"],
       listening: [22, 8080, 15021],
       packageReachable: true,
+      bridges: [],
+      published: [],
       findings: [],
       joined: {
         owner: OWNER,
