@@ -1,5 +1,6 @@
 import { Mesh } from "./mesh";
 import { adding } from "./steps/adding";
+import { adopting } from "./steps/adopting";
 import { asserting } from "./steps/asserting";
 import { comingBack } from "./steps/comingBack";
 import { confirming } from "./steps/confirming";
@@ -26,6 +27,7 @@ describe("hosts that operators trust", () => {
   refusing(mesh);
   firewalls(mesh);
   restoring(mesh);
+  adopting(mesh);
   privileges(mesh);
   drifting(mesh);
   adding(mesh);
