@@ -5,7 +5,6 @@
 #   MODE     as for chmod; `-` for a file that is the operator's
 #   SOURCE   lines:KEY   the lines of STATE under KEY
 #            block:KEY   the same, as our block in a file that is the operator's
-#            absent      there shall be none
 #            else        what was sent has the file's name; this says which it is, for the sidecar's agent may since
 #                        have put something of its own there. Files that were sent are written together: a key, and the
 #                        certificate that belongs to it
@@ -32,7 +31,7 @@ EOF
 has_file() { printf '%s\n' "$1" | cut -d ' ' -f 2 | grep -qxFe "$2"; }
 
 # Which files were sent, as join notes it.
-sent_files() { facts file | awk '$3 !~ /^((lines|block):|absent$)/ { print $1, $2, $3 }'; }
+sent_files() { facts file | awk '$3 !~ /^(lines|block):/ { print $1, $2, $3 }'; }
 
 # `content PATH SOURCE`: prints the file as it shall be. The port of this SSH session is kept out of interception even
 # where NAT hides it from the configuration.

@@ -73,7 +73,6 @@ plan() {
 plan_file() {
   case $3 in
     lines:* | block:*) ! content "$2" "$3" 2>/dev/null | cmp -s - "$2" || return 0 ;;
-    absent) [ -e "$2" ] || [ -L "$2" ] || return 0 ;;
     *)
       [ -s "$2" ] || SENT=missing
       ! grep -qxFe "$1 $2 $3" "$HOME_DIR/sent" 2>/dev/null || return 0
@@ -104,7 +103,6 @@ stage_file() {
 is_written() {
   case $1 in
     lines:* | block:*) ;;
-    absent) return 1 ;;
     *) [ -n "$SENT" ] ;;
   esac
 }
@@ -119,7 +117,6 @@ write_files() {
 }
 
 write_file() {
-  if [ "$3" = absent ]; then rm -f "$2"; fi
   ! is_written "$3" || put "$(place "$2" "$3")"
 }
 
@@ -157,7 +154,6 @@ verify() {
 verify_file() {
   case $3 in
     lines:* | block:*) content "$2" "$3" | cmp -s - "$2" || fail "$2 is not what was written: does something else write it?" ;;
-    absent) { [ ! -e "$2" ] && [ ! -L "$2" ]; } || fail "$2 is there again: what writes it?" ;;
     *) [ -s "$2" ] || fail "$2 is not there any more: does something else write in ${2%/*}?" ;;
   esac
 }

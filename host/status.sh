@@ -38,7 +38,6 @@ status_file() {
         printf '%s\n' "$difference" | sed 's/^/             /'
       fi
       ;;
-    absent) [ ! -e "$2" ] || problem "${2##*/}" "$2 is there again, and says something else than what was joined" ;;
     *) [ -s "$2" ] || problem certificate "$2 is missing" ;;
   esac
 }

@@ -17,6 +17,7 @@ export const STATE_KEYS = {
   hosts: { once: false, reader: "scripts", meaning: "a line of /etc/hosts" },
   "cluster.env": { once: false, reader: "scripts", meaning: "a variable: the mesh" },
   "sidecar.env": { once: false, reader: "scripts", meaning: "a variable: the host" },
+  mesh: { once: false, reader: "people", meaning: "a line of /etc/istio/config/mesh: so far there is none" },
   file: { once: false, reader: "scripts", meaning: "mode, path and source of a file, and `restart` (host/files.sh)" },
   scripts: { once: true, reader: "people", meaning: "digest of the scripts: a new version of them runs on every host" },
   adopt: {
@@ -35,10 +36,10 @@ export interface HostFile {
   /** Octal, such as `0600`; `-` for a file that is the operator's. */
   mode: string;
   /**
-   * The state's lines under a key, or those as our block in the operator's file; `absent`: there shall be none; else the file is in the bundle under
+   * The state's lines under a key, or those as our block in the operator's file; else the file is in the bundle under
    * its own name, and this tells which one it is: a digest, or for a private key the certificate that it belongs to.
    */
-  source: `${"lines" | "block"}:${StateKey}` | `${"sha256" | "of-certificate"}:${string}` | "absent";
+  source: `${"lines" | "block"}:${StateKey}` | `${"sha256" | "of-certificate"}:${string}`;
   /** Whether the sidecar must start anew to see a change. */
   restart?: boolean;
 }
@@ -102,8 +103,8 @@ export function fileLines({
     { path: "/etc/certs/cert-chain.pem", mode: "0644", source: `sha256:${digest(certChain)}` },
     { path: "/etc/certs/key.pem", mode: "0600", source: `of-certificate:${digest(certChain)}` },
   ];
-  // Istio's guide puts a mesh.yaml there, of which whatever PROXY_CONFIG does not name would go on to count.
-  if (adopt) files.push({ path: "/etc/istio/config/mesh", mode: "-", source: "absent", restart: true });
+  // Istio's guide puts a mesh.yaml there, of which whatever the environment does not name would go on to count.
+  if (adopt) files.push({ path: "/etc/istio/config/mesh", mode: "0644", source: "lines:mesh", restart: true });
   return files.map(({ path, mode, source, restart }) => `${mode} ${path} ${source}${restart ? " restart" : ""}`);
 }
 

@@ -10,7 +10,7 @@ export type Means = "token" | "certificates";
 
 /** The state that takes such a host over: what `adopt: true` adds to it (mesh/hostState.ts). */
 export const adopted = (state: string) =>
-  `${state.replace(/^(file 0600 .*)$/m, "$1\nfile - /etc/istio/config/mesh absent restart")}\nadopt yes`;
+  `${state.replace(/^(file 0600 .*)$/m, "$1\nfile 0644 /etc/istio/config/mesh lines:mesh restart")}\nadopt yes`;
 
 /**
  * What the guide says, with what `istioctl x workload entry configure` makes: another version of the package than the
@@ -55,7 +55,7 @@ TRUST_DOMAIN='cluster.local'`,
     ${put(
       "/etc/istio/config/mesh",
       `defaultConfig:
-  discoveryAddress: istiod.istio-system.svc:15012
+  discoveryAddress: istiod.istio-system.svc:${port}
   proxyMetadata:
     ISTIO_META_WORKLOAD_NAME: vmhttp
   terminationDrainDuration: 7s`,

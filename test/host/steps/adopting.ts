@@ -81,7 +81,7 @@ export function adopting(mesh: Mesh): void {
           await host.mustJoin({ state });
           assert.equal((await askFromPod()).server, "spiffe://cluster.local/ns/vm/sa/default");
           assert.doesNotMatch(await host.sh("dpkg-query -W istio-sidecar"), /\+2$/m);
-          assert.equal(await host.sh("ls /etc/istio/config; systemctl is-enabled istio"), "enabled\n");
+          assert.equal(await host.sh("cat /etc/istio/config/mesh; systemctl is-enabled istio"), "enabled\n");
           assert.match(await host.sh("cat /etc/hosts"), /^# set aside by istio-vm: 192\.0\.2\.1\tistiod/m);
           assert.doesNotMatch(await host.rules(), /15053/, "it still asks for names through the sidecar");
           // What was taken over stays so, though the configuration says it no more; what the operator does stays as well.

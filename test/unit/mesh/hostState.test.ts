@@ -56,7 +56,7 @@ scripts sha256:${digest('{"istio-vm":"exit"}')}`,
     // What a mesh.yaml of before says must not go on to count.
     assert.equal(
       hostState({ ...spec, adopt: true }),
-      `${hostState(spec).replace("\nscripts", "\nfile - /etc/istio/config/mesh absent restart\nscripts")}\nadopt yes`,
+      `${hostState(spec).replace("\nscripts", "\nfile 0644 /etc/istio/config/mesh lines:mesh restart\nscripts")}\nadopt yes`,
     );
   });
 });
