@@ -2,6 +2,7 @@ import { Mesh } from "./mesh";
 import { adding } from "./steps/adding";
 import { adopting } from "./steps/adopting";
 import { asserting } from "./steps/asserting";
+import { coexisting } from "./steps/coexisting";
 import { comingBack } from "./steps/comingBack";
 import { confirming } from "./steps/confirming";
 import { drifting } from "./steps/drifting";
@@ -32,6 +33,7 @@ describe("hosts that operators trust", () => {
   drifting(mesh);
   adding(mesh);
   respecting(mesh);
+  coexisting(mesh);
   confirming(mesh);
   comingBack(mesh);
   asserting(mesh);
