@@ -49,7 +49,7 @@ hold() {
   local rules tool reason
   rules=$(hold_rules) || return 0 # the environment is gone: nothing is intercepted by it
   for tool in iptables ip6tables; do
-    [ $tool = iptables ] || [ -s /proc/net/if_inet6 ] || continue
+    [ $tool = iptables ] || grep -qs . /proc/net/if_inet6 || continue # its size is none
     reason=$(printf '%s\n' "$rules" | $tool-restore --noflush --wait 5 2>&1) ||
       say start "new connections can't be held back during the restart: $reason"
   done

@@ -57,8 +57,8 @@ const inboundFree = (rules: string) => rules.replaceAll("dport 8080", "dport 808
 
 /** Everything that the kernel has, as each tool prints it, without what counts. */
 const LIST = `for tool in iptables-nft ip6tables-nft; do echo "@ $tool"; $tool-save 2>/dev/null; done
-[ ! -s /proc/net/ip_tables_names ] || { echo '@ iptables-legacy'; iptables-legacy-save; }
-[ ! -s /proc/net/ip6_tables_names ] || { echo '@ ip6tables-legacy'; ip6tables-legacy-save; }
+! grep -qs . /proc/net/ip_tables_names || { echo '@ iptables-legacy'; iptables-legacy-save; }
+! grep -qs . /proc/net/ip6_tables_names || { echo '@ ip6tables-legacy'; ip6tables-legacy-save; }
 echo '@ nft'; nft --stateless list ruleset 2>/dev/null`;
 
 /** By tool and table: its lines in their order, but for those of Istio's chains and what leads there. */
