@@ -18,6 +18,8 @@ export interface Inspection {
   packageManagerHeldBy?: string;
   /** Whether the sidecar package could be fetched; undefined where that was not asked or nothing can fetch it. */
   packageReachable?: boolean;
+  /** What was set by hand on a host that shall be taken over: names of variables, and mesh.yaml by its path. */
+  settings: string[];
   /** The bridges of container engines. */
   bridges: string[];
   /** TCP ports, or ranges of them, that are sent on to a container. */
@@ -79,6 +81,7 @@ export function parseInspection(text: string): Inspection {
     listening: all("listening").map(Number),
     packageManagerHeldBy: one("locked")?.trim(),
     packageReachable: one("package") === undefined ? undefined : one("package") === "yes",
+    settings: all("setting"),
     bridges: all("bridge"),
     published: all("published"),
     findings: all("finding").map((finding) => {

@@ -21,6 +21,12 @@ record_sidecar() {
   echo "$doing" >"$1/adopted"
 }
 
+# For doctor: the names of what was set by hand, which may be secret.
+settings() {
+  sed -n 's/^\(export \)\{0,1\}\([A-Za-z_][A-Za-z0-9_]*\)=.*/setting \2/p' "$ENV_DIR/sidecar.env" "$ENV_DIR/cluster.env" 2>/dev/null || :
+  [ ! -s /etc/istio/config/mesh ] || echo "setting /etc/istio/config/mesh"
+}
+
 # `set_aside ADDRESS`: of a hosts file on stdin, those lines behind a mark that give istiod's name another address. But not
 # what names something else as well, which would be lost.
 set_aside() {

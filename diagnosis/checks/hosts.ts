@@ -1,5 +1,6 @@
 import { HEAL } from "../advice";
 import type { Code } from "../../mesh/codes";
+import { RESERVED_VARIABLES } from "../../mesh/environment";
 import { type Check, error, ofHosts, ofJoined, ok, skipped, warning, wasInspected } from "./check";
 
 type Words = Pick<Check, "title" | "why" | "fix"> & {
@@ -247,6 +248,20 @@ export const hosts: Check[] = [
         `${name}: ${says.join("; ")}`,
         `environment: {KUBE_VIRT_INTERFACES: "${bridges.join(",")}"} of ${name}, or docker run --network host`,
       );
+    }),
+  },
+  {
+    code: "IVM742",
+    title: "what was set by hand stays set",
+    why: "Where a sidecar that was joined by hand is taken over (adopt: true), cluster.env and sidecar.env are the stack's from then on, and mesh.yaml is empty, until the host leaves. Without ISTIO_META_AUTO_REGISTER_GROUP, for one, istiod removes the host's WorkloadEntry.",
+    fix: "set what shall stay in the host's environment",
+    evaluate: ofHosts(({ name, inspection: { settings } }, { config }) => {
+      const { environment } = config.hosts.find((host) => host.name === name)!;
+      const stays = (setting: string) => setting in environment || RESERVED_VARIABLES.includes(setting);
+      const lost = [...new Set(settings)].filter((setting) => !stays(setting));
+      return lost.length === 0
+        ? ok()
+        : warning(`${name}: taking it over drops what was set by hand: ${lost.join(", ")}`);
     }),
   },
 ];

@@ -43,6 +43,7 @@ async function make(): Promise<Facts> {
       nameservers: ["192.0.2.53"],
       listening: [22, 8080, 15021],
       packageReachable: true,
+      settings: [],
       bridges: [],
       published: [],
       findings: [],

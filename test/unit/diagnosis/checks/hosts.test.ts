@@ -227,4 +227,22 @@ testChecks("hosts", {
       finds: [],
     },
   ],
+  IVM742: [
+    {
+      when: "more was set by hand than the stack sets",
+      break: (facts) => {
+        const names = ["ISTIO_INBOUND_PORTS", "ISTIO_META_DNS_CAPTURE", "ISTIO_META_AUTO_REGISTER_GROUP"];
+        inspectionOf(facts, "vm2").settings = [...names, ...names, "/etc/istio/config/mesh"];
+        const vm2 = facts.config!.hosts.find(({ name }) => name === "vm2")!;
+        vm2.environment = { ISTIO_META_DNS_CAPTURE: "true" };
+      },
+      finds: about(
+        "vm2",
+        warning(
+          "vm2: taking it over drops what was set by hand: ISTIO_META_AUTO_REGISTER_GROUP, /etc/istio/config/mesh",
+          "set what shall stay in the host's environment",
+        ),
+      ),
+    },
+  ],
 });
