@@ -146,6 +146,7 @@ async function program() {
           rootCert: rootCerts ?? ca!.rootCert,
           proof: identity ?? { token: () => requestToken(workload, audience, cluster) },
           sidecar: sidecarPackages(config),
+          adopt: host.adopt,
           healDrift: config.healDrift,
           gone: host.gone,
           owner,

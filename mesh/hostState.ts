@@ -28,8 +28,14 @@ export const STATE_KEYS = {
   hosts: { once: false, reader: "scripts", meaning: "a line of /etc/hosts" },
   "cluster.env": { once: false, reader: "scripts", meaning: "a variable: the mesh" },
   "sidecar.env": { once: false, reader: "scripts", meaning: "a variable: the host" },
+  mesh: { once: false, reader: "people", meaning: "a line of /etc/istio/config/mesh: so far there is none" },
   file: { once: false, reader: "scripts", meaning: "mode, path and source of a file, and `restart` (host/files.sh)" },
   scripts: { once: true, reader: "people", meaning: "digest of the scripts: a new version of them runs on every host" },
+  adopt: {
+    once: true,
+    reader: "scripts",
+    meaning: "`yes`: a sidecar that was joined by hand is taken over (host/adopt.sh)",
+  },
   run: { once: true, reader: "people", meaning: "when it was asked for, if nothing else has changed" },
 } as const;
 
@@ -70,6 +76,8 @@ export interface HostSpec {
   sidecar: SidecarEnvironment;
   /** The scripts themselves: a new version of them runs again on every host. */
   scripts: Record<string, string>;
+  /** Whether a sidecar that was joined by hand is taken over. */
+  adopt?: boolean;
   /** When it was asked for, if it shall be put right even though nothing changed. */
   run?: Date;
 }
@@ -108,7 +116,11 @@ export function stateText(facts: Partial<Record<StateKey, string[]>>): string {
 const digest = (text: string) => sha256(text).slice(0, 16);
 
 /** What join puts on a host, as lines of its state. */
-export function fileLines({ rootCert, certChain }: Pick<HostSpec, "rootCert" | "certChain">): string[] {
+export function fileLines({
+  rootCert,
+  certChain,
+  adopt,
+}: Pick<HostSpec, "rootCert" | "certChain" | "adopt">): string[] {
   const files: HostFile[] = [
     { path: "/var/lib/istio/envoy/cluster.env", mode: "0644", source: "lines:cluster.env", restart: true },
     { path: "/var/lib/istio/envoy/sidecar.env", mode: "0644", source: "lines:sidecar.env", restart: true },
@@ -122,6 +134,8 @@ export function fileLines({ rootCert, certChain }: Pick<HostSpec, "rootCert" | "
       { path: "/etc/certs/key.pem", mode: "0600", source: `of-certificate:${digest(certChain)}` },
     );
   }
+  // Istio's guide puts a mesh.yaml there, of which whatever the environment does not name would go on to count.
+  if (adopt) files.push({ path: "/etc/istio/config/mesh", mode: "0644", source: "lines:mesh", restart: true });
   return files.map(({ path, mode, source, restart }) => `${mode} ${path} ${source}${restart ? " restart" : ""}`);
 }
 
@@ -148,6 +162,7 @@ export function hostState(spec: HostSpec): string {
     "sidecar.env": sidecarEnv(spec.sidecar),
     file: fileLines(spec),
     scripts: [`sha256:${digest(JSON.stringify(spec.scripts))}`],
+    adopt: spec.adopt ? ["yes"] : [],
     run: spec.run === undefined ? [] : [spec.run.toISOString()],
   });
 }

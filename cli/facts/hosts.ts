@@ -40,7 +40,12 @@ function stateFor({ config: { sidecar }, owner, outputs }: ConfiguredStack, host
     "cluster.env": [inboundPortsLine(host), excludedPortsLine({ sshPort: host.ssh.port })],
     "sidecar.env": [addressLine(host)],
     // By their paths alone: what will be in them is not known here.
-    file: fileLines({ rootCert: "", certChain: host.identity === "certificate" ? "" : undefined }),
+    file: fileLines({
+      rootCert: "",
+      certChain: host.identity === "certificate" ? "" : undefined,
+      adopt: host.adopt,
+    }),
+    adopt: host.adopt ? ["yes"] : [],
   });
 }
 
