@@ -6,7 +6,7 @@ import { accessCommand, hostScript, leaveCommand, remoteCommand } from "../ssh/c
 import { machineIn, moveProblem, Neighbours } from "../ssh/machine";
 import type { Login } from "../ssh/session";
 import type { IstiodEndpoint } from "../mesh/environment";
-import { hostState, SECRET_URL } from "../mesh/hostState";
+import { hostState, SECRET_URL, TOKEN_FILE } from "../mesh/hostState";
 
 /** What an output that is known holds: hooks run once the engine has it all. */
 const valueOf = <T>(output: pulumi.Output<T>) => new Promise<T>((resolve) => output.apply(resolve));
@@ -167,9 +167,11 @@ export class MeshHost extends pulumi.ComponentResource {
       }
       const [connection, text, rootCert, certChain, key, url] = await valueOf(brought);
       const identity: Record<string, string> =
-        "token" in proof ? { "istio-token": await proof.token() } : { "cert-chain.pem": certChain!, "key.pem": key! };
+        "token" in proof ? { [TOKEN_FILE]: await proof.token() } : { "cert-chain.pem": certChain!, "key.pem": key! };
       const ofPackage: Record<string, string> = url === undefined ? {} : { "package-url": url };
-      const files = renderFiles({ ...scripts, "root-cert.pem": rootCert, ...identity, ...ofPackage });
+      // What it says here, against the host's own clock.
+      const epoch = `${Math.floor(Date.now() / 1000)}`;
+      const files = renderFiles({ ...scripts, "root-cert.pem": rootCert, ...identity, ...ofPackage, epoch });
       const baggage = { state: text, files, package: "file" in sidecar ? sidecar : undefined };
       await accompany(connection, baggage).catch(({ message }: Error) => {
         throw new Error(`${name}: what the join needs could not be brought: ${message}`);
@@ -181,7 +183,9 @@ export class MeshHost extends pulumi.ComponentResource {
         connection: args.connection,
         create: remoteCommand("join"),
         // With the key's dependencies, but not its secretness: what is brought must be there when the join begins.
-        stdin: pulumi.all([state, pulumi.unsecret(pulumi.output(byCertificate?.key))]).apply(([text]) => joinScript(text)),
+        stdin: pulumi
+          .all([state, pulumi.unsecret(pulumi.output(byCertificate?.key))])
+          .apply(([text]) => joinScript(text)),
         addPreviousOutputInEnv: false,
       },
       { parent: this, dependsOn: access, hooks: { beforeCreate: [bring], beforeUpdate: [bring] } },

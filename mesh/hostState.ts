@@ -18,7 +18,11 @@ export const STATE_KEYS = {
   owner: { once: true, reader: "scripts", meaning: "the stack's owner mark" },
   identity: { once: true, reader: "scripts", meaning: "the host's SPIFFE ID" },
   package: { once: true, reader: "scripts", meaning: "SHA-256 of the sidecar package, and where the host gets it" },
-  istiod: { once: true, reader: "scripts", meaning: "port and name of istiod, and its addresses as the host sees them" },
+  istiod: {
+    once: true,
+    reader: "scripts",
+    meaning: "port and name of istiod, and its addresses as the host sees them",
+  },
   "not-before": { once: true, reader: "scripts", meaning: "when its certificate begins, as an epoch and for people" },
   "not-after": { once: true, reader: "scripts", meaning: "when it ends" },
   hosts: { once: false, reader: "scripts", meaning: "a line of /etc/hosts" },
@@ -38,9 +42,10 @@ export interface HostFile {
   mode: string;
   /**
    * The state's lines under a key, or those as our block in the operator's file; else the file is in the bundle under
-   * its own name, and this tells which one it is: a digest, or for a private key the certificate that it belongs to.
+   * its own name, and this tells which one it is: a digest, or for a private key the certificate that it belongs to. Or
+   * the agent makes it, by a token of this identity.
    */
-  source: `${"lines" | "block"}:${StateKey}` | `${"sha256" | "of-certificate"}:${string}` | "token";
+  source: `${"lines" | "block"}:${StateKey}` | `${"sha256" | "of-certificate" | "token"}:${string}`;
   /** Whether the sidecar must start anew to see a change. */
   restart?: boolean;
 }
@@ -74,8 +79,8 @@ export interface HostSpec {
 /** Where the package is, if that is a secret: in the bundle's file `package-url` (host/package.sh). */
 export const SECRET_URL = "secret-url";
 
-/** Where the agent looks for a service account token (security/pkg/nodeagent: the volume of a pod, of the same path). */
-export const TOKEN_PATH = "/var/run/secrets/tokens/istio-token";
+/** What a token is called in what is brought to a host (host/identity.sh). */
+export const TOKEN_FILE = "istio-token";
 
 export function sha256(text: string): string {
   return createHash("sha256").update(text).digest("hex");
@@ -91,20 +96,20 @@ export function stateText(facts: Partial<Record<StateKey, string[]>>): string {
 const digest = (text: string) => sha256(text).slice(0, 16);
 
 /** What join puts on a host, as lines of its state. */
-export function fileLines({ rootCert, certChain }: Pick<HostSpec, "rootCert" | "certChain">): string[] {
+export function fileLines({
+  identity,
+  rootCert,
+  certChain,
+}: Pick<HostSpec, "identity" | "rootCert" | "certChain">): string[] {
+  const own = certChain === undefined ? (`token:${identity}` as const) : undefined;
   const files: HostFile[] = [
     { path: "/var/lib/istio/envoy/cluster.env", mode: "0644", source: "lines:cluster.env", restart: true },
     { path: "/var/lib/istio/envoy/sidecar.env", mode: "0644", source: "lines:sidecar.env", restart: true },
     { path: "/etc/hosts", mode: "-", source: "block:hosts", restart: true },
     { path: "/etc/certs/root-cert.pem", mode: "0644", source: `sha256:${digest(rootCert)}`, restart: true },
+    { path: "/etc/certs/cert-chain.pem", mode: "0644", source: own ?? `sha256:${digest(certChain!)}` },
+    { path: "/etc/certs/key.pem", mode: "0600", source: own ?? `of-certificate:${digest(certChain!)}` },
   ];
-  if (certChain === undefined) files.push({ path: TOKEN_PATH, mode: "0600", source: "token" });
-  else {
-    files.push(
-      { path: "/etc/certs/cert-chain.pem", mode: "0644", source: `sha256:${digest(certChain)}` },
-      { path: "/etc/certs/key.pem", mode: "0600", source: `of-certificate:${digest(certChain)}` },
-    );
-  }
   return files.map(({ path, mode, source, restart }) => `${mode} ${path} ${source}${restart ? " restart" : ""}`);
 }
 

@@ -40,7 +40,7 @@ function stateFor({ config: { sidecar }, owner, outputs }: ConfiguredStack, host
     "cluster.env": [inboundPortsLine(host), excludedPortsLine({ sshPort: host.ssh.port })],
     "sidecar.env": [addressLine(host)],
     // By their paths alone: what will be in them is not known here.
-    file: fileLines({ rootCert: "", certChain: host.identity === "certificate" ? "" : undefined }),
+    file: fileLines({ identity: "", rootCert: "", certChain: host.identity === "certificate" ? "" : undefined }),
   });
 }
 
@@ -115,9 +115,7 @@ export function inspectHosts(
   const ask = async (client: Client, host: HostConfig): Promise<HostFacts> => {
     const istiod = outputs?.meshHosts[host.name]?.istiod;
     const proof =
-      istiod &&
-      rootCert &&
-      proveIstiod(client, istiod, rootCert).catch(({ message }: Error) => ({ untried: message }));
+      istiod && rootCert && proveIstiod(client, istiod, rootCert).catch(({ message }: Error) => ({ untried: message }));
     const seen = await look(client, host, "inspect", bundleScript(files, stateFor(stack, host)));
     return { name: host.name, ...seen, istiodProof: (await proof) || undefined };
   };
