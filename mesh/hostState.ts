@@ -29,6 +29,7 @@ export const STATE_KEYS = {
   "cluster.env": { once: false, reader: "scripts", meaning: "a variable: the mesh" },
   "sidecar.env": { once: false, reader: "scripts", meaning: "a variable: the host" },
   file: { once: false, reader: "scripts", meaning: "mode, path and source of a file, and `restart` (host/files.sh)" },
+  renewed: { once: true, reader: "people", meaning: "the end of which identity a new token was asked for" },
   scripts: { once: true, reader: "people", meaning: "digest of the scripts: a new version of them runs on every host" },
   run: { once: true, reader: "people", meaning: "when it was asked for, if nothing else has changed" },
 } as const;
@@ -61,6 +62,8 @@ export interface HostSpec {
   rootCert: string;
   /** The workload's certificate and its issuers; undefined for a host that proves who it is by a token. */
   certChain?: string;
+  /** When the identity ended after which a new token was asked for; empty if none was. */
+  renewed?: string;
   /** The sidecar package: its digest, and where the host gets it: an http(s) URL, SECRET_URL, or `sent` by the program. */
   packageSha256: string;
   packageSource: string;
@@ -135,6 +138,7 @@ export function hostState(spec: HostSpec): string {
     "cluster.env": clusterEnv({ ...mesh, ...workload, istiod, proxyName: name, sshPort }),
     "sidecar.env": sidecarEnv(spec.sidecar),
     file: fileLines(spec),
+    renewed: spec.renewed ? [`after the end of ${spec.renewed}`] : [],
     scripts: [`sha256:${digest(JSON.stringify(spec.scripts))}`],
     run: spec.run === undefined ? [] : [spec.run.toISOString()],
   });
