@@ -54,7 +54,7 @@ describe("meshStatus", () => {
     ],
     [
       "has a certificate that was not renewed in time",
-      async (f) => {
+      (f) => {
         const { notBefore, notAfter } = inspectCertificate(joinedOf(f).certChain!);
         f.now = new Date(notAfter.getTime() - (notAfter.getTime() - notBefore.getTime()) / 4);
       },

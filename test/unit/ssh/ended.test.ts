@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { endedIdentities } from "../../../ssh/ended";
+import type { Machine } from "../../../ssh/machine";
 import type { Login } from "../../../ssh/session";
 import { certificate } from "../support";
 
@@ -11,19 +12,19 @@ describe("endedIdentities", () => {
   const machine = (name: string, now: Date) => ({ id: "a", name, now, certChain });
 
   it("tells which ended, by each host's own clock", async () => {
-    const ended = await endedIdentities(logins("vm1", "vm2"), async ({ host }) =>
-      machine(host, host === "vm1" ? after : during),
+    const ended = await endedIdentities(logins("vm1", "vm2"), ({ host }) =>
+      Promise.resolve(machine(host, host === "vm1" ? after : during)),
     );
     assert.deepEqual([...ended], [["vm1", after]]);
   });
 
   it("says nothing of hosts that are not joined, are another's, or can't be asked", async () => {
-    const ended = await endedIdentities(logins("vm1", "vm2", "vm3", "vm4", "vm5"), async ({ host }) => {
-      if (host === "vm1") return { id: "a" };
-      if (host === "vm2") return machine("other", after);
-      if (host === "vm3") throw new Error("refused");
-      if (host === "vm4") return { ...machine(host, after), certChain: "none" };
-      return { ...machine(host, after), now: undefined };
+    const ended = await endedIdentities(logins("vm1", "vm2", "vm3", "vm4", "vm5"), ({ host }): Promise<Machine> => {
+      if (host === "vm1") return Promise.resolve({ id: "a" });
+      if (host === "vm2") return Promise.resolve(machine("other", after));
+      if (host === "vm3") return Promise.reject(new Error("refused"));
+      if (host === "vm4") return Promise.resolve({ ...machine(host, after), certChain: "none" });
+      return Promise.resolve({ ...machine(host, after), now: undefined });
     });
     assert.deepEqual([...ended], []);
   });
