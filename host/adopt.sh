@@ -67,16 +67,15 @@ choose_certificates() {
   local STATE identity chain ended
   KEPT=''
   if ! had_sidecar || [ ! -s "$(saved_certificate cert-chain)" ]; then return 0; fi
-  if alive "$(saved_certificate cert-chain)"; then return 0; fi
+  has_ended "$(saved_certificate cert-chain)" || return 0
   ended=$(certificate_end "$(saved_certificate cert-chain)")
-  [ -n "$ended" ] || return 0
   chain=$CERTS/cert-chain.pem
   STATE=$(last_state)
   identity=$(fact identity)
   if [ -f "$chain" ] && [ ! -L "$chain" ] && ! is_ours "$chain" &&
     cmp -s "$(saved_certificate root-cert)" "$CERTS/root-cert.pem" &&
-    has_identity "$(saved_certificate cert-chain)" "$identity" && has_identity "$chain" "$identity" &&
-    alive "$chain"; then
+    is_for "$(saved_certificate cert-chain)" "$identity" && is_for "$chain" "$identity" &&
+    ! has_ended "$chain"; then
     KEPT="$chain $CERTS/key.pem"
     say leave "the certificate that was here before ended $(utc "$ended"): that which the sidecar has now stays, for the same identity"
   else
@@ -91,24 +90,3 @@ saved_certificate() { echo "$RECORD/saved/$(copy_of "$CERTS/$1.pem")"; }
 
 # What was sent is the stack's, for as long as a year; what the agent has got from istiod lasts a day.
 is_ours() { facts file | grep -qF " $1 sha256:$(sha256sum "$1" | cut -c 1-16)"; }
-
-# `der FILE`: its first certificate in hex. A host need not have openssl.
-der() {
-  sed -n '/-----BEGIN CERT/,/-----END CERT/{ /-----END/q; /-----BEGIN/!p; }' "$1" | base64 -d | od -An -v -tx1 | tr -d ' \n'
-}
-
-# `certificate_end FILE`: in seconds; nothing if that can't be read. A validity is two times, of this century.
-certificate_end() {
-  local end
-  end=$(der "$1" | sed -n 's/.*301e170d.\{26\}170d\(\(3.\)\{12\}\)5a.*/\1/p' | sed 's/3\(.\)/\1/g; s/../& /g')
-  # shellcheck disable=SC2086 # six words
-  [ -z "$end" ] || set -- $end
-  [ -z "$end" ] || date -u -d "20$1-$2-$3 $4:$5:$6" +%s
-}
-
-alive() { [ "$(date +%s)" -lt "$(certificate_end "$1" | grep . || echo 0)" ]; }
-
-# `has_identity FILE SPIFFE-ID`: whether it is a name of that certificate's, by its length and its letters.
-has_identity() {
-  der "$1" | grep -q "86$(printf %02x "${#2}")$(printf %s "$2" | od -An -v -tx1 | tr -d ' \n')"
-}

@@ -52,6 +52,7 @@ undo() {
     return
   fi
   adopt_record
+  spend_token
   # A sidecar that was not touched yet goes on undisturbed.
   if [ -e "$RESTARTING" ] || ! ready; then stop_sidecar; fi
   # Without these nothing was changed yet.
@@ -112,6 +113,7 @@ give_back() {
     remove_rules
     release
   fi
+  spend_token
   say leave "sidecar stopped, no rule left"
   give_back_package
   give_back_files

@@ -18,6 +18,7 @@ import { respecting } from "./steps/respecting";
 import { restoring } from "./steps/restoring";
 import { surviving } from "./steps/surviving";
 import { tellingTime } from "./steps/tellingTime";
+import { tokens } from "./steps/tokens";
 import { updating } from "./steps/updating";
 import { upgrading } from "./steps/upgrading";
 
@@ -39,6 +40,7 @@ describe("hosts that operators trust", () => {
   comingBack(mesh);
   asserting(mesh);
   tellingTime(mesh);
+  tokens(mesh);
   // Of the package manager alone.
   restoring(mesh, rpmVm);
   drifting(mesh, rpmVm, []);

@@ -13,7 +13,7 @@ const ID = "spiffe://cluster.local/ns/vm/sa/default";
 /** Runs shell text with the scripts' functions, on a machine whose files are below a folder. */
 function run(folder: string, text: string, state = "") {
   const script = `set -eu; here=$0
-    for file in lib files hosts adopt; do . "$here/$file.sh"; done
+    for file in lib files certificate hosts adopt; do . "$here/$file.sh"; done
     HOME_DIR=$1/home RECORD=$1/home/record CERTS=$1/certs ADOPTED=$1/home/record/adopted STATE=$2 SSH_PORT=22 HOST=vm1
     utc() { date -u -d "@$1" +%FT%TZ; }
     cd "$1"; ${text}`;
@@ -83,18 +83,6 @@ describe("host/adopt.sh", () => {
   });
 
   describe("certificates", () => {
-    it("says when one ends and whose it is, without openssl", async () => {
-      const pem = await certificate({ uris: [ID], notAfter: new Date("2031-12-30T23:59:01Z") });
-      const other = await certificate({ uris: ["spiffe://cluster.local/ns/vm/sa/default2"] });
-      await withDirectory((folder) => {
-        writeFileSync(join(folder, "one"), pem + other);
-        writeFileSync(join(folder, "other"), other);
-        writeFileSync(join(folder, "none"), "nothing\n");
-        const text = `certificate_end one; certificate_end none; has_identity one ${ID} && ! has_identity other ${ID} && ! has_identity none ${ID} && echo so`;
-        assert.equal(run(folder, text), `${Date.parse("2031-12-30T23:59:01Z") / 1000}\nso\n`);
-      });
-    });
-
     const day = 86_400_000;
     const of = (days: number, uri = ID) => certificate({ uris: [uri], notAfter: new Date(Date.now() + days * day) });
 
