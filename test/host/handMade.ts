@@ -76,7 +76,7 @@ export const untilReady = (host: Host) =>
 
 /** What a sidecar makes anew whenever it starts. */
 const ITS_OWN =
-  /^\/(etc\/certs\/(cert-chain|key|root-cert)\.pem|etc\/istio\/proxy(\/.*)?|run\/secrets\/workload-spiffe.*)$/;
+  /^\/(etc\/certs\/(cert-chain|key|root-cert)\.pem|(etc|var\/lib)\/istio\/proxy(\/.*)?|run\/secrets\/workload-spiffe.*)$/;
 
 /** What the host looks like, but for what any start of its sidecar changes. */
 export async function snapshotBeside(host: Host): Promise<Snapshot> {
