@@ -50,7 +50,7 @@ undisturbed() { had_sidecar && [ ! -e "$HOME_DIR/state" ] && [ ! -e "$UNDO_UNIT"
 
 # Its own sidecar again, with its own rules.
 bring_back() {
-  systemctl daemon-reload
+  [ "$(systemctl show --property=NeedDaemonReload --value istio.service)" = no ] || systemctl daemon-reload # connections wait
   start_unit || say leave "the sidecar that was here before does not start: systemctl status istio"
   if ! grep -qx ready "$ADOPTED"; then
     release

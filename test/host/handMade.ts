@@ -61,7 +61,7 @@ TRUST_DOMAIN='cluster.local'`,
   terminationDrainDuration: 7s`,
     )}
     printf '${address} istiod.istio-system.svc\\n192.0.2.1\\tistiod.istio-system.svc # the old gateway\\n' >>/etc/hosts
-    mkdir -p /etc/istio/proxy
+    mkdir -p /etc/istio/proxy /var/run/secrets
     chown -R istio-proxy /var/lib/istio /etc/certs /etc/istio/proxy /etc/istio/config /var/run/secrets
     systemctl start istio`);
   await untilReady(host);
@@ -76,7 +76,7 @@ export const untilReady = (host: Host) =>
 
 /** What a sidecar makes anew whenever it starts. */
 const ITS_OWN =
-  /^\/(etc\/certs\/(cert-chain|key|root-cert)\.pem|etc\/istio\/proxy(\/.*)?|run\/secrets\/workload-spiffe.*)$/;
+  /^\/(etc\/certs\/(cert-chain|key|root-cert)\.pem|(etc|var\/lib)\/istio\/proxy(\/.*)?|run\/secrets\/workload-spiffe.*)$/;
 
 /** What the host looks like, but for what any start of its sidecar changes. */
 export async function snapshotBeside(host: Host): Promise<Snapshot> {

@@ -63,12 +63,16 @@ export async function snapshotVm(lab: Lab, name: string): Promise<Snapshot> {
   return snapshot;
 }
 
-/** Every kind of iptables. The legacy tools make a table by looking at it: only if the kernel has tables already. */
+/**
+ * Every kind of iptables. The legacy tools make a table by looking at it: only if the kernel has tables already. One that
+ * is empty stays until the next boot, and is nothing.
+ */
 const SAVE_RULES = `
 rules() { $1 | sed "/^#/d; s/ \\[[0-9:]*\\]$//; s/^/$1 /"; }
 rules iptables-nft-save; rules ip6tables-nft-save
-! grep -qs . /proc/net/ip_tables_names || rules iptables-legacy-save
-! grep -qs . /proc/net/ip6_tables_names || rules ip6tables-legacy-save`;
+legacy() { rules $1 | awk '$2 ~ /^[*]/ { table = $2 } $2 == "-A" || $3 ~ /^(-|DROP)$/ { print table, $0 }'; }
+! grep -qs . /proc/net/ip_tables_names || legacy iptables-legacy-save
+! grep -qs . /proc/net/ip6_tables_names || legacy ip6tables-legacy-save`;
 
 const columns = (text: string, ...wanted: number[]) =>
   text

@@ -105,7 +105,7 @@ export function coexisting(mesh: Mesh): void {
         await assertTheirs("after a restart");
         await host.mustLeave();
         await assertTheirs("left");
-        if (!load.includes("legacy")) await assertRestored(host, all); // an empty legacy table stays
+        await assertRestored(host, all);
         assert.equal(await askPlainly(host.address, 8080), "answered");
       });
     }
