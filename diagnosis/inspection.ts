@@ -16,7 +16,9 @@ export interface Inspection {
   listening: number[];
   /** The process that holds the package manager's lock. */
   packageManagerHeldBy?: string;
-  /** Whether the sidecar package could be fetched; undefined where that was not asked or nothing can fetch it. */
+  /** Format and architecture of the sidecar package that it takes. */
+  takes?: string;
+  /** Whether that package could be fetched; undefined where that was not asked or nothing can fetch it. */
   packageReachable?: boolean;
   /** What the checks of join found. */
   findings: { code: string; message: string }[];
@@ -74,6 +76,7 @@ export function parseInspection(text: string): Inspection {
     nameservers: all("nameserver"),
     listening: all("listening").map(Number),
     packageManagerHeldBy: one("locked")?.trim(),
+    takes: one("takes"),
     packageReachable: one("package") === undefined ? undefined : one("package") === "yes",
     findings: all("finding").map((finding) => {
       const [code = "", ...words] = finding.split(" ");

@@ -24,6 +24,7 @@ check() {
 check_host() {
   check_owner
   check_system
+  check_package
   check_sudo
   check_space
   check_writable
@@ -58,22 +59,19 @@ check_owner() {
 
 check_system() {
   local missing tool reason
-  case $(uname -m) in
-    x86_64 | aarch64) ;;
-    *) finding IVM704 "its architecture is $(uname -m): Istio's sidecar needs x86_64 or aarch64" ;;
+  case $(architecture) in
+    amd64 | arm64) ;;
+    *) finding IVM704 "its architecture is $(architecture): Istio's sidecar needs x86_64 or aarch64" ;;
   esac
   [ -d /run/systemd/system ] || finding IVM705 "it was not booted by systemd, which runs the sidecar"
-  command -v "$PACKAGE_MANAGER" >/dev/null || finding IVM706 "it has no $PACKAGE_MANAGER: only $PACKAGE_SYSTEMS are supported"
+  command -v dpkg >/dev/null || command -v rpm >/dev/null ||
+    finding IVM706 "it has neither dpkg nor rpm: only Debian, Ubuntu, and what has rpm with dnf or yum, are supported"
   getconf GNU_LIBC_VERSION >/dev/null 2>&1 || finding IVM707 "its C library is not glibc, which Envoy needs"
   missing=''
   for tool in bash ip iptables sudo hostname flock; do
     command -v $tool >/dev/null || missing="$missing $tool"
   done
-  [ -z "$missing" ] || finding IVM708 "it lacks$missing: $PACKAGE_GET bash iproute2 iptables sudo hostname util-linux (the sidecar's own istio-start.sh runs all but the last)"
-  case $(fact package) in
-    *\ http*) command -v curl >/dev/null || command -v wget >/dev/null ||
-      finding IVM709 "it has neither curl nor wget to fetch the package: install one, or set sidecar.file instead of sidecar.url" ;;
-  esac
+  [ -z "$missing" ] || finding IVM708 "it lacks$missing: $PACKAGE_GET (the sidecar's own istio-start.sh runs all but the last)"
   if command -v iptables >/dev/null && ! reason=$(iptables -t nat -S 2>&1 >/dev/null); then
     finding IVM710 "iptables can't reach the kernel's nat table: $reason"
   fi

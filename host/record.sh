@@ -37,7 +37,7 @@ record() {
   getent group istio-proxy >"$new/group" || :
   for tool in iptables-nft ip6tables-nft; do iptables_tables $tool >"$new/$tool"; done
   package_version >"$new/package"
-  [ ! -s "$new/package" ] || package_keep "$new/istio-sidecar.$PACKAGE_FORMAT"
+  [ ! -s "$new/package" ] || package_keep "$new/$KEPT_PACKAGE"
   for name in $ACCOUNT_FILES; do
     for file in "/etc/$name" "/etc/$name-"; do
       [ ! -e "$file" ] || cp -p "$file" "$new/"

@@ -31,7 +31,7 @@ previous_files() {
 # But for one that a join brought which was cut off.
 keep_previous_package() {
   local file
-  file=$PREVIOUS/istio-sidecar.$PACKAGE_FORMAT
+  file=$PREVIOUS/$KEPT_PACKAGE
   if [ -d "$PREVIOUS" ] && [ ! -e "$file" ] && [ -n "$(package_version)" ]; then package_keep "$file"; fi
 }
 
@@ -57,10 +57,10 @@ undo() {
   if [ -e "$RESTARTING" ] || ! ready; then stop_sidecar; fi
   # Without these nothing was changed yet.
   [ ! -d "$PREVIOUS" ] || each_file "$(previous_files)" undo_file
-  file=$PREVIOUS/istio-sidecar.$PACKAGE_FORMAT
+  file=$PREVIOUS/$KEPT_PACKAGE
   if [ -e "$file" ]; then
     : >"$RESTARTING"
-    package_put "$file" "given back"
+    package_restore "$file"
     systemctl daemon-reload
   fi
   if [ -e "$RESTARTING" ]; then
@@ -130,7 +130,7 @@ forget() {
 assert_given_back() {
   ! systemctl is-active --quiet istio.service || fail "istio.service runs again: what starts it?"
   [ -z "$(istio_rules)" ] || fail "iptables rules of Istio are there again: what makes them?"
-  [ "$(package_version)" = "$(cat "$RECORD/package")" ] || fail "the package istio-sidecar is not what it was: dpkg -l istio-sidecar"
+  [ "$(package_version)" = "$(cat "$RECORD/package")" ] || fail "the package istio-sidecar is not what it was: $PACKAGE_SHOW"
   each_file "$(cat "$RECORD/files")" assert_file_given_back
 }
 
@@ -151,7 +151,7 @@ give_back_package() {
   local log
   if [ -s "$RECORD/package" ]; then
     if [ -e "$HOME_DIR/package" ] || [ "$(package_version)" != "$(cat "$RECORD/package")" ]; then
-      package_put "$RECORD/istio-sidecar.$PACKAGE_FORMAT" "given back"
+      package_restore "$RECORD/$KEPT_PACKAGE"
     fi
     return
   fi

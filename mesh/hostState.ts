@@ -17,7 +17,7 @@ export const STATE_KEYS = {
   host: { once: true, reader: "scripts", meaning: "the name of the host in this stack" },
   owner: { once: true, reader: "scripts", meaning: "the stack's owner mark" },
   identity: { once: true, reader: "scripts", meaning: "the host's SPIFFE ID" },
-  package: { once: true, reader: "scripts", meaning: "SHA-256 of the sidecar package, and where the host gets it" },
+  package: { once: false, reader: "scripts", meaning: "format, architecture, SHA-256 and source of a sidecar package" },
   istiod: {
     once: true,
     reader: "scripts",
@@ -64,9 +64,8 @@ export interface HostSpec {
   certChain?: string;
   /** When the identity ended after which a new token was asked for; empty if none was. */
   renewed?: string;
-  /** The sidecar package: its digest, and where the host gets it: an http(s) URL, SECRET_URL, or `sent` by the program. */
-  packageSha256: string;
-  packageSource: string;
+  /** The sidecar packages, of which the host takes the one that fits. */
+  packages: HostPackage[];
   /** istiod as the host sees it. */
   istiod: IstiodEndpoint;
   mesh: Pick<ClusterEnvironment, "serviceCidr" | "trustDomain" | "clusterName" | "network">;
@@ -79,8 +78,22 @@ export interface HostSpec {
   run?: Date;
 }
 
-/** Where the package is, if that is a secret: in the bundle's file `package-url` (host/package.sh). */
+/** A sidecar package as the scripts know it. */
+export interface HostPackage {
+  format: "deb" | "rpm";
+  architecture: "amd64" | "arm64";
+  sha256: string;
+  /** Where a host gets it: an http(s) URL, SECRET_URL, or `sent` by the program. */
+  source: string;
+}
+
+/** Where a package is, if that is a secret: in a file of the bundle (host/package.sh). */
 export const SECRET_URL = "secret-url";
+type ForHosts = Pick<HostPackage, "format" | "architecture">;
+export const secretUrlFile = ({ format, architecture }: ForHosts) => `package-url.${format}.${architecture}`;
+
+export const packageLine = ({ format, architecture, sha256, source }: HostPackage) =>
+  `${format} ${architecture} ${sha256} ${source}`;
 
 /** What a token is called in what is brought to a host (host/identity.sh). */
 export const TOKEN_FILE = "istio-token";
@@ -130,7 +143,7 @@ export function hostState(spec: HostSpec): string {
     host: [name],
     owner: [spec.owner],
     identity: [spec.identity],
-    package: [`${spec.packageSha256} ${spec.packageSource}`],
+    package: spec.packages.map(packageLine),
     istiod: [istiodFact(istiod)],
     "not-before": times === undefined ? [] : [time(times.notBefore)],
     "not-after": times === undefined ? [] : [time(times.notAfter)],

@@ -48,9 +48,9 @@ export const hosts: Check[] = [
     fix: "boot the machine with systemd",
   }),
   fromHost("IVM706", {
-    title: "dpkg is there",
-    why: "The sidecar comes as a Debian package.",
-    fix: "use Debian or Ubuntu",
+    title: "dpkg or rpm is there",
+    why: "The sidecar comes as a package for either.",
+    fix: "use Debian, Ubuntu, or a distribution with rpm and dnf or yum",
   }),
   fromHost("IVM707", {
     title: "the C library is glibc",
@@ -60,12 +60,12 @@ export const hosts: Check[] = [
   fromHost("IVM708", {
     title: "the tools that join needs are there",
     why: "Join installs nothing but the sidecar itself.",
-    fix: "apt-get install bash iproute2 iptables sudo hostname util-linux; root needs no sudo to join, but the sidecar's own istio-start.sh does",
+    fix: "apt-get install bash iproute2 iptables sudo hostname util-linux, or dnf install bash iproute iptables sudo hostname util-linux; root needs no sudo to join, but the sidecar's own istio-start.sh does",
   }),
   fromHost("IVM709", {
     title: "something can fetch the package",
     why: "Join fetches the package with curl or wget.",
-    fix: "apt-get install curl, or set sidecar.file",
+    fix: "apt-get install curl, dnf install curl, or give the package as a file",
   }),
   fromHost("IVM710", {
     title: "iptables reaches the kernel",
@@ -222,6 +222,16 @@ export const hosts: Check[] = [
   fromHost("IVM729", {
     title: "what the host was before it joined is known",
     why: "A record that is made of a host that has joined already would be given back by leave as if it were the host's own.",
-    fix: "on the host: systemctl disable --now istio; apt-get purge istio-sidecar; remove our lines from /etc/hosts; rm -r /etc/certs /var/lib/istio-vm; then pulumi up",
+    fix: "on the host: systemctl disable --now istio; apt-get purge istio-sidecar, or rpm -e istio-sidecar; remove our lines from /etc/hosts; rm -r /etc/certs /var/lib/istio-vm; then pulumi up",
+  }),
+  fromHost("IVM730", {
+    title: "there is a sidecar package for each host",
+    why: "A host takes the package of its own package manager's format and architecture.",
+    fix: "sidecar: {deb: {amd64: {url, sha256}, arm64: ...}, rpm: {amd64: ..., arm64: ...}}, with the one that is missing",
+  }),
+  fromHost("IVM731", {
+    title: "a package that is there already can be kept",
+    why: "Leave gives back the package that a host had before. Where rpm is older than 4.14, what its database has of a package can't be had.",
+    fix: "rpm -e istio-sidecar",
   }),
 ];

@@ -1,3 +1,4 @@
+import { rpmVm } from "../../lab/paths";
 import { Mesh } from "./mesh";
 import { adding } from "./steps/adding";
 import { asserting } from "./steps/asserting";
@@ -36,6 +37,10 @@ describe("hosts that operators trust", () => {
   asserting(mesh);
   tellingTime(mesh);
   tokens(mesh);
+  // Of the package manager alone.
+  restoring(mesh, rpmVm);
+  drifting(mesh, rpmVm, []);
+  updating(mesh, rpmVm, []);
   interrupting(mesh);
   surviving(mesh);
   // Minutes of waiting for timers, reboots and time-outs: make test-faults.

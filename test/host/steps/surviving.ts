@@ -1,8 +1,9 @@
+import { rpmVm } from "../../../lab/paths";
 import { until } from "../../../lab/run";
 import type { Snapshot } from "../../support/snapshot";
 import { bootWithSmallDisk, FAULTS, type FaultName } from "../faults";
 import type { Host, JoinSession } from "../host";
-import type { Mesh } from "../mesh";
+import type { HostName, Mesh } from "../mesh";
 import { PHASES, PLACES, removePause, untilPaused, withPause, type Phase, type Place } from "../pauses";
 import { FULL, withTimes } from "../times";
 import { assertRestored } from "../restored";
@@ -14,6 +15,8 @@ interface Case {
   phase: Phase;
   place: Place;
   fault: FaultName;
+  /** Default: whichever has time. */
+  host?: HostName;
 }
 
 interface Result {
@@ -34,7 +37,14 @@ const SOME: Case[] = PHASES.map((phase, index) => ({
   fault: (Object.keys(FAULTS) as FaultName[])[index % 5]!,
 }));
 
-const title = ({ fault, place, phase }: Case) => `${fault.padEnd(6)} ${place.padEnd(6)} of ${phase}`;
+const title = ({ fault, place, phase, host }: Case) =>
+  `${fault.padEnd(6)} ${place.padEnd(6)} of ${phase}${host ? ` on ${host}` : ""}`;
+
+/** Of the host with rpm: where it is the package manager's. */
+const OF_RPM: Case[] = [
+  { phase: "install_package", place: "middle", fault: "kill", host: rpmVm },
+  { phase: "install_package", place: "start", fault: "locked", host: rpmVm },
+];
 
 /** Each fault once: for a minute. */
 const FEW: Case[] = [
@@ -48,13 +58,9 @@ const FEW: Case[] = [
 
 /** ISTIO_VM_MATRIX: "full", or a pattern for the titles of those that are wanted. */
 const wanted = process.env.ISTIO_VM_MATRIX;
-const cases = FULL
-  ? ALL
-  : wanted
-    ? ALL.filter((one) => new RegExp(wanted).test(title(one)))
-    : process.env.ISTIO_VM_FAULTS
-      ? SOME
-      : FEW;
+const matching = (all: Case[]) => all.filter((one) => new RegExp(wanted!).test(title(one)));
+const cases = FULL ? ALL : wanted ? matching(ALL) : process.env.ISTIO_VM_FAULTS ? SOME : FEW;
+const ofRpm = FULL || !wanted ? OF_RPM : matching(OF_RPM);
 
 export function surviving(mesh: Mesh): void {
   describe(`a join that is cut off (${cases.length} of ${ALL.length} cases; all with ISTIO_VM_MATRIX=full)`, () => {
@@ -64,14 +70,15 @@ export function surviving(mesh: Mesh): void {
       this.timeout(60_000);
       const waiting = [...cases];
       // vm3 has the small disk; the others do what need not fill it.
-      const next = (isSmall: boolean) => {
+      const next = (isSmall: boolean, own: Case[] | undefined) => {
+        if (own) return own.shift();
         const at = waiting.findIndex(({ fault }) => isSmall || fault !== "full");
         const preferred = isSmall ? waiting.findIndex(({ fault }) => fault === "full") : at;
         return at < 0 ? undefined : waiting.splice(preferred < 0 ? at : preferred, 1)[0];
       };
-      const work = async (host: Host, isSmall: boolean) => {
+      const work = async (host: Host, isSmall: boolean, own?: Case[]) => {
         let before: Snapshot | undefined;
-        for (let one = next(isSmall); one; one = next(isSmall)) {
+        for (let one = next(isSmall, own); one; one = next(isSmall, own)) {
           if (!before) {
             await (isSmall ? bootWithSmallDisk(host, DISK_MEGABYTES) : host.reset());
             before = await host.snapshot();
@@ -85,6 +92,7 @@ export function surviving(mesh: Mesh): void {
         work(mesh.host("vm1"), false),
         work(mesh.host("vm2"), false),
         work(mesh.host("vm3"), true),
+        work(mesh.host(rpmVm), false, [...ofRpm]),
       ]);
       worker.catch(() => undefined);
     });
@@ -96,7 +104,7 @@ export function surviving(mesh: Mesh): void {
       }
     });
 
-    for (const one of cases) {
+    for (const one of [...cases, ...ofRpm]) {
       it(`${title(one)}: joins, and leaves, afterwards`, async function () {
         this.timeout(3_600_000);
         const result = await Promise.race([
@@ -166,7 +174,9 @@ function table(results: Map<Case, Result>): string {
     for (const place of PLACES) {
       const cells = Object.keys(FAULTS).map((fault) => {
         const [, result] =
-          [...results].find(([one]) => one.phase === phase && one.place === place && one.fault === fault) ?? [];
+          [...results].find(
+            ([one]) => one.host === undefined && one.phase === phase && one.place === place && one.fault === fault,
+          ) ?? [];
         if (!result) return "";
         return result.failure ? "FAILED" : `${result.join?.toFixed(1)} ${result.leave?.toFixed(1)}`;
       });

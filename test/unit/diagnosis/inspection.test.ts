@@ -13,7 +13,7 @@ const ISTIOD = "istiod.istio-system.svc";
 const stateIn = (directory: string) => `host vm1
 owner 0123
 identity spiffe://cluster.local/ns/vm/sa/default
-package aa https://example.org/istio-sidecar.deb
+package deb amd64 aa https://example.org/istio-sidecar.deb
 hosts 192.0.2.10 ${ISTIOD}
 cluster.env ISTIO_INBOUND_PORTS=8080
 sidecar.env ISTIO_SVC_IP=192.0.2.21
@@ -31,7 +31,7 @@ const COMMANDS = {
   "systemd-detect-virt": "exit 1",
   timedatectl: "echo yes",
   "dpkg-query": "echo installed 1.31.0",
-  dpkg: "exit 0",
+  dpkg: "echo amd64",
   getent: `case $2 in ${ISTIOD}) echo "192.0.2.10 STREAM ${ISTIOD}" ;; *) echo 127.0.0.1 ;; esac`,
   ss: `case "$*" in
     -Hltn) printf 'LISTEN 0 128 %s 0.0.0.0:*\\n' 0.0.0.0:22 '[::]:22' 192.0.2.21:8080 ;;
@@ -87,6 +87,7 @@ describe("parseInspection", () => {
         sidecar: "1.31.0",
         istiodAddress: undefined,
         listening: [22, 8080],
+        takes: "deb amd64",
         packageReachable: false,
         joined: undefined,
       });
@@ -98,7 +99,7 @@ describe("parseInspection", () => {
       const found = parseInspection(
         await inspect(directory, {
           ...Object.fromEntries(quiet.map((command) => [command, "exit 1"])),
-          uname: "echo riscv64",
+          dpkg: "echo riscv64",
           df: "printf 'Filesystem\\n/dev/sda1 1 1 12 1%% /\\n'",
         }),
       );

@@ -188,4 +188,6 @@ testChecks("hosts", {
     "IVM729",
     "it was joined by this program (/etc/hosts has its lines), but the record of what it was is gone",
   ),
+  IVM730: found("IVM730", "sidecar has no rpm for arm64: add sidecar.rpm.arm64"),
+  IVM731: found("IVM731", "the istio-sidecar that is there, 1.30.0-1, can't be kept"),
 });
