@@ -156,6 +156,7 @@ async function program() {
             ended: ended.get(host.name),
           },
           sidecar: sidecarPackages(config),
+          adopt: host.adopt,
           healDrift: config.healDrift,
           gone: host.gone,
           owner,

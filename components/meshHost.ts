@@ -57,6 +57,8 @@ export interface MeshHostArgs {
   proof: HostProof;
   /** Of these the host takes the one that fits its package manager and its architecture. */
   sidecar: SidecarPackage[];
+  /** A sidecar that was joined by hand is taken over, and given back by leave. Default: false, it is refused. */
+  adopt?: boolean;
   /** Run join at every update, so that what was changed on the host by hand is put right. Default: false. */
   healDrift?: boolean;
   /** The machine can't be reached any more: nothing is asked of it, now or when it is deleted. Default: false. */
@@ -148,6 +150,7 @@ export class MeshHost extends pulumi.ComponentResource {
             source: "url" in each ? each.url : "secretUrl" in each ? SECRET_URL : "sent",
           })),
           scripts,
+          adopt: args.adopt,
           run: args.healDrift ? new Date() : undefined,
         }),
       );

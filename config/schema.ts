@@ -135,6 +135,11 @@ const host = map({
     )
     .default({}),
   /**
+   * true: a sidecar that was joined by hand, by Istio's guide, is taken over, and given back when the host leaves.
+   * Default: false.
+   */
+  adopt: z.boolean({ error: "true or false" }).default(false),
+  /**
    * true: the machine no longer exists or can't be reached any more. Nothing is asked of it, its services lose it, and
    * destroying the stack or removing the host leaves it alone. Default: false.
    */

@@ -20,6 +20,12 @@ export interface Inspection {
   takes?: string;
   /** Whether that package could be fetched; undefined where that was not asked or nothing can fetch it. */
   packageReachable?: boolean;
+  /** What was set by hand on a host that shall be taken over: names of variables, and mesh.yaml by its path. */
+  settings: string[];
+  /** The bridges of container engines. */
+  bridges: string[];
+  /** TCP ports, or ranges of them, that are sent on to a container. */
+  published: string[];
   /** What the checks of join found. */
   findings: { code: string; message: string }[];
   /** How what was joined is doing; undefined if the host is not joined. */
@@ -78,6 +84,9 @@ export function parseInspection(text: string): Inspection {
     packageManagerHeldBy: one("locked")?.trim(),
     takes: one("takes"),
     packageReachable: one("package") === undefined ? undefined : one("package") === "yes",
+    settings: all("setting"),
+    bridges: all("bridge"),
+    published: all("published"),
     findings: all("finding").map((finding) => {
       const [code = "", ...words] = finding.split(" ");
       return { code, message: words.join(" ") };

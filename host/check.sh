@@ -7,6 +7,8 @@
 . "$here/hosts.sh"
 # shellcheck source-path=SCRIPTDIR source=firewall.sh
 . "$here/firewall.sh"
+# shellcheck source-path=SCRIPTDIR source=containers.sh
+. "$here/containers.sh"
 
 SIDECAR_PORTS="15000 15001 15004 15006 15020 15021 15053 15090"
 MAX_SKEW_WAIT=60 # seconds of a clock that is behind which are waited out
@@ -31,6 +33,7 @@ check_host() {
   check_folders
   check_ports
   check_firewall
+  check_published
   check_hosts_file
 }
 
@@ -51,7 +54,7 @@ check_owner() {
   elif traces=$(joined_without_record) && [ -n "$traces" ]; then
     finding IVM729 "it was joined by this program ($traces), but the record of what it was before is gone: give it back by hand first (docs/host.md)"
   elif systemctl is-active --quiet istio.service 2>/dev/null; then
-    finding IVM702 "an Istio sidecar that this program did not start is running: stop and disable istio.service first"
+    adopting || finding IVM702 "an Istio sidecar that this program did not start is running: stop and disable istio.service first, or set adopt: true on the host, and it is taken over (docs/host.md)"
   elif [ -n "$(istio_rules)" ]; then
     finding IVM703 "it has iptables rules of an Istio sidecar that is gone: remove its chains ($(istio_rules | grep -o 'ISTIO_[A-Z0-9_]*' | sort -u | tr '\n' ' ')) and the jumps to them, and no other rule"
   fi
@@ -105,6 +108,7 @@ check_ports() {
   for port in $SIDECAR_PORTS; do
     case $listening in *" $port "*) ;; *) continue ;; esac
     taken=$(ss -Hltnp "sport = :$port" 2>/dev/null | awk 'NR == 1 { print $4, $6 }')
+    case $taken in *'"pilot-agent"'* | *'"envoy"'*) ! adopts_sidecar || continue ;; esac
     [ -z "$taken" ] || finding IVM714 "port $port, which the sidecar needs, is taken: $taken"
   done
 }

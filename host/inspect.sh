@@ -35,6 +35,8 @@ inspect() {
   package_busy | head -n 1 | sed 's/^/locked /'
   echo "takes $PACKAGE_FORMAT $(architecture)"
   package_reachable
+  containers
+  [ -d "$RECORD" ] || ! adopts_sidecar || settings
   # What the checks of join find, on this host as it is now.
   FINDINGS=''
   check_host

@@ -103,7 +103,7 @@ check_folders() {
       finding IVM727 "$folder is a link to $(readlink "$folder"), and what it leads to would be given to the sidecar: move the link away"
       continue
     fi
-    [ -e "$folder" ] || continue
+    if [ ! -e "$folder" ] || adopting; then continue; fi # of an earlier mesh it is the sidecar's already
     owner=$(stat -c %U "$folder")
     case $owner in
       root | istio-proxy | UNKNOWN) ;;

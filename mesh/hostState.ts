@@ -28,9 +28,15 @@ export const STATE_KEYS = {
   hosts: { once: false, reader: "scripts", meaning: "a line of /etc/hosts" },
   "cluster.env": { once: false, reader: "scripts", meaning: "a variable: the mesh" },
   "sidecar.env": { once: false, reader: "scripts", meaning: "a variable: the host" },
+  mesh: { once: false, reader: "people", meaning: "a line of /etc/istio/config/mesh: so far there is none" },
   file: { once: false, reader: "scripts", meaning: "mode, path and source of a file, and `restart` (host/files.sh)" },
   renewed: { once: true, reader: "people", meaning: "the end of which identity a new token was asked for" },
   scripts: { once: true, reader: "people", meaning: "digest of the scripts: a new version of them runs on every host" },
+  adopt: {
+    once: true,
+    reader: "scripts",
+    meaning: "`yes`: a sidecar that was joined by hand is taken over (host/adopt.sh)",
+  },
   run: { once: true, reader: "people", meaning: "when it was asked for, if nothing else has changed" },
 } as const;
 
@@ -74,6 +80,8 @@ export interface HostSpec {
   sidecar: SidecarEnvironment;
   /** The scripts themselves: a new version of them runs again on every host. */
   scripts: Record<string, string>;
+  /** Whether a sidecar that was joined by hand is taken over. */
+  adopt?: boolean;
   /** When it was asked for, if it shall be put right even though nothing changed. */
   run?: Date;
 }
@@ -116,7 +124,8 @@ export function fileLines({
   identity,
   rootCert,
   certChain,
-}: Pick<HostSpec, "identity" | "rootCert" | "certChain">): string[] {
+  adopt,
+}: Pick<HostSpec, "identity" | "rootCert" | "certChain" | "adopt">): string[] {
   const own = certChain === undefined ? (`token:${identity}` as const) : undefined;
   const files: HostFile[] = [
     { path: "/var/lib/istio/envoy/cluster.env", mode: "0644", source: "lines:cluster.env", restart: true },
@@ -126,6 +135,8 @@ export function fileLines({
     { path: "/etc/certs/cert-chain.pem", mode: "0644", source: own ?? `sha256:${digest(certChain!)}` },
     { path: "/etc/certs/key.pem", mode: "0600", source: own ?? `of-certificate:${digest(certChain!)}` },
   ];
+  // Istio's guide puts a mesh.yaml there, of which whatever the environment does not name would go on to count.
+  if (adopt) files.push({ path: "/etc/istio/config/mesh", mode: "0644", source: "lines:mesh", restart: true });
   return files.map(({ path, mode, source, restart }) => `${mode} ${path} ${source}${restart ? " restart" : ""}`);
 }
 
@@ -153,6 +164,7 @@ export function hostState(spec: HostSpec): string {
     file: fileLines(spec),
     renewed: spec.renewed ? [`after the end of ${spec.renewed}`] : [],
     scripts: [`sha256:${digest(JSON.stringify(spec.scripts))}`],
+    adopt: spec.adopt ? ["yes"] : [],
     run: spec.run === undefined ? [] : [spec.run.toISOString()],
   });
 }

@@ -38,7 +38,13 @@ function stateFor({ config: { sidecar }, owner, outputs }: ConfiguredStack, host
     "cluster.env": [inboundPortsLine(host), excludedPortsLine({ sshPort: host.ssh.port })],
     "sidecar.env": [addressLine(host)],
     // By their paths alone: what will be in them is not known here.
-    file: fileLines({ identity: "", rootCert: "", certChain: host.identity === "certificate" ? "" : undefined }),
+    file: fileLines({
+      identity: "",
+      rootCert: "",
+      certChain: host.identity === "certificate" ? "" : undefined,
+      adopt: host.adopt,
+    }),
+    adopt: host.adopt ? ["yes"] : [],
   });
 }
 

@@ -1,7 +1,9 @@
 import { rpmVm } from "../../lab/paths";
 import { Mesh } from "./mesh";
 import { adding } from "./steps/adding";
+import { adopting } from "./steps/adopting";
 import { asserting } from "./steps/asserting";
+import { coexisting } from "./steps/coexisting";
 import { comingBack } from "./steps/comingBack";
 import { confirming } from "./steps/confirming";
 import { drifting } from "./steps/drifting";
@@ -28,10 +30,12 @@ describe("hosts that operators trust", () => {
   refusing(mesh);
   firewalls(mesh);
   restoring(mesh);
+  adopting(mesh);
   privileges(mesh);
   drifting(mesh);
   adding(mesh);
   respecting(mesh);
+  coexisting(mesh);
   confirming(mesh);
   comingBack(mesh);
   asserting(mesh);

@@ -49,7 +49,7 @@ const LINES = {
   },
   stop_sidecar: {
     start: "stop_sidecar() {",
-    middle: `  if [ -e "$HOME_DIR/state" ] && { ! ready || drain; }; then hold; fi`,
+    middle: `  if { [ -e "$HOME_DIR/state" ] || had_sidecar; } && { ! ready || drain; }; then hold; fi`,
     end: `  [ -z "$RESTART" ] || stop_sidecar`,
   },
   start: { start: "start() {", middle: "  keep_rules_env", end: "  start" },

@@ -67,8 +67,8 @@ export async function snapshotVm(lab: Lab, name: string): Promise<Snapshot> {
 const SAVE_RULES = `
 rules() { $1 | sed "/^#/d; s/ \\[[0-9:]*\\]$//; s/^/$1 /"; }
 rules iptables-nft-save; rules ip6tables-nft-save
-[ ! -s /proc/net/ip_tables_names ] || rules iptables-legacy-save
-[ ! -s /proc/net/ip6_tables_names ] || rules ip6tables-legacy-save`;
+! grep -qs . /proc/net/ip_tables_names || rules iptables-legacy-save
+! grep -qs . /proc/net/ip6_tables_names || rules ip6tables-legacy-save`;
 
 const columns = (text: string, ...wanted: number[]) =>
   text

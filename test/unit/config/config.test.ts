@@ -117,6 +117,7 @@ describe("parseConfig", () => {
       revision: "default",
       environment: {},
       labels: { app: "vm1" },
+      adopt: false,
       gone: false,
     };
     assert.deepEqual(hosts, [{ ...vm1, ...filledIn }]);

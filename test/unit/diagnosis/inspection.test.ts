@@ -41,8 +41,9 @@ const COMMANDS = {
   uname: "echo x86_64",
   getconf: "echo glibc 2.36",
   curl: "exit 22",
-  nft: "exit 0",
-  ...Object.fromEntries(["ip", "sudo", "flock"].map((tool) => [tool, "exit 0"])),
+  nft: `printf 'table ip docker-bridges {\n\tchain x {\n\t\ttcp dport 8443 dnat to 172.17.0.2:443\n\t}\n}\n'`,
+  ip: `[ "$*" != '-o link show type bridge' ] || printf '%s: %s: <UP> mtu 1500\n' 2 docker0 3 br0 4 br-20a44343e964`,
+  ...Object.fromEntries(["sudo", "flock"].map((tool) => [tool, "exit 0"])),
   ...Object.fromEntries(["", "-nft", "-legacy"].map((kind) => [`iptables${kind}`, "exit 0"])),
   ...Object.fromEntries(
     ["iptables-nft", "iptables-legacy", "ip6tables-nft", "ip6tables-legacy"].map((tool) => [`${tool}-save`, "exit 0"]),
@@ -53,7 +54,7 @@ const COMMANDS = {
 function inspect(directory: string, commands: Record<string, string> = {}): Promise<string> {
   const script = `set -eu
     here=$0
-    for file in lib rules files identity package check leave status inspect; do . "$0/$file.sh"; done
+    for file in lib rules files certificate identity package check adopt leave status inspect; do . "$0/$file.sh"; done
     HOME_DIR=$1 RECORD=$1/record CERTS=$1/certs ENV_DIR=$1/env
     here=$1 HOST=vm1 SSH_PORT=22 STATE=$2
     inspect`;
@@ -89,6 +90,9 @@ describe("parseInspection", () => {
         listening: [22, 8080],
         takes: "deb amd64",
         packageReachable: false,
+        settings: [],
+        bridges: ["docker0", "br-20a44343e964"],
+        published: ["8443"],
         joined: undefined,
       });
     }));

@@ -55,6 +55,11 @@ scripts sha256:${digest('{"istio-vm":"exit"}')}`,
     );
     const run = new Date("2026-02-03T04:05:06.789Z");
     assert.equal(hostState({ ...spec, run }), `${hostState(spec)}\nrun 2026-02-03T04:05:06.789Z`);
+    // What a mesh.yaml of before says must not go on to count.
+    assert.equal(
+      hostState({ ...spec, adopt: true }),
+      `${hostState(spec).replace("\nscripts", "\nfile 0644 /etc/istio/config/mesh lines:mesh restart\nscripts")}\nadopt yes`,
+    );
   });
 });
 

@@ -57,6 +57,9 @@ async function make(): Promise<Facts> {
       listening: [22, 8080, 15021],
       takes: "deb amd64",
       packageReachable: true,
+      settings: [],
+      bridges: [],
+      published: [],
       findings: [],
       joined: {
         owner: OWNER,
