@@ -22,7 +22,7 @@ function run(folder: string, text: string, state = "") {
   return stdout;
 }
 
-const ADOPTS = `hosts 192.0.2.10 ${NAME}\nadopt yes`;
+const ADOPTS = `istiod 15012 ${NAME} 192.0.2.10\nhosts 192.0.2.10 ${NAME}\nadopt yes`;
 
 describe("host/adopt.sh", () => {
   describe("/etc/hosts", () => {
