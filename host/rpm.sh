@@ -53,7 +53,7 @@ patient_rpm() {
   patient 'transaction lock' "$@"
 }
 
-package_keepable() { [ "$(rpmdb --exportdb 2>/dev/null | od -An -tx1 -N 4 | tr -d ' ')" = 8eade801 ]; }
+package_keepable() { rpmdb --help 2>/dev/null | grep -q -e --exportdb; }
 
 # Without rpmbuild it can't be packed again: its files are kept, and what the database has of it.
 package_keep() {
@@ -70,11 +70,13 @@ package_keep() {
   rm -rf "$tree"
 }
 
+rpm_export() { rpmdb --exportdb >"$1"; }
+
 # `rpm_header FOLDER`: FOLDER/header, of all that rpmdb prints: each begins with the same four bytes, and they come in
 # the order of rpm's own list. That it is the right one, and whole, a database of its own proves.
 rpm_header() {
-  local number begin end
-  rpmdb --exportdb >"$1/all" || fail "rpm can't tell what its database has: rpmdb --exportdb"
+  local said number begin end
+  said=$(patient_rpm rpm_export "$1/all") || fail "rpm can't tell what its database has: $said"
   { grep -aboF "$(printf '\216\255\350\001')" "$1/all" | cut -d : -f 1 && stat -c %s "$1/all"; } >"$1/offsets"
   number=$(rpm --query --all --queryformat '%{NAME}\n' | grep -nx istio-sidecar | cut -d : -f 1)
   begin=$(sed -n "${number}p" "$1/offsets") end=$(sed -n "$((number + 1))p" "$1/offsets")
