@@ -41,12 +41,12 @@ published_in() {
       if (match($0, / -d [^ ]+/) && !own(substr($0, RSTART + 4, RLENGTH - 4))) next
       if (match($0, /[^!] --dports? [^ ]+/)) { ports = substr($0, RSTART, RLENGTH); sub(/.* /, "", ports); tell(ports) }
     }
-    /^[ \t]/ && /[ \t]tcp dport / && /[ \t]dnat (ip6? )?to / {
+    /^[ \t]/ && /[ \t]tcp dport .*[ \t]dnat (ip6? )?to / {
       if (match($0, /ip6? daddr [^ ]+/) && !own(substr($0, RSTART, RLENGTH))) next
       ports = $0
       sub(/.*[ \t]tcp dport /, "", ports)
       if (sub(/^[{] /, "", ports)) sub(/ [}].*/, "", ports); else sub(/ .*/, "", ports)
-      if (ports !~ /^[!@]/) tell(ports)
+      tell(ports)
     }
     function own(destination) {
       sub(/.* /, "", destination); sub(/\/(32|128)$/, "", destination)
@@ -58,7 +58,7 @@ published_in() {
       n = split(list, port, /, ?/)
       for (i = 1; i <= n; i++) {
         sub(/:/, "-", port[i])
-        if (!(port[i] in told)) print port[i], tool, rule
+        if (port[i] ~ /^[0-9]+(-[0-9]+)?$/ && !(port[i] in told)) print port[i], tool, rule
         told[port[i]]
       }
     }'

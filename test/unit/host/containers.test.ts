@@ -64,7 +64,7 @@ describe("host/containers.sh", () => {
 -A KUBE-SEP-X -p tcp -m tcp -j DNAT --to-destination 10.0.0.1:80
 -A x -p tcp -m tcp ! --dport 22 -j DNAT --to-destination 10.0.0.1
 -A x -p tcp -m comment --comment "tcp dport 1 dnat to x" -j ACCEPT`,
-        nft: `\t\ttcp dport != 22 dnat to 10.0.0.1\n\t\ttcp dport @set dnat to 10.0.0.1`,
+        nft: `\t\ttcp dport != 22 dnat to 10.0.0.1\n\t\ttcp dport @set dnat to 10.0.0.1\n\t\tdnat ip to tcp dport map @forwards`,
       }),
       [],
     ));
