@@ -202,10 +202,17 @@ async function program() {
     istiod: pulumi.interpolate`${first.addresses[0]}:${first.port}`,
     /** Each host's identity in the mesh, and what its last join said. */
     meshHosts: Object.fromEntries(
-      [...hosts].map(([name, { identity, istiod, member, config: { revision } }]) => [
-        name,
-        { identity, istiod, revision: controlPlanes.get(revision)!.revision, state: member.state },
-      ]),
+      [...hosts].map(
+        ([
+          name,
+          {
+            identity,
+            istiod,
+            member,
+            config: { revision },
+          },
+        ]) => [name, { identity, istiod, revision: controlPlanes.get(revision)!.revision, state: member.state }],
+      ),
     ),
     /** Each service's URL for clients in the mesh. */
     services: Object.fromEntries(externalServices),

@@ -64,9 +64,10 @@ export class ControlPlaneExposure extends pulumi.ComponentResource {
       );
     // Kubernetes itself owns the type of a Service that was created without one.
     const force = { "pulumi.com/patchForce": "true" };
-    const typed = Object.entries(exposure.serviceTypes).map(
-      ([service, type]): [string, Exposed] => [service, patch(service, "istio-system", { type }, force)],
-    );
+    const typed = Object.entries(exposure.serviceTypes).map(([service, type]): [string, Exposed] => [
+      service,
+      patch(service, "istio-system", { type }, force),
+    ]);
     const patched = new Map(typed);
     const own = (service: string, namespace: string, spec: object, labels = {}): Exposed =>
       new Service(

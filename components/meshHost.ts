@@ -181,7 +181,9 @@ export class MeshHost extends pulumi.ComponentResource {
         connection: args.connection,
         create: remoteCommand("join"),
         // With the key's dependencies, but not its secretness: what is brought must be there when the join begins.
-        stdin: pulumi.all([state, pulumi.unsecret(pulumi.output(byCertificate?.key))]).apply(([text]) => joinScript(text)),
+        stdin: pulumi
+          .all([state, pulumi.unsecret(pulumi.output(byCertificate?.key))])
+          .apply(([text]) => joinScript(text)),
         addPreviousOutputInEnv: false,
       },
       { parent: this, dependsOn: access, hooks: { beforeCreate: [bring], beforeUpdate: [bring] } },

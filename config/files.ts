@@ -102,6 +102,7 @@ export function checkFiles(stack: Stack, secret: (name: string) => string | unde
       problems.push(`sidecar.sha256: "${sidecar.sha256}" is not allowed; "${sidecar.file}" has ${digest}`);
     }
   }
-  if (ca !== undefined && "provided" in ca) problems.push(...authorityProblems(ca.provided, secret(ca.provided.caKey.secret)));
+  if (ca !== undefined && "provided" in ca)
+    problems.push(...authorityProblems(ca.provided, secret(ca.provided.caKey.secret)));
   return problems;
 }

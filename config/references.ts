@@ -158,7 +158,9 @@ function controlPlaneProblems({ ca, hosts, controlPlane, exposure }: Config): st
   const problems: string[] = [];
   const made = ca !== undefined && !("provided" in ca);
   if ("existing" in controlPlane && made) {
-    problems.push("ca: an existing control plane has a CA already; give yours as ca.provided if it is that, or leave it out");
+    problems.push(
+      "ca: an existing control plane has a CA already; give yours as ca.provided if it is that, or leave it out",
+    );
   }
   for (const [index, { identity, revision }] of hosts.entries()) {
     if (identity === "certificate" && ca === undefined) {
@@ -173,7 +175,9 @@ function controlPlaneProblems({ ca, hosts, controlPlane, exposure }: Config): st
   if ("install" in controlPlane && exposure.type === "LoadBalancer") {
     const { service, namespace } = exposure.gateway;
     if (`${namespace}/${service}` !== "istio-system/istio-ingressgateway") {
-      problems.push("exposure.gateway: is for an existing control plane; the one that is installed here is istio-ingressgateway");
+      problems.push(
+        "exposure.gateway: is for an existing control plane; the one that is installed here is istio-ingressgateway",
+      );
     }
   }
   return problems;
@@ -181,7 +185,9 @@ function controlPlaneProblems({ ca, hosts, controlPlane, exposure }: Config): st
 
 /** Names that must differ, or that must exist elsewhere; ports, addresses and times that must fit. */
 export function checkReferences(config: Config): string[] {
-  return [hostProblems, serviceProblems, rangeProblems, validityProblems, controlPlaneProblems].flatMap((problems) => problems(config));
+  return [hostProblems, serviceProblems, rangeProblems, validityProblems, controlPlaneProblems].flatMap((problems) =>
+    problems(config),
+  );
 }
 
 /** Every secret that a field names, and where. */
@@ -191,7 +197,9 @@ function namedSecrets(stack: Stack): [place: string, name: string][] {
     ...sshPlaces(stack).flatMap(({ place, server: { key } }): [string, string][] =>
       key !== undefined && "secret" in key ? [[`${place}.key.secret`, key.secret]] : [],
     ),
-    ...(ca !== undefined && "provided" in ca ? [["ca.provided.caKey.secret", ca.provided.caKey.secret] as [string, string]] : []),
+    ...(ca !== undefined && "provided" in ca
+      ? [["ca.provided.caKey.secret", ca.provided.caKey.secret] as [string, string]]
+      : []),
     ...("url" in sidecar && typeof sidecar.url !== "string"
       ? [["sidecar.url.secret", sidecar.url.secret] as [string, string]]
       : []),

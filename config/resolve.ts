@@ -2,7 +2,15 @@
 import { expandHome } from "./homePath";
 import type { UserOperator } from "../mesh/istioOperator";
 import { DEFAULT_REVISION } from "../mesh/istiod";
-import { type Authority, ca, type HostFields, type ServiceFields, type SshFields, type SshKey, type Stack } from "./schema";
+import {
+  type Authority,
+  ca,
+  type HostFields,
+  type ServiceFields,
+  type SshFields,
+  type SshKey,
+  type Stack,
+} from "./schema";
 
 /** An SSH server, and how to log in to it. */
 export interface SshServer {
@@ -90,14 +98,19 @@ function sshOf(ofAll: Stack["ssh"], own: HostFields["ssh"], address: string, ind
 }
 
 /** @param operator what stands in its file, if it is given as one */
-export function resolve({ ssh, hosts, identity, controlPlane, cluster, ...stack }: Stack, operator: UserOperator): Config {
+export function resolve(
+  { ssh, hosts, identity, controlPlane, cluster, ...stack }: Stack,
+  operator: UserOperator,
+): Config {
   const installed = "install" in controlPlane;
   const authority = stack.ca ?? (installed ? ca.parse({}) : undefined);
   const revision = installed ? DEFAULT_REVISION : controlPlane.existing.revision;
   return {
     ...stack,
     // Of an existing mesh, what is not said here is what is found there.
-    cluster: installed ? { ...cluster, name: cluster.name ?? "Kubernetes", trustDomain: cluster.trustDomain ?? "cluster.local" } : cluster,
+    cluster: installed
+      ? { ...cluster, name: cluster.name ?? "Kubernetes", trustDomain: cluster.trustDomain ?? "cluster.local" }
+      : cluster,
     controlPlane: installed
       ? { install: { version: controlPlane.install.version, operator: operator.content, operatorText: operator.text } }
       : controlPlane,

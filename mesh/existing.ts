@@ -131,7 +131,9 @@ export function existingControlPlane(
   if (own === undefined) return refuse(`no Service in ${namespace} leads to port ${ISTIOD_PORT} of istiod`);
   const rootCerts = text(dataOf(objects, "istio-ca-root-cert", "root-cert.pem"));
   if (rootCerts === undefined) {
-    return refuse(`there is no ConfigMap istio-ca-root-cert in ${namespace}, with the certificates that hosts must trust`);
+    return refuse(
+      `there is no ConfigMap istio-ca-root-cert in ${namespace}, with the certificates that hosts must trust`,
+    );
   }
   const label = labelsOf(named(objects, "Namespace", namespace) ?? deployment)["topology.istio.io/network"];
   return {

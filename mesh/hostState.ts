@@ -18,7 +18,11 @@ export const STATE_KEYS = {
   owner: { once: true, reader: "scripts", meaning: "the stack's owner mark" },
   identity: { once: true, reader: "scripts", meaning: "the host's SPIFFE ID" },
   package: { once: true, reader: "scripts", meaning: "SHA-256 of the sidecar package, and where the host gets it" },
-  istiod: { once: true, reader: "scripts", meaning: "port and name of istiod, and its addresses as the host sees them" },
+  istiod: {
+    once: true,
+    reader: "scripts",
+    meaning: "port and name of istiod, and its addresses as the host sees them",
+  },
   "not-before": { once: true, reader: "scripts", meaning: "when its certificate begins, as an epoch and for people" },
   "not-after": { once: true, reader: "scripts", meaning: "when it ends" },
   hosts: { once: false, reader: "scripts", meaning: "a line of /etc/hosts" },

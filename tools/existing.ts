@@ -89,7 +89,10 @@ export async function readExistingMesh(
     }
   }
   if (problems.length > 0) {
-    throw new CodedError("IVM317", `the mesh that is there is not as the configuration needs it:\n  ${problems.join("\n  ")}`);
+    throw new CodedError(
+      "IVM317",
+      `the mesh that is there is not as the configuration needs it:\n  ${problems.join("\n  ")}`,
+    );
   }
   return { controlPlanes, gateway };
 }

@@ -64,7 +64,10 @@ export async function controlPlaneManifest(config: Config): Promise<KubernetesOb
     if (!(error instanceof CommandError)) throw error;
     const args = error.args.filter((arg) => !/^--(filename=.*istio-operator\.yaml|set=)/.test(arg));
     if (!error.missing) throw new Error(`istioctl ${args.join(" ")} failed:\n${error.output}`);
-    throw new CodedError("IVM102", "istioctl is not on the PATH: install the version that controlPlane.install.version names");
+    throw new CodedError(
+      "IVM102",
+      "istioctl is not on the PATH: install the version that controlPlane.install.version names",
+    );
   }
   const objects = parseManifests(manifest);
   const problems = manifestProblems(objects, operatorFacts(config));

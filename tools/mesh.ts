@@ -74,8 +74,14 @@ export async function readMesh(config: Config): Promise<Mesh> {
   const gateway: KnownGateway | undefined =
     wanted.type === "EastWestGateway"
       ? { ...EAST_WEST_GATEWAY, namespace: wanted.namespace }
-      : (mesh.gateway ?? { ...INGRESS_GATEWAY, namespace: "istio-system", selector: { istio: INGRESS_GATEWAY.selector } });
+      : (mesh.gateway ?? {
+          ...INGRESS_GATEWAY,
+          namespace: "istio-system",
+          selector: { istio: INGRESS_GATEWAY.selector },
+        });
   const [{ network }] = controlPlanes.values() as unknown as [KnownControlPlane];
-  const crossedNetwork = hosts.some((host) => host.network !== undefined && host.network !== network) ? network : undefined;
+  const crossedNetwork = hosts.some((host) => host.network !== undefined && host.network !== network)
+    ? network
+    : undefined;
   return { manifest, controlPlanes, exposure, gateway, crossedNetwork, accounts };
 }

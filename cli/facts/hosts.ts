@@ -115,9 +115,7 @@ export function inspectHosts(
   const ask = async (client: Client, host: HostConfig): Promise<HostFacts> => {
     const istiod = outputs?.meshHosts[host.name]?.istiod;
     const proof =
-      istiod &&
-      rootCert &&
-      proveIstiod(client, istiod, rootCert).catch(({ message }: Error) => ({ untried: message }));
+      istiod && rootCert && proveIstiod(client, istiod, rootCert).catch(({ message }: Error) => ({ untried: message }));
     const seen = await look(client, host, "inspect", bundleScript(files, stateFor(stack, host)));
     return { name: host.name, ...seen, istiodProof: (await proof) || undefined };
   };

@@ -152,7 +152,8 @@ export const hosts: Check[] = [
     why: "Istio supports a data plane that is up to two minor versions older than istiod, and none that is newer.",
     fix: "set sidecar to the package of istiod's version and pulumi up",
     evaluate: ofJoined((_joined, { name, inspection: { sidecar } }, { config, outputs }) => {
-      const version = outputs?.controlPlanes[outputs.meshHosts[name]?.revision ?? ""]?.version ?? installationOf(config)?.version;
+      const version =
+        outputs?.controlPlanes[outputs.meshHosts[name]?.revision ?? ""]?.version ?? installationOf(config)?.version;
       if (version === undefined) return skipped("istiod's version is not known yet");
       if (sidecar === undefined) return skipped(`${name} has no package istio-sidecar`);
       const minor = (version: string) => Number(/^\d+\.(\d+)/.exec(version)?.[1]);

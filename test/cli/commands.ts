@@ -50,7 +50,7 @@ export function commands(site: Site): void {
     });
 
     it("doctor exits with 1 for warnings only with --strict, and with 2 for errors", async () => {
-      site.configure({ ...site.config, exposure: { type: "NodePort", nodeAddress: "172.30.0.99" } });
+      site.configure({ ...site.config, exposure: { type: "NodePort", nodeAddresses: ["172.30.0.99"] } });
       assert.equal((await site.cli(["doctor"])).exitCode, 0);
       const { exitCode, stdout } = await site.cli(["doctor", "--strict"]);
       assert.equal(exitCode, 1);

@@ -15,12 +15,11 @@ const folder = mkdtempSync(join(tmpdir(), "istio-vm-operator-"));
 const file = join(folder, "operator, of mine.yaml");
 let version: string;
 
-function config(operator: string, exposure: object = { type: "NodePort", nodeAddress: "10.0.0.1" }): Config {
+function config(operator: string, exposure: object = { type: "NodePort", nodeAddresses: ["10.0.0.1"] }): Config {
   writeFileSync(file, operator);
   return parseConfig({
     values: {
-      istioVersion: version,
-      istioOperator: file,
+      controlPlane: JSON.stringify({ install: { version, operator: file } }),
       cluster: JSON.stringify({ trustDomain: "example.org", name: "east" }),
       exposure: JSON.stringify(exposure),
       sidecar: JSON.stringify({ url: "https://example.org/sidecar.deb", sha256: "a".repeat(64) }),
@@ -166,16 +165,15 @@ describe("a user's IstioOperator, with the real istioctl", function () {
     assert.equal(await generateManifest(config(`# mine\n---\n${fields}`)), expected);
     const inline = '{"spec":{"values":{"pilot":{"podAnnotations":{"a/b":12345678901234567890,"c/d":"yes"}}}}}';
     assert.equal(await generateManifest(config(inline)), expected);
-    const { istioOperatorText } = parseConfig({
+    const parsed = parseConfig({
       values: {
-        istioVersion: version,
-        istioOperator: inline,
+        controlPlane: `{"install":{"version":"${version}","operator":${inline}}}`,
         exposure: '{"type":"LoadBalancer"}',
         sidecar: JSON.stringify({ url: "https://example.org/sidecar.deb", sha256: "a".repeat(64) }),
       },
       isSecret: () => false,
     });
-    assert.equal(await generateManifest({ ...config(HEAD), istioOperatorText }), expected);
+    assert.equal(await generateManifest(parsed), expected);
   });
 
   describe("with exposure LoadBalancer", () => {

@@ -9,7 +9,7 @@ import { labByName, vmByName } from "../../lab/paths";
 import { until } from "../../lab/run";
 import { resetVm, vmExec } from "../../lab/vm";
 import { watchArguments } from "../support/arguments";
-import { labConfig, TestStack } from "../support/testStack";
+import { labConfig, operatorSpecOf, TestStack, withOperatorSpec } from "../support/testStack";
 import { askFromPod, kubectl, untilPlainly, withStrictTls } from "./mesh";
 
 const PASSWORD = "hunter2hunter2";
@@ -41,15 +41,12 @@ describe("an unusual stack", () => {
     for (const namespace of ["istio-system", "apps"]) await kubectl("create", "namespace", namespace);
 
     const config = labConfig();
-    const { spec } = config.istioOperator as { spec: object };
     const [host] = config.hosts as object[];
     const { url, sha256 } = config.sidecar as { url: string; sha256: string };
+    const components = { ingressGateways: [{ name: "istio-ingressgateway", enabled: false }] };
     await stack.init({
-      ...config,
+      ...withOperatorSpec(config, { ...operatorSpecOf(config), components }),
       cluster: { ...(config.cluster as object), existingNamespaces: ["default", "istio-system", "apps"] },
-      istioOperator: {
-        spec: { ...spec, components: { ingressGateways: [{ name: "istio-ingressgateway", enabled: false }] } },
-      },
       ssh: { ...(config.ssh as object), key: { secret: "sshKey" } },
       sidecar: { url: { secret: "packageUrl" }, sha256 },
       hosts: [host],

@@ -29,6 +29,16 @@ const PREFIX = "pulumi-istio-vm:";
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
 export type StackConfig = Record<string, any>;
 
+/** The spec of the IstioOperator of such a configuration. */
+export const operatorSpecOf = (config: StackConfig) =>
+  (config.controlPlane as { install: { operator: { spec: StackConfig } } }).install.operator.spec;
+
+/** The same with another spec. */
+export function withOperatorSpec(config: StackConfig, spec: StackConfig): StackConfig {
+  const { install } = config.controlPlane as { install: object };
+  return { ...config, controlPlane: { install: { ...install, operator: { spec } } } };
+}
+
 /** Pulumi.dev.yaml of this checkout, with the lab's folder in place of `.lab`. */
 export function labConfig(): StackConfig {
   const folder = process.env.ISTIO_VM_LAB;

@@ -26,8 +26,8 @@ const NOWHERE = { host: "127.0.0.1", hostKey: HOST_KEY };
 
 const config = {
   cluster: { kubeconfig: KUBECONFIG, context: "east", name: "east", trustDomain: "example.org" },
-  istioVersion: "1.31.0",
-  exposure: { type: "NodePort", nodeAddress: "192.168.17.150" },
+  controlPlane: { install: { version: "1.31.0" } },
+  exposure: { type: "NodePort", nodeAddresses: ["192.168.17.150"] },
   ssh: { port: 1, user: "admin", key: { secret: "sshKey" } },
   sidecar: { url: "https://example.org/sidecar.deb", sha256: "a".repeat(64) },
   hosts: [
@@ -72,7 +72,10 @@ webhooks: [{name: a, failurePolicy: Ignore, clientConfig: {caBundle: "", service
 const commands = {
   istioctl: istioctl("1.31.0", manifest),
   kubectl: `[ "$1 $2 $3 $4" = "--kubeconfig ${KUBECONFIG} --context east" ] || exit 1
-    echo '{"items": [{"spec": {"cidrs": ["10.32.0.0/24"]}}]}'`,
+    case "$*" in
+      *serviceaccounts*) echo '{"items": [{"metadata": {"name": "default"}}, {"metadata": {"name": "theirs"}}]}' ;;
+      *) echo '{"items": [{"spec": {"cidrs": ["10.32.0.0/24"]}}]}' ;;
+    esac`,
 };
 
 /** index.ts, run anew: a module is a program. */
@@ -168,6 +171,8 @@ RandomId owner
 SampleClient sleep
   Deployment sleep-deployment
   ServiceAccount sleep-account
+ServiceAccount account-db/mysql
+ServiceAccount account-vm/vm1
 WorkloadIdentity vm1-identity
   CertRequest vm1-identity-request
   LocallySignedCert vm1-identity-certificate
@@ -188,7 +193,8 @@ kubernetes cluster`,
       ["istio-Deployment/istio-system/istiod", istio.filter((name) => /Definition|Webhook/.test(name))],
       ["exposure", istio],
       ["vm1-identity", ["exposure-istiod", "exposure-istio-ingressgateway"]],
-      ["vm1", ["exposure-istiod", "vm1-identity-certificate", "namespace-vm", "namespace-db"]],
+      ["account-vm/vm1", ["namespace-vm"]],
+      ["vm1", ["exposure-istiod", "vm1-identity-certificate", "namespace-vm", "account-vm/vm1"]],
       ["vm1-join", ["vm1-access", "exposure-istiod", "vm1-identity-certificate", "vm1-identity-key", "owner"]],
       ["service-db-mysql-entry", [...istio, "namespace-db", "vm1-access", "vm1-join", "vm2-access", "vm2-join"]],
       ["service-db-mysql-service", [...istio, "namespace-db", "vm1-join", "vm2-join"]],
@@ -234,8 +240,8 @@ kubernetes cluster`,
   it("tells each host who it is, and where istiod is", () => {
     const text = (name: string) => full.find(`${name}-join`).inputs.stdin as string;
     for (const line of [
-      "identity spiffe://example.org/ns/vm/sa/default",
-      "istiod 192.168.17.150 31794",
+      "identity spiffe://example.org/ns/vm/sa/vm1",
+      "istiod 31794 istiod.istio-system.svc 192.168.17.150",
       "hosts 192.168.17.150 istiod.istio-system.svc",
       "cluster.env ISTIO_SERVICE_CIDR=10.32.0.0/24",
       "cluster.env ISTIO_INBOUND_PORTS=3306,8080",
@@ -255,10 +261,10 @@ kubernetes cluster`,
       subjectAltNames: string[];
     };
     // Of another namespace than the service.
-    assert.deepEqual(subjectAltNames, ["spiffe://example.org/ns/vm/sa/default"]);
+    assert.deepEqual(subjectAltNames, ["spiffe://example.org/ns/vm/sa/vm1"]);
     const { annotations } = full.find("service-db-mysql-service").inputs.metadata as { annotations: object };
     assert.deepEqual(annotations, {
-      "alpha.istio.io/canonical-serviceaccounts": "spiffe://example.org/ns/vm/sa/default",
+      "alpha.istio.io/canonical-serviceaccounts": "spiffe://example.org/ns/vm/sa/vm1",
     });
     const tlsMode = { "security.istio.io/tlsMode": "istio" };
     assert.deepEqual(endpoints, [
@@ -271,7 +277,7 @@ kubernetes cluster`,
     const { istiod, meshHosts, services } = full.result;
     assert.equal(await valueOf(istiod), "192.168.17.150:31794");
     assert.deepEqual(await valueOf(pulumi.output(meshHosts)), {
-      vm1: { identity: "spiffe://example.org/ns/vm/sa/default", state: "vm1-join: in sync" },
+      vm1: { identity: "spiffe://example.org/ns/vm/sa/vm1", state: "vm1-join: in sync" },
       vm2: { identity: "spiffe://example.org/ns/db/sa/mysql", state: "vm2-join: in sync" },
     });
     assert.deepEqual(await valueOf(pulumi.output(services)), {
@@ -306,11 +312,8 @@ kubernetes cluster`,
   it("previews a first run, in which hardly anything is known", async () => {
     const { result, resources } = await run({}, true);
     assert.deepEqual(resources.map(({ name }) => name).sort(), all().sort());
-    const { vm1 } = result.meshHosts as Record<
-      string,
-      { identity: pulumi.Output<string>; state: pulumi.Output<string> }
-    >;
-    assert.equal(await valueOf(vm1!.identity), "spiffe://example.org/ns/vm/sa/default");
+    const { vm1 } = result.meshHosts;
+    assert.equal(vm1!.identity, "spiffe://example.org/ns/vm/sa/vm1");
     assert.equal(await valueOf(vm1!.state), UNKNOWN);
     assert.equal(resources.find(({ name }) => name === "vm1-join")?.inputs.stdin, UNKNOWN);
   });

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Breakage } from "../site";
+import { operatorSpecOf, withOperatorSpec } from "../../support/testStack";
 
 /** A file that is gone with this computer's other temporary files. */
 function temporary(name: string, content: string): string {
@@ -21,8 +22,11 @@ export const configuration: Breakage[] = [
     code: "IVM103",
     also: ["IVM206"],
     what: "an istioctl of another version",
-    says: /istioctl is of version 1\.31\.0-\w+, but istioVersion is 1\.31\.1/,
-    config: (config) => ({ ...config, istioVersion: "1.31.1" }),
+    says: /istioctl is of version 1\.31\.0-\w+, but controlPlane\.install\.version is 1\.31\.1/,
+    config: (config) => {
+      const { install } = config.controlPlane as { install: object };
+      return { ...config, controlPlane: { install: { ...install, version: "1.31.1" } } };
+    },
   },
   {
     code: "IVM201",
@@ -114,7 +118,7 @@ export const configuration: Breakage[] = [
     code: "IVM307",
     what: "an exposure at an address of no node",
     says: /172\.30\.0\.99/,
-    config: (config) => ({ ...config, exposure: { type: "NodePort", nodeAddress: "172.30.0.99" } }),
+    config: (config) => ({ ...config, exposure: { type: "NodePort", nodeAddresses: ["172.30.0.99"] } }),
   },
   {
     code: "IVM309",
@@ -134,10 +138,7 @@ export const configuration: Breakage[] = [
     code: "IVM316",
     what: "an IstioOperator that istioctl refuses",
     says: /nonsense/,
-    config: (config) => {
-      const { spec } = config.istioOperator as { spec: object };
-      return within(config, "istioOperator", { spec: { ...spec, profile: "nonsense" } });
-    },
+    config: (config) => withOperatorSpec(config, { ...operatorSpecOf(config), profile: "nonsense" }),
   },
   {
     code: "IVM602",

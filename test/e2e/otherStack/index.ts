@@ -13,23 +13,21 @@ const ca = new CertificateAuthority("ca");
 
 for (const host of config.hosts) {
   const { name, address, namespace, serviceAccount, inboundPorts } = host;
-  const workload = { namespace, serviceAccount, trustDomain: cluster.trustDomain };
+  const workload = { namespace, serviceAccount, trustDomain: cluster.trustDomain! };
   const identity = new WorkloadIdentity(`${name}-identity`, { ...workload, ...ca });
   new MeshHost(name, {
     ...workload,
     connection: sshConnection(host.ssh),
     address,
-    clusterName: cluster.name,
+    clusterName: cluster.name!,
     serviceCidr: "*",
     inboundPorts,
     labels: {},
     // No istiod, but something that answers: it is not reached before the owner is found out.
-    istiodAddress: address,
-    istiodPort: 22,
+    istiod: { addresses: [address], port: 22, name: "istiod.istio-system.svc" },
     identity: identity.spiffeId,
     rootCert: ca.rootCert,
-    certChain: identity.certChain,
-    key: identity.key,
+    proof: identity,
     sidecar: sidecar as SidecarPackage,
     owner,
   });

@@ -94,7 +94,7 @@ export function moving(story: Story): void {
     const untilShop = () =>
       until("an answer of the shop", 20, async () =>
         askFromPod(SHOP).then(
-          ({ page, server }) => /^This is vm1\./.test(page) && server === "spiffe://cluster.local/ns/store/sa/default",
+          ({ page, server }) => /^This is vm1\./.test(page) && server === "spiffe://cluster.local/ns/store/sa/vm1",
           () => false,
         ),
       );

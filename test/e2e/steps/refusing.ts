@@ -4,6 +4,7 @@ import { assertSame, becomesSame } from "../../support/snapshot";
 import { snapshotVm } from "../../support/vmSnapshot";
 import { askFromPod } from "../mesh";
 import { POWERLESS, type Story } from "../story";
+import { operatorSpecOf, withOperatorSpec } from "../../support/testStack";
 
 export function refusing(story: Story): void {
   describe("hosts that can't join", () => {
@@ -102,13 +103,13 @@ export function refusing(story: Story): void {
     it("names the versions, when istioctl is of another one", async () => {
       const PATH = story.fakeCommand("istioctl", `echo '{"clientVersion":{"version":"1.30.2"}}'`);
       const output = await story.stack.fail(["up", "--yes"], { PATH });
-      assert.match(output, /istioctl is of version 1\.30\.2, but istioVersion is 1\.31/);
+      assert.match(output, /istioctl is of version 1\.30\.2, but controlPlane\.install\.version is 1\.31/);
     });
 
     it("names the field of an IstioOperator that Istio does not know", async () => {
-      const { spec } = story.config.istioOperator as { spec: { values: object } };
-      const values = { ...spec.values, global: { meshExpansion: { enabled: true } } };
-      story.stack.configure({ ...story.config, istioOperator: { spec: { ...spec, values } } });
+      const spec = operatorSpecOf(story.config);
+      const values = { ...(spec.values as object), global: { meshExpansion: { enabled: true } } };
+      story.stack.configure(withOperatorSpec(story.config, { ...spec, values }));
       const output = await story.stack.fail(["up", "--yes"]);
       assert.match(output, /istioctl manifest generate/);
       assert.match(output, /unknown field "meshExpansion"/);

@@ -5,7 +5,7 @@ import { untilPlainly, untilPodSees, withStrictTls } from "../mesh";
 import type { Story } from "../story";
 
 /** The identity that both VMs have: it is the service account's. */
-export const VM_ID = "spiffe://cluster.local/ns/vm/sa/default";
+export const VM_ID = "spiffe://cluster.local/ns/vm/sa/vm1";
 const POD_ID = "spiffe://cluster.local/ns/default/sa/sleep";
 
 export function serving(story: Story): void {

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const CONFIG = {
-  istioVersion: "1.31.0",
-  exposure: { type: "NodePort", nodeAddress: "10.0.0.1" },
+  controlPlane: { install: { version: "1.31.0" } },
+  exposure: { type: "NodePort", nodeAddresses: ["10.0.0.1"] },
   sidecar: { url: "http://10.0.0.2/istio-sidecar.deb", sha256: "0".repeat(64) },
   ssh: { knownHosts: "/dev/null" },
   hosts: [

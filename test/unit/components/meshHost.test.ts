@@ -13,7 +13,9 @@ const HOST_KEY = privateKey("vm1");
 
 describe("MeshHost", () => {
   let args: MeshHostArgs;
+  let proof: { certChain: string; key: pulumi.Output<string> };
   before(async () => {
+    proof = { certChain: await certificate({ uris: [ID] }), key: pulumi.secret(HOST_KEY) };
     args = {
       // Nobody listens there: should the test fail half way, nothing is dialled.
       connection: { host: "127.0.0.1", port: 1, user: "admin", privateKey: pulumi.secret(LOGIN_KEY) },
@@ -26,12 +28,10 @@ describe("MeshHost", () => {
       inboundPorts: [3306, 8080],
       labels: { app: "mysql" },
       environment: { ISTIO_META_DNS_CAPTURE: "true" },
-      istiodAddress: "192.168.17.150",
-      istiodPort: 31794,
+      istiod: { addresses: ["192.168.17.150"], port: 31794, name: "istiod.istio-system.svc" },
       identity: ID,
       rootCert: "root\n",
-      certChain: await certificate({ uris: [ID] }),
-      key: pulumi.secret(HOST_KEY),
+      proof,
       sidecar: { url: "https://example.org/sidecar.deb", sha256: SHA },
       owner: "me",
     };
@@ -139,7 +139,7 @@ describe("MeshHost", () => {
     const shown = JSON.stringify(revealed(resources));
     assert.ok(shown.includes(JSON.stringify(LOGIN_KEY).slice(1, -1)), "the login's key is there, as a secret");
     assert.doesNotMatch(JSON.stringify(resources), /PRIVATE KEY/); // A Secret is a placeholder in JSON.
-    for (const text of [HOST_KEY, args.certChain as string, "install_package"]) {
+    for (const text of [HOST_KEY, proof.certChain, "install_package"]) {
       assert.ok(!shown.includes(JSON.stringify(text).slice(1, -1)), text);
     }
     assert.deepEqual(find("vm1-join").asksBefore, { create: true, update: true });
@@ -163,7 +163,7 @@ describe("MeshHost", () => {
     assert.deepEqual(await changed({}), []);
     assert.deepEqual(await changed({ rootCert: "other" }), ["file 0644 /etc/certs/root-cert.pem"]);
     const certChain = await certificate({ uris: [ID] });
-    assert.deepEqual(await changed({ certChain }), [
+    assert.deepEqual(await changed({ proof: { ...proof, certChain } }), [
       "file 0644 /etc/certs/cert-chain.pem",
       "file 0600 /etc/certs/key.pem",
     ]);
@@ -201,6 +201,6 @@ describe("MeshHost", () => {
   });
 
   it("fails on a certificate that is none", async () => {
-    await assert.rejects(make({ certChain: "none" }));
+    await assert.rejects(make({ proof: { ...proof, certChain: "none" } }));
   });
 });

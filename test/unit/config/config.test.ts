@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import { expandHome } from "../../../config/homePath";
 import { loadConfig } from "../../../config/stackConfig";
-import { type Config, ConfigError, parseConfig } from "../../../config";
+import { type Config, ConfigError, installationOf, parseConfig } from "../../../config";
 import { RESERVED_VARIABLES } from "../../../mesh/environment";
 import { sshKeyPair, withDirectory } from "../support";
 
@@ -28,10 +28,12 @@ EfEopvTwjUJEoElVb6Ahu09TCrs4smW7OQ==
 `;
 
 const minimal = {
-  istioVersion: "1.31.0",
-  exposure: { type: "NodePort", nodeAddress: "192.168.17.150" },
+  controlPlane: { install: { version: "1.31.0" } },
+  exposure: { type: "NodePort", nodeAddresses: ["192.168.17.150"] },
   sidecar: { url: "https://example.org/istio-sidecar.deb", sha256: SHA },
 };
+const CONTROL_PLANE = "{install: {version: VERSION}} or {existing: {}}";
+const install = (operator: unknown) => ({ controlPlane: { install: { version: "1.31.0", operator } } });
 const vm1 = { name: "vm1", address: "10.0.0.1", namespace: "vm", inboundPorts: [3306, 8080] };
 const vm2 = { ...vm1, name: "vm2", address: "10.0.0.2" };
 const mysql = { name: "mysql", namespace: "vm", hosts: ["vm1"], ports: [{ port: 3306, protocol: "TCP" }] };
@@ -81,8 +83,7 @@ describe("parseConfig", () => {
         domain: "cluster.local",
         existingNamespaces: ["default"],
       },
-      istioOperator: {},
-      istioOperatorText: '{"kind":"IstioOperator"}',
+      controlPlane: { install: { version: "1.31.0", operator: {}, operatorText: '{"kind":"IstioOperator"}' } },
       serviceCidr: "auto",
       ca: {
         organization: "Istio",
@@ -107,7 +108,15 @@ describe("parseConfig", () => {
       verifyHostKey: true,
       bastion: undefined,
     };
-    const filledIn = { ssh, serviceAccount: "default", environment: {}, labels: { app: "vm1" }, gone: false };
+    const filledIn = {
+      ssh,
+      serviceAccount: "vm1",
+      identity: "certificate",
+      revision: "default",
+      environment: {},
+      labels: { app: "vm1" },
+      gone: false,
+    };
     assert.deepEqual(hosts, [{ ...vm1, ...filledIn }]);
     assert.deepEqual(services, [{ ...mysql, ports: [{ port: 3306, targetPort: 3306, protocol: "TCP" }] }]);
     assert.deepEqual(sampleClient, { namespace: "default", image: "curlimages/curl:8.17.0" });
@@ -180,11 +189,11 @@ describe("parseConfig", () => {
     "a label's value: 63 letters, digits, `-`, `_` and `.` at most, of which the first and the last are no sign";
   const refusals: [string, Record<string, unknown>, string[]][] = [
     // A single field.
-    ["a missing key", { istioVersion: undefined }, ["istioVersion: missing; expected a version such as 1.31.0"]],
+    ["a missing key", { controlPlane: undefined }, [`controlPlane: missing; expected ${CONTROL_PLANE}`]],
     [
       "a version that is none",
-      { istioVersion: "latest" },
-      ['istioVersion: "latest" is not allowed; expected a version such as 1.31.0'],
+      { controlPlane: { install: { version: "latest" } } },
+      ['controlPlane.install.version: "latest" is not allowed; expected a version such as 1.31.0'],
     ],
     [
       "a missing sidecar",
@@ -274,7 +283,7 @@ describe("parseConfig", () => {
       "an unknown key",
       { host: [] },
       [
-        "host: unknown key; there are cluster, istioVersion, istioOperator, exposure, serviceCidr, ca, " +
+        "host: unknown key; there are cluster, controlPlane, exposure, identity, serviceCidr, ca, " +
           "workloadCertificate, ssh, hosts, healDrift, services, sidecar, sampleClient, and the secrets that they name",
       ],
     ],
@@ -336,18 +345,18 @@ describe("parseConfig", () => {
       "an exposure",
       { exposure: { type: "Ingress" } },
       [
-        'exposure.type: "Ingress" is not allowed; expected {type: NodePort, nodeAddress: ADDRESS} or {type: LoadBalancer}',
+        'exposure.type: "Ingress" is not allowed; expected {type: NodePort, nodeAddresses: [ADDRESS]}, {type: LoadBalancer}, {type: EastWestGateway} or {type: Address, address: NAME, port: PORT}',
       ],
     ],
     [
       "a NodePort without address",
       { exposure: { type: "NodePort" } },
-      ["exposure.nodeAddress: missing; expected an IP address"],
+      ["exposure.nodeAddresses: missing; expected a list of IP addresses"],
     ],
     [
       "an IstioOperator that is a list",
-      { istioOperator: [] },
-      ["istioOperator: [] is not allowed; expected an IstioOperator, or the path of its YAML file"],
+      { controlPlane: { install: { version: "1.31.0", operator: [] } } },
+      ["controlPlane.install.operator: [] is not allowed; expected an IstioOperator, or the path of its YAML file"],
     ],
 
     [
@@ -402,8 +411,8 @@ describe("parseConfig", () => {
       ] as const
     ).map(([address, why]): [string, Record<string, unknown>, string[]] => [
       `the address ${address}`,
-      { ...host({ address, ssh: { host: "vm1" } }), exposure: { type: "NodePort", nodeAddress: address } },
-      ["exposure.nodeAddress", "hosts[0].address"].map(
+      { ...host({ address, ssh: { host: "vm1" } }), exposure: { type: "NodePort", nodeAddresses: [address] } },
+      ["exposure.nodeAddresses[0]", "hosts[0].address"].map(
         (path) =>
           `${path}: "${address}" is not allowed; expected the address of a machine, which this is not: it ${why}`,
       ),
@@ -506,11 +515,11 @@ describe("parseConfig", () => {
       {
         ...host({ address: "10.96.0.1" }),
         serviceCidr: "fd00::/108,10.96.0.0/16",
-        exposure: { type: "NodePort", nodeAddress: "10.96.7.7" },
+        exposure: { type: "NodePort", nodeAddresses: ["10.96.7.7"] },
       },
       [
         'hosts[0].address: "10.96.0.1" is not allowed; it lies in serviceCidr, 10.96.0.0/16',
-        'exposure.nodeAddress: "10.96.7.7" is not allowed; it lies in serviceCidr, 10.96.0.0/16',
+        'exposure.nodeAddresses[0]: "10.96.7.7" is not allowed; it lies in serviceCidr, 10.96.0.0/16',
       ],
     ],
     [
@@ -548,9 +557,9 @@ describe("parseConfig", () => {
     ],
     [
       "a revision of the IstioOperator",
-      { istioOperator: { spec: { revision: "canary" } } },
+      install({ spec: { revision: "canary" } }),
       [
-        'istioOperator.spec.revision: "canary" is not allowed; expected no revision: hosts find istiod under istiod.istio-system.svc, which is that of the revision default',
+        'controlPlane.install.operator.spec.revision: "canary" is not allowed; expected no revision: hosts find istiod under istiod.istio-system.svc, which is that of the revision default',
       ],
     ],
     [
@@ -653,7 +662,7 @@ describe("parseConfig", () => {
 
   it("tells all problems at once", () => {
     const error = refusal({
-      istioVersion: undefined,
+      controlPlane: undefined,
       hosts: [
         { ...vm1, name: "A" },
         { ...vm2, address: "b" },
@@ -663,17 +672,17 @@ describe("parseConfig", () => {
     assert.equal(error.problems.length, 4);
     assert.equal(error.message, `IVM201 the stack's configuration has 4 problems:\n  ${error.problems.join("\n  ")}`);
     assert.match(refusal({ serviceCidr: "x" }).message, /^IVM201 the stack's configuration has 1 problem:\n/);
-    const references = refusal({ hosts: [vm1, vm1], services: [{ ...mysql, hosts: ["x"] }], istioOperator: "/none" });
+    const references = refusal({ hosts: [vm1, vm1], services: [{ ...mysql, hosts: ["x"] }], ...install("/none") });
     assert.equal(references.problems.length, 4);
     // A mistake in one field does not hide what another refers to.
     assert.deepEqual(
       refusal({
-        istioVersion: "x",
+        controlPlane: { install: { version: "x" } },
         ssh: { key: { secret: "k" } },
         hosts: [vm1, { ...vm2, name: "vm1" }],
         services: "x",
       }).problems.map((problem) => problem.split(":")[0]),
-      ["istioVersion", "services", "hosts[1].name", "ssh.key.secret"],
+      ["controlPlane.install.version", "services", "hosts[1].name", "ssh.key.secret"],
     );
   });
 
@@ -722,8 +731,8 @@ describe("parseConfig", () => {
 
     it("are never echoed, wherever a private key was pasted", () => {
       const places: ((key: string) => Record<string, unknown>)[] = [
-        (key) => ({ istioVersion: key }),
-        (key) => ({ istioOperator: key }),
+        (key) => ({ controlPlane: { install: { version: key } } }),
+        (key) => install(key),
         (key) => ({ privateKey: key }),
         (key) => ({ ssh: key }),
         (key) => ({ ssh: { user: key } }),
@@ -751,7 +760,7 @@ describe("parseConfig", () => {
     });
   });
 
-  describe("istioOperator", () => {
+  describe("controlPlane.install.operator", () => {
     const file = (text: string, check: (path: string) => void) =>
       withDirectory((directory) => {
         const path = join(directory, "operator.yaml");
@@ -760,16 +769,15 @@ describe("parseConfig", () => {
       });
 
     it("may be a file or a map", async () => {
-      const istioOperator = { spec: { profile: "minimal" } };
-      assert.deepEqual(parse({ istioOperator }).istioOperator, istioOperator);
-      await file("spec:\n  profile: minimal\n", (path) =>
-        assert.deepEqual(parse({ istioOperator: path }).istioOperator, istioOperator),
-      );
+      const operator = { spec: { profile: "minimal" } };
+      const read = (given: unknown) => installationOf(parse(install(given)))?.operator;
+      assert.deepEqual(read(operator), operator);
+      await file("spec:\n  profile: minimal\n", (path) => assert.deepEqual(read(path), operator));
     });
 
     it("is refused where the file is missing", () => {
-      assert.deepEqual(refusal({ istioOperator: "/none/o.yaml" }).problems, [
-        "istioOperator: \"/none/o.yaml\" can't be read: ENOENT: no such file or directory, open '/none/o.yaml'",
+      assert.deepEqual(refusal(install("/none/o.yaml")).problems, [
+        "controlPlane.install.operator: \"/none/o.yaml\" can't be read: ENOENT: no such file or directory, open '/none/o.yaml'",
       ]);
     });
 
@@ -785,8 +793,8 @@ describe("parseConfig", () => {
     ] as const) {
       it(`is refused where the file is ${what}`, () =>
         file(text, (path) => {
-          const [problem, ...others] = refusal({ istioOperator: path }).problems;
-          assert.ok(problem?.startsWith(`istioOperator: "${path}" can't be read: ${reason}`), problem);
+          const [problem, ...others] = refusal(install(path)).problems;
+          assert.ok(problem?.startsWith(`controlPlane.install.operator: "${path}" can't be read: ${reason}`), problem);
           assert.deepEqual(others, []);
         }));
     }

@@ -7,7 +7,7 @@ import { sshKeyPair, withDirectory } from "../support";
 
 /** What a configuration is refused for, with these fields. */
 function problems(fields: Record<string, unknown>): string[] {
-  const values = { istioVersion: "1.31.0", exposure: { type: "LoadBalancer" }, ...fields };
+  const values = { controlPlane: { install: { version: "1.31.0" } }, exposure: { type: "LoadBalancer" }, ...fields };
   const raw = Object.entries(values).map(([key, value]) => [
     key,
     typeof value === "string" ? value : JSON.stringify(value),

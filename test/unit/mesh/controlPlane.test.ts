@@ -28,8 +28,8 @@ const good = [deployment, istiod, gateway, values("east"), mesh("example.org")];
 
 describe("manifestProblems", () => {
   const exposures = {
-    NodePort: exposureOf({ type: "NodePort", nodeAddress: "10.0.0.1" }),
-    LoadBalancer: exposureOf<string>({ type: "LoadBalancer" }),
+    NodePort: exposureOf({ type: "NodePort", nodeAddresses: ["10.0.0.1"] }, { installed: true }),
+    LoadBalancer: exposureOf<string>({ type: "LoadBalancer" }, { installed: true }),
   };
   const found = (objects: KubernetesObject[], type: keyof typeof exposures = "LoadBalancer") =>
     manifestProblems(objects, { trustDomain: "example.org", clusterName: "east", exposure: exposures[type] }).join(

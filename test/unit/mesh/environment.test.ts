@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import {
   type ClusterEnvironment,
   clusterEnv,
-  hostsEntry,
+  hostsEntries,
   RESERVED_VARIABLES,
   sidecarEnv,
 } from "../../../mesh/environment";
@@ -11,7 +11,7 @@ import {
 const tutorial: ClusterEnvironment = {
   serviceCidr: "10.32.0.0/24",
   inboundPorts: [3306, 8080],
-  pilotPort: 31794,
+  istiod: { addresses: ["192.168.17.150"], port: 31794, name: "istiod.istio-system.svc" },
   namespace: "vm",
   serviceAccount: "default",
   proxyName: "vm1",
@@ -49,6 +49,35 @@ describe("cluster.env", () => {
   }
 });
 
+describe("where istiod is", () => {
+  const name = "istiod.istio-system.svc";
+  const linesOf = (istiod: ClusterEnvironment["istiod"]) => ({
+    variables: clusterEnv({ ...tutorial, istiod }).filter((line) => /PILOT|ISTIOD/.test(line)),
+    hosts: hostsEntries(istiod),
+  });
+
+  it("has a hosts entry for each address, under the name that istiod's certificate has", () =>
+    assert.deepEqual(linesOf({ addresses: ["10.0.0.1", "fd00::1"], port: 31794, name }), {
+      variables: ["ISTIO_PILOT_PORT=31794"],
+      hosts: [`10.0.0.1 ${name}`, `fd00::1 ${name}`],
+    }));
+
+  it("is that of a revision under its own name", () =>
+    assert.deepEqual(linesOf({ addresses: ["10.0.0.1"], port: 15012, name: "istiod-canary.istio-system.svc" }), {
+      variables: ["PILOT_ADDRESS=istiod-canary.istio-system.svc:15012"],
+      hosts: ["10.0.0.1 istiod-canary.istio-system.svc"],
+    }));
+
+  it("needs no hosts entry where it is dialled by a name of its own, and is verified as istiod all the same", () =>
+    assert.deepEqual(linesOf({ addresses: ["lb.example.com"], port: 15012, name }), {
+      variables: ["PILOT_ADDRESS=lb.example.com:15012", `ISTIOD_SAN=${name}`],
+      hosts: [],
+    }));
+
+  it("says in which network the host is, where networks have names", () =>
+    assert.ok(clusterEnv({ ...tutorial, network: "dc1" }).includes("ISTIO_META_NETWORK=dc1")));
+});
+
 describe("sidecar.env", () => {
   it("has the address, then labels and variables in a stable order", () => {
     const extra = { ISTIO_META_DNS_CAPTURE: "true", A: "two words" };
@@ -65,10 +94,12 @@ describe("sidecar.env", () => {
 });
 
 it("RESERVED_VARIABLES are exactly those that the program sets", () => {
-  const lines = [...clusterEnv(tutorial), ...sidecarEnv({ address: "::1", labels: { app: "a" }, extra: {} })];
-  assert.deepEqual(lines.map((line) => line.split("=")[0]).sort(), [...RESERVED_VARIABLES].sort());
-});
-
-it("hostsEntry gives istiod the name in its certificate", () => {
-  assert.equal(hostsEntry("192.168.17.150"), "192.168.17.150 istiod.istio-system.svc");
+  const istiod = { ...tutorial.istiod, addresses: ["lb.example.com"] };
+  const named = clusterEnv({ ...tutorial, istiod, network: "dc1" });
+  const lines = [
+    ...new Set([...clusterEnv(tutorial), ...named]),
+    ...sidecarEnv({ address: "::1", labels: { app: "a" }, extra: {} }),
+  ];
+  // CA_ADDR is what PILOT_ADDRESS says, unless somebody sets it.
+  assert.deepEqual([...lines.map((line) => line.split("=")[0]), "CA_ADDR"].sort(), [...RESERVED_VARIABLES].sort());
 });

@@ -13,8 +13,7 @@ describe("hostState", () => {
       certChain: await certificate({}),
       packageSha256: "aa",
       packageSource: "https://example.org/a.deb",
-      istiodAddress: "192.168.17.150",
-      istiodPort: 31794,
+      istiod: { addresses: ["192.168.17.150"], port: 31794, name: "istiod.istio-system.svc" },
       mesh: { serviceCidr: "10.96.0.0/16", trustDomain: "cluster.local", clusterName: "east" },
       workload: { namespace: "vm", serviceAccount: "web", inboundPorts: [8080] },
       sshPort: 2222,
@@ -28,7 +27,7 @@ describe("hostState", () => {
 owner 0123
 identity spiffe://cluster.local/ns/vm/sa/default
 package aa https://example.org/a.deb
-istiod 192.168.17.150 31794
+istiod 31794 istiod.istio-system.svc 192.168.17.150
 not-before 1767225600 2026-01-01T00:00:00Z
 not-after 1798761600 2027-01-01T00:00:00Z
 hosts 192.168.17.150 istiod.istio-system.svc
@@ -47,8 +46,8 @@ file 0644 /var/lib/istio/envoy/cluster.env lines:cluster.env restart
 file 0644 /var/lib/istio/envoy/sidecar.env lines:sidecar.env restart
 file - /etc/hosts block:hosts restart
 file 0644 /etc/certs/root-cert.pem sha256:${digest("root")} restart
-file 0644 /etc/certs/cert-chain.pem sha256:${digest(spec.certChain)}
-file 0600 /etc/certs/key.pem of-certificate:${digest(spec.certChain)}
+file 0644 /etc/certs/cert-chain.pem sha256:${digest(spec.certChain!)}
+file 0600 /etc/certs/key.pem of-certificate:${digest(spec.certChain!)}
 scripts sha256:${digest('{"istio-vm":"exit"}')}`,
     );
     const run = new Date("2026-02-03T04:05:06.789Z");

@@ -7,8 +7,8 @@ import { istioctlInput, type JsonObject } from "../../../mesh/istioOperator";
 import { operatorProblems } from "../../../mesh/operatorRules";
 import { inlineOperator, readOperator } from "../../../mesh/operatorText";
 
-const nodePort = exposureOf({ type: "NodePort", nodeAddress: "10.0.0.1" });
-const loadBalancer = exposureOf<string>({ type: "LoadBalancer" });
+const nodePort = exposureOf({ type: "NodePort", nodeAddresses: ["10.0.0.1"] }, { installed: true });
+const loadBalancer = exposureOf<string>({ type: "LoadBalancer" }, { installed: true });
 const facts = { trustDomain: "example.org", clusterName: "east", exposure: loadBalancer };
 
 describe("istioctlInput", () => {
@@ -209,7 +209,10 @@ describe("operatorProblems", () => {
   ] as [string, unknown][]) {
     it(`refuses ${keys}: ${JSON.stringify(value)}, in one line`, () => {
       const [line, ...others] = found(path(keys, value));
-      assert.ok(line?.startsWith(`istioOperator.${keys}: ${JSON.stringify(value)} is not allowed; `), line);
+      assert.ok(
+        line?.startsWith(`controlPlane.install.operator.${keys}: ${JSON.stringify(value)} is not allowed; `),
+        line,
+      );
       assert.deepEqual(others, []);
     });
   }
@@ -260,11 +263,11 @@ describe("operatorProblems", () => {
       components: { pilot, ingressGateways: gateways, egressGateways: [{ namespace: "x" }] },
     };
     assert.deepEqual(found({ spec }, loadBalancer), [
-      'istioOperator.spec.revision: "a" is not allowed; expected no revision: hosts find istiod under istiod.istio-system.svc, which is that of the revision default',
-      'istioOperator.spec.components.ingressGateways[0].namespace: "edge" is not allowed; expected istio-system',
-      'istioOperator.spec.components.egressGateways[0].namespace: "x" is not allowed; expected istio-system',
-      "istioOperator.spec.components.pilot.k8s.service.ports: lacks port 15012, at which hosts reach istiod",
-      "istioOperator.spec.components.ingressGateways: has no istio-ingressgateway; exposure LoadBalancer needs the gateway istio-ingressgateway, through which hosts reach istiod",
+      'controlPlane.install.operator.spec.revision: "a" is not allowed; expected no revision: hosts find istiod under istiod.istio-system.svc, which is that of the revision default',
+      'controlPlane.install.operator.spec.components.ingressGateways[0].namespace: "edge" is not allowed; expected istio-system',
+      'controlPlane.install.operator.spec.components.egressGateways[0].namespace: "x" is not allowed; expected istio-system',
+      "controlPlane.install.operator.spec.components.pilot.k8s.service.ports: lacks port 15012, at which hosts reach istiod",
+      "controlPlane.install.operator.spec.components.ingressGateways: has no istio-ingressgateway; exposure LoadBalancer needs the gateway istio-ingressgateway, through which hosts reach istiod",
     ]);
   });
 
@@ -273,7 +276,7 @@ describe("operatorProblems", () => {
     assert.deepEqual(found({ spec }), []);
     assert.match(
       found({ spec }, loadBalancer).join("\n"),
-      /^istioOperator\.spec\.components\.ingressGateways: istio-ingressgateway is not enabled; .*or choose exposure NodePort$/,
+      /^controlPlane\.install\.operator\.spec\.components\.ingressGateways: istio-ingressgateway is not enabled; .*or choose exposure NodePort$/,
     );
     const values = { gateways: { "istio-ingressgateway": { enabled: true } } };
     assert.deepEqual(found({ spec: { ...spec, values } }, loadBalancer), []);

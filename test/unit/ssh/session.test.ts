@@ -33,7 +33,7 @@ describe("a connection from the far end of an SSH session", () => {
 
   it("without which istiod can't prove anything, and doctor goes on", async () => {
     const proof = await withSession(await far({ swallows: true }), (client) =>
-      proveIstiod(client, "192.0.2.1:15012", "", 50),
+      proveIstiod(client, { addresses: ["192.0.2.1"], port: 15012, name: "istiod" }, "", 50),
     );
     assert.deepEqual(proof, { untried: "no connection to 192.0.2.1:15012 within 0.05 s" });
   });

@@ -6,12 +6,11 @@ import { controlPlaneManifest } from "../../../tools/istioctl";
 import { istioctl, withCommands, withDirectory } from "../support";
 
 describe("the manifest of the control plane", () => {
-  const config = (istioOperator = "{}", type = "NodePort"): Config =>
+  const config = (operator = "{}", type = "NodePort"): Config =>
     parseConfig({
       values: {
-        istioVersion: "1.31.0",
-        istioOperator: istioOperator,
-        exposure: JSON.stringify(type === "NodePort" ? { type, nodeAddress: "10.0.0.1" } : { type }),
+        controlPlane: `{"install": {"version": "1.31.0", "operator": ${operator.startsWith("{") ? operator : JSON.stringify(operator)}}}`,
+        exposure: JSON.stringify(type === "NodePort" ? { type, nodeAddresses: ["10.0.0.1"] } : { type }),
         sidecar: JSON.stringify({ url: "https://example.org/sidecar.deb", sha256: "a".repeat(64) }),
       },
       isSecret: () => false,
@@ -57,12 +56,12 @@ spec: {ports: [{port: 15012, name: a}, {port: 15017, name: b}]}`;
     [
       "istioctl is missing",
       {},
-      /^Error: IVM102 istioctl is not on the PATH: install the version that istioVersion names$/,
+      /^Error: IVM102 istioctl is not on the PATH: install the version that controlPlane.install.version names$/,
     ],
     [
       "istioctl is of another version",
       { istioctl: istioctl("1.30.2", manifest) },
-      /^Error: IVM103 istioctl is of version 1\.30\.2, but istioVersion is 1\.31\.0: put istioctl 1\.31\.0 on the PATH, or change istioVersion$/,
+      /^Error: IVM103 istioctl is of version 1\.30\.2, but controlPlane.install.version is 1\.31\.0: put istioctl 1\.31\.0 on the PATH, or change controlPlane.install.version$/,
     ],
     ["istioctl does not tell its version", { istioctl: "echo {}" }, /istioctl is of version unknown \(it says/],
     [

@@ -113,7 +113,7 @@ testChecks("cluster", {
     {
       when: "no node has the address",
       break: inCluster(({ nodes }) => (nodes[0]!.addresses = ["192.0.2.11"])),
-      finds: warning("no node has the address 192.0.2.10 of exposure.nodeAddress"),
+      finds: warning("no node has the address 192.0.2.10 of exposure.nodeAddresses"),
     },
     {
       when: "the node with that address is not ready",
@@ -126,7 +126,10 @@ testChecks("cluster", {
     {
       when: "it is a load balancer's",
       break: (facts) => {
-        facts.config!.exposure = { type: "LoadBalancer" };
+        facts.config!.exposure = {
+          type: "LoadBalancer",
+          gateway: { service: "istio-ingressgateway", namespace: "istio-system" },
+        };
         clusterOf(facts).nodes[0]!.addresses = [];
       },
       finds: [],
@@ -293,7 +296,10 @@ testChecks("cluster", {
     {
       when: "hosts come by a load balancer",
       break: (facts) => {
-        facts.config!.exposure = { type: "LoadBalancer" };
+        facts.config!.exposure = {
+          type: "LoadBalancer",
+          gateway: { service: "istio-ingressgateway", namespace: "istio-system" },
+        };
         facts.outputs!.istiod = "192.0.2.10:15012";
       },
       finds: [],

@@ -5,6 +5,8 @@ import { testChecks } from "./cases";
 
 const configure = (change: (config: Config) => unknown) => (facts: Facts) => change(facts.config!);
 
+const install = (operator: Record<string, unknown>) => ({ install: { version: "1.31.0", operator, operatorText: "" } });
+
 const sidecarFile =
   (found: Facts["local"]["sidecarFile"]) =>
   (facts: Facts): void => {
@@ -15,7 +17,7 @@ const sidecarFile =
 const lifetimes = (workload: number, early: number, intermediate = 43800, root = 87600) =>
   configure((config) => {
     config.workloadCertificate = { validityHours: workload, earlyRenewalHours: early };
-    Object.assign(config.ca, { intermediateValidityHours: intermediate, rootValidityHours: root });
+    Object.assign(config.ca!, { intermediateValidityHours: intermediate, rootValidityHours: root });
   });
 
 testChecks("configuration", {
@@ -23,12 +25,12 @@ testChecks("configuration", {
     {
       when: "the configuration has mistakes",
       break: (facts) => {
-        facts.configProblems = ["istioVersion: missing; expected a version such as 1.31.0", "host: unknown key"];
+        facts.configProblems = ["controlPlane: missing; expected it", "host: unknown key"];
         facts.config = undefined;
         facts.cluster = { problem: "the configuration is not valid" };
         facts.hosts = [];
       },
-      finds: [...error("istioVersion: missing; expected a version such as 1.31.0"), ...error("host: unknown key")],
+      finds: [...error("controlPlane: missing; expected it"), ...error("host: unknown key")],
     },
   ],
   IVM202: [
@@ -90,39 +92,47 @@ testChecks("configuration", {
   ],
   IVM206: [
     {
-      when: "the tag is istioVersion",
-      break: configure((config) => (config.istioOperator = { spec: { tag: "1.31.0" } })),
+      when: "the tag is the version",
+      break: configure((config) => (config.controlPlane = install({ spec: { tag: "1.31.0" } }))),
       finds: [],
     },
     {
-      when: "the tag is a variant of istioVersion",
-      break: configure((config) => (config.istioOperator = { spec: { tag: "1.31.0-distroless" } })),
+      when: "the tag is a variant of it",
+      break: configure((config) => (config.controlPlane = install({ spec: { tag: "1.31.0-distroless" } }))),
       finds: [],
     },
     {
       when: "the tag is another version",
-      break: configure((config) => (config.istioOperator = { spec: { tag: "1.30.2" } })),
-      finds: warning("istioOperator.spec.tag is 1.30.2, but istioVersion is 1.31.0"),
+      break: configure((config) => (config.controlPlane = install({ spec: { tag: "1.30.2" } }))),
+      finds: warning("controlPlane.install.operator.spec.tag is 1.30.2, but controlPlane.install.version is 1.31.0"),
     },
     {
-      when: "the tag is another version that begins like istioVersion",
-      break: configure((config) => (config.istioOperator = { spec: { tag: "1.31.01" } })),
-      finds: warning("istioOperator.spec.tag is 1.31.01, but istioVersion is 1.31.0"),
+      when: "the tag is another version that begins like it",
+      break: configure((config) => (config.controlPlane = install({ spec: { tag: "1.31.01" } }))),
+      finds: warning("controlPlane.install.operator.spec.tag is 1.31.01, but controlPlane.install.version is 1.31.0"),
     },
     {
       when: "YAML read the tag as a number",
-      break: configure((config) => (config.istioOperator = { spec: { tag: 1.31 } })),
-      finds: warning("istioOperator.spec.tag is 1.31, but istioVersion is 1.31.0"),
+      break: configure((config) => (config.controlPlane = install({ spec: { tag: 1.31 } }))),
+      finds: warning("controlPlane.install.operator.spec.tag is 1.31, but controlPlane.install.version is 1.31.0"),
     },
     {
       when: "istiod alone has another version",
-      break: configure((config) => (config.istioOperator = { spec: { components: { pilot: { tag: "1.30.2" } } } })),
-      finds: warning("istioOperator.spec.components.pilot.tag is 1.30.2, but istioVersion is 1.31.0"),
+      break: configure(
+        (config) => (config.controlPlane = install({ spec: { components: { pilot: { tag: "1.30.2" } } } })),
+      ),
+      finds: warning(
+        "controlPlane.install.operator.spec.components.pilot.tag is 1.30.2, but controlPlane.install.version is 1.31.0",
+      ),
     },
     {
       when: "the values have another version, and the spec says nothing",
-      break: configure((config) => (config.istioOperator = { spec: { tag: null, values: { global: { tag: "x" } } } })),
-      finds: warning("istioOperator.spec.values.global.tag is x, but istioVersion is 1.31.0"),
+      break: configure(
+        (config) => (config.controlPlane = install({ spec: { tag: null, values: { global: { tag: "x" } } } })),
+      ),
+      finds: warning(
+        "controlPlane.install.operator.spec.values.global.tag is x, but controlPlane.install.version is 1.31.0",
+      ),
     },
   ],
   IVM207: [

@@ -15,8 +15,8 @@ const host = (name: string, address: string) => ({ name, address, namespace: "vm
 const config = parseConfig({
   values: Object.fromEntries(
     Object.entries({
-      istioVersion: "1.31.0",
-      exposure: { type: "NodePort", nodeAddress: "192.0.2.10" },
+      controlPlane: { install: { version: "1.31.0" } },
+      exposure: { type: "NodePort", nodeAddresses: ["192.0.2.10"] },
       sidecar: { url: "https://example.org/istio-sidecar.deb", sha256: "a".repeat(64) },
       hosts: [host("vm1", "192.0.2.21"), host("vm2", "192.0.2.22")],
       services: [{ name: "web", namespace: "vm", hosts: ["vm1", "vm2"], ports: [{ port: 8080 }] }],
@@ -24,6 +24,13 @@ const config = parseConfig({
     }).map(([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)]),
   ),
   isSecret: () => false,
+});
+
+const outputsOf = (name: string) => ({
+  identity: spiffe(name),
+  istiod: { addresses: ["192.0.2.10"], port: 31794, name: "istiod.istio-system.svc" },
+  revision: "default",
+  state: "",
 });
 
 async function make(): Promise<Facts> {
@@ -51,7 +58,7 @@ async function make(): Promise<Facts> {
         configured: new Date("2026-06-01T11:00:00Z"),
         certChain: host.pem + intermediate.pem,
         rootCert: root.pem,
-        identity: spiffe("default"),
+        identity: spiffe(name),
         ready: true,
         unfinished: false,
         drift: [],
@@ -68,7 +75,18 @@ async function make(): Promise<Facts> {
     outputs: {
       rootFingerprint: fingerprint(root.pem),
       istiod: "192.0.2.10:31794",
-      meshHosts: { vm1: { identity: spiffe("default"), state: "" }, vm2: { identity: spiffe("default"), state: "" } },
+      controlPlanes: {
+        default: {
+          revision: "default",
+          version: "1.31.0",
+          service: "istiod",
+          namespace: "istio-system",
+          trustDomain: "cluster.local",
+          clusterName: "Kubernetes",
+          audience: "istio-ca",
+        },
+      },
+      meshHosts: { vm1: outputsOf("vm1"), vm2: outputsOf("vm2") },
       services: { "web.vm": "http://web.vm.svc.cluster.local:8080" },
     },
     cluster: {

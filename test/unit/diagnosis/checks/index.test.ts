@@ -76,8 +76,8 @@ describe("evaluate", () => {
         [
           "IVM103",
           "tools",
-          "istioctl is of istioVersion",
-          "put istioctl 1.31.0 on the PATH, or change istioVersion",
+          "istioctl is of the version that is installed",
+          "put istioctl 1.31.0 on the PATH, or change controlPlane.install.version",
           undefined,
         ],
         ["IVM712", "hosts", "there is room on its disk", "make room: df -h /usr /var /etc", "vm1"],
@@ -120,7 +120,7 @@ describe("what can't be asked is skipped, with the reason", () => {
   const TOOLS = ["IVM101", "IVM102", "IVM104", "IVM106"];
 
   it("a configuration that is not valid: nothing but its problems, and the tools", async () => {
-    const facts = await withoutConfig({ configProblems: ["istioVersion: missing"] });
+    const facts = await withoutConfig({ configProblems: ["controlPlane: missing"] });
     assert.deepEqual(codesOf(facts, "error"), ["IVM201"]);
     assert.deepEqual(codesOf(facts, "ok"), [...TOOLS, "IVM107"]);
     const reasons = evaluate(facts).filter(({ result }) => result === "skipped");

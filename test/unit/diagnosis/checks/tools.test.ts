@@ -37,8 +37,8 @@ testChecks("tools", {
       when: "istioctl is of another patch version",
       break: (facts) => (facts.tools.istioctl = "1.31.1"),
       finds: error(
-        "istioctl is of version 1.31.1, but istioVersion is 1.31.0",
-        "put istioctl 1.31.0 on the PATH, or change istioVersion",
+        "istioctl is of version 1.31.1, but controlPlane.install.version is 1.31.0",
+        "put istioctl 1.31.0 on the PATH, or change controlPlane.install.version",
       ),
     },
   ],
