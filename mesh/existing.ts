@@ -5,7 +5,7 @@
 import { load } from "js-yaml";
 import { DEFAULT_REVISION, type ControlPlane, ISTIOD_PORT, TOKEN_AUDIENCE } from "./istiod";
 import { at, isObject } from "./istioOperator";
-import type { KubernetesObject } from "./kubernetesObject";
+import { type KubernetesObject, OWNER_LABEL } from "./kubernetesObject";
 
 /** An existing control plane, with what a new one would be told. */
 export interface ExistingControlPlane extends ControlPlane {
@@ -100,7 +100,8 @@ export function existingControlPlane(
   { revision, namespace, tags, deployment }: Installed,
   objects: KubernetesObject[],
 ): ExistingControlPlane {
-  const suffix = revision === DEFAULT_REVISION ? "" : `-${revision}`;
+  // Of everything that belongs to it; a revision may also have been called `default` by its name.
+  const suffix = deployment.metadata.name === `istiod-${revision}` ? `-${revision}` : "";
   const { image, variables } = environmentOf(deployment);
   const meshConfig = load(dataOf(objects, `istio${suffix}`, "mesh") ?? "{}");
   const values = load(dataOf(objects, `istio-sidecar-injector${suffix}`, "values") ?? "{}");
@@ -108,7 +109,9 @@ export function existingControlPlane(
     throw new Error(`hosts can't join revision "${revision}" of Istio in ${namespace}: ${why}`);
   };
 
-  const authority = text(at(meshConfig, "ca.address")) ?? text(at(values, "global.caAddress"));
+  const issuer = text(at(meshConfig, "ca.address")) ?? text(at(values, "global.caAddress"));
+  // istiod itself may be named as well.
+  const authority = issuer?.match(/^istiod[^.]*\./) ? undefined : issuer;
   if (variables.get("ENABLE_CA_SERVER") === "false" || authority !== undefined) {
     refuse(
       `its certificates come from another CA than istiod (${authority ?? "ENABLE_CA_SERVER is false"}), such as istio-csr: ` +
@@ -116,7 +119,10 @@ export function existingControlPlane(
     );
   }
   const services = objects.filter(
-    (object) => object.kind === "Service" && ports(object).some(({ port }) => port === ISTIOD_PORT),
+    (object) =>
+      object.kind === "Service" &&
+      labelsOf(object)[OWNER_LABEL] === undefined &&
+      ports(object).some(({ port }) => port === ISTIOD_PORT),
   );
   const selects = (object: KubernetesObject) => {
     const selector = at(object, "spec.selector");

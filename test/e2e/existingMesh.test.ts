@@ -1,5 +1,6 @@
 /** A stack on a mesh that is there already. */
-import { snapshotCluster } from "../support/clusterSnapshot";
+import assert from "node:assert/strict";
+import { managedBy, snapshotCluster } from "../support/clusterSnapshot";
 import { becomesSame } from "../support/snapshot";
 import { snapshotVm } from "../support/vmSnapshot";
 import { exposingAsTold, exposingByAGatewayOfOurOwn, exposingByTheirGateway } from "./existing/exposing";
@@ -35,6 +36,7 @@ describe("a mesh that is there already", () => {
       before(() => story.stack.succeed(["destroy", "--yes", "--skip-preview"]).then());
 
       it("gives back the cluster as it was", () => becomesSame(story.before.cluster, snapshotCluster, "the cluster"));
+      it("leaves no mark of Pulumi's on an object", async () => assert.deepEqual(await managedBy("pulumi"), []));
       it("gives back vm1 as it was", () => becomesSame(story.before.vm1, () => snapshotVm(story.lab, "vm1"), "vm1"));
     });
   });

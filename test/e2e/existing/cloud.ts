@@ -85,7 +85,9 @@ export class Cloud {
 
   private async read(): Promise<CloudService> {
     const [namespace, name] = this.service.split("/");
-    return JSON.parse(await kubectl("get", "service", name!, `--namespace=${namespace}`, "--output=json")) as CloudService;
+    return JSON.parse(
+      await kubectl("get", "service", name!, `--namespace=${namespace}`, "--output=json"),
+    ) as CloudService;
   }
 }
 

@@ -28,7 +28,9 @@ function dialsByName(story: ExistingStory, name: string): void {
 /** What there is of the ingress gateway, and in the gateway's namespace. */
 async function gatewayObjects(): Promise<Snapshot> {
   const all = await snapshotCluster();
-  return new Map([...all].filter(([name]) => / (Service|Gateway|VirtualService|DestinationRule) istio-system\//.test(name)));
+  return new Map(
+    [...all].filter(([name]) => / (Service|Gateway|VirtualService|DestinationRule) istio-system\//.test(name)),
+  );
 }
 
 export function exposingByTheirGateway(story: ExistingStory): void {
@@ -66,7 +68,9 @@ export function exposingByAGatewayOfOurOwn(story: ExistingStory): void {
 
     it("has given back the ingress gateway as it was, node ports included", async () => {
       const before = new Map([...story.before.cluster].filter(([name]) => / istio-system\//.test(name)));
-      const wanted = new Map([...before].filter(([name]) => / (Service|Gateway|VirtualService|DestinationRule) /.test(name)));
+      const wanted = new Map(
+        [...before].filter(([name]) => / (Service|Gateway|VirtualService|DestinationRule) /.test(name)),
+      );
       await becomesSame(wanted, gatewayObjects, "the ingress gateway");
     });
 

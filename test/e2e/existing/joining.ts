@@ -119,7 +119,9 @@ export function joining(story: ExistingStory): void {
     });
 
     it("changes nothing that was in the cluster", async () => {
-      const changed = differences(story.before.cluster, await snapshotCluster()).filter((line) => !line.startsWith("+"));
+      const changed = differences(story.before.cluster, await snapshotCluster()).filter(
+        (line) => !line.startsWith("+"),
+      );
       assert.deepEqual(changed, []);
     });
 
@@ -143,16 +145,28 @@ export function joining(story: ExistingStory): void {
       alive = NODE_ADDRESSES.find((address) => address !== dead)!;
       await story.ofNode("nft", "add", "table", "ip", "e2e");
       await story.ofNode("nft", "add", "chain", "ip", "e2e", "dead", "{ type filter hook prerouting priority raw; }");
-      await story.ofNode("nft", "add", "rule", "ip", "e2e", "dead", "ip", "daddr", dead, "ip", "saddr", "172.30.0.21", "drop");
+      await story.ofNode(
+        "nft",
+        "add",
+        "rule",
+        "ip",
+        "e2e",
+        "dead",
+        "ip",
+        "daddr",
+        dead,
+        "ip",
+        "saddr",
+        "172.30.0.21",
+        "drop",
+      );
     });
     after(() => story.ofNode("nft", "delete", "table", "ip", "e2e"));
 
     it("cuts nobody off: the sidecar goes to the other one by itself", async () => {
       const port = await nodePortOf("istio-system", "istiod-vm");
-      await until(
-        "the agent to find the other node",
-        120,
-        async () => (await story.istiodOfVm()).includes(`${alive}:${port}`),
+      await until("the agent to find the other node", 120, async () =>
+        (await story.istiodOfVm()).includes(`${alive}:${port}`),
       );
       await untilPodSees("the VM's page", ({ page }) => page.startsWith("This is vm1."));
     });

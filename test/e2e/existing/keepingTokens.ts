@@ -12,7 +12,10 @@ const TOKEN = /eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]+/;
 export function keepingTokens(story: ExistingStory): void {
   describe("no token and no private key", () => {
     const assertNone = (texts: [place: string, text: string][]) => {
-      assert.ok(texts.every(([, text]) => text.length > 0), "there is nothing to look at");
+      assert.ok(
+        texts.every(([, text]) => text.length > 0),
+        "there is nothing to look at",
+      );
       const found = texts.filter(([, text]) => TOKEN.test(text)).map(([place]) => place);
       assert.deepEqual(found, [], "tokens were found in these places");
       assertNoKeyIn(texts, story.keys);
@@ -46,8 +49,14 @@ export function keepingTokens(story: ExistingStory): void {
 
     it("was in the arguments of any process, here or on a host", () => {
       const lines = [...story.arguments].filter((line) => line !== "");
-      assert.ok(lines.some((line) => line.includes("istio-vm join")), "the watcher did not see join run");
-      assert.ok(lines.some((line) => /kubectl.* create token/.test(line)), "the watcher did not see a token asked for");
+      assert.ok(
+        lines.some((line) => line.includes("istio-vm join")),
+        "the watcher did not see join run",
+      );
+      assert.ok(
+        lines.some((line) => /kubectl.* create token/.test(line)),
+        "the watcher did not see a token asked for",
+      );
       assertNone(lines.map((line) => [line.slice(0, 60), line]));
     });
 

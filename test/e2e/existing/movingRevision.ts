@@ -13,7 +13,9 @@ export function movingRevision(story: ExistingStory): void {
       return { ...story.config, hosts: [{ ...vm1, revision }] };
     };
     const istiodsOf = async (revision: string) =>
-      (await run(["istioctl", "proxy-status", `--revision=${revision}`])).split("\n").filter((line) => line.startsWith("vm1.vm "));
+      (await run(["istioctl", "proxy-status", `--revision=${revision}`]))
+        .split("\n")
+        .filter((line) => line.startsWith("vm1.vm "));
     let requests: Request[];
 
     it("is one update in place in the preview", async () => {
@@ -39,7 +41,10 @@ export function movingRevision(story: ExistingStory): void {
       await serves(story, `${story.cloud.address}:15012`);
       assert.equal((await istiodsOf(CANARY.revision)).length, 1);
       const { stdout } = await story.stack.succeed(["stack", "output", "--json"]);
-      const { controlPlanes, meshHosts } = JSON.parse(stdout) as Record<string, Record<string, Record<string, unknown>>>;
+      const { controlPlanes, meshHosts } = JSON.parse(stdout) as Record<
+        string,
+        Record<string, Record<string, unknown>>
+      >;
       assert.deepEqual(Object.keys(controlPlanes!).sort(), ["canary", "default"]);
       assert.deepEqual(controlPlanes!.canary!.tags, [CANARY.tag]);
       assert.equal(meshHosts!.vm1!.revision, CANARY.revision);
