@@ -2,6 +2,7 @@
  * The program, in the order of execution: certificate authority, control plane, how hosts reach it, each host's
  * identity, the hosts themselves, and the services that they offer to the mesh.
  */
+import type { types } from "@pulumi/command";
 import { Namespace, ServiceAccount } from "@pulumi/kubernetes/core/v1";
 import { Provider } from "@pulumi/kubernetes/provider";
 import * as pulumi from "@pulumi/pulumi";
@@ -30,7 +31,9 @@ import { spiffeId } from "./mesh/spiffe";
 import { istiodName } from "./mesh/istiod";
 import { type KubernetesObject, ownerLabels } from "./mesh/kubernetesObject";
 import { configuredTarget, Neighbours } from "./ssh/machine";
-import { requireAnsweringAgent, sshConnection } from "./ssh/connection";
+import { requireAnsweringAgent, sshConnection, valueOf } from "./ssh/connection";
+import { endedIdentities } from "./ssh/ended";
+import type { Login } from "./ssh/session";
 import { readMesh } from "./tools/mesh";
 import { requestToken } from "./tools/serviceAccounts";
 import { detectServiceCidr } from "./tools/serviceCidr";
@@ -44,7 +47,11 @@ async function program() {
   const neighbours = new Neighbours(
     new Map(config.hosts.filter(({ gone }) => !gone).map(({ name, ssh }) => [name, configuredTarget(ssh)])),
   );
-  const mesh = await readMesh(config);
+  const byToken = config.hosts.filter(({ identity, gone }) => identity === "token" && !gone);
+  const [mesh, ended] = await Promise.all([
+    readMesh(config),
+    askForEnded(byToken.map(({ name }) => [name, connections.get(name)!])),
+  ]);
   const { controlPlanes, exposure: wanted } = mesh;
   const istiods = [...new Map([...controlPlanes.values()].map((one) => [one.service, one])).values()];
 
@@ -144,7 +151,10 @@ async function program() {
           istiod,
           identity: spiffeId(workload),
           rootCert: rootCerts ?? ca!.rootCert,
-          proof: identity ?? { token: () => requestToken(workload, audience, cluster) },
+          proof: identity ?? {
+            token: () => requestToken(workload, audience, cluster),
+            ended: ended.get(host.name),
+          },
           sidecar: sidecarPackage(config),
           healDrift: config.healDrift,
           gone: host.gone,
@@ -217,6 +227,12 @@ async function program() {
     /** Each service's URL for clients in the mesh. */
     services: Object.fromEntries(externalServices),
   };
+}
+
+/** When the identities of these hosts ended, of those that are so. */
+async function askForEnded(hosts: [string, types.input.remote.ConnectionArgs][]): Promise<Map<string, Date>> {
+  const logins = hosts.map(async ([name, to]): Promise<[string, Login]> => [name, await valueOf(pulumi.output(to))]);
+  return endedIdentities(new Map(await Promise.all(logins)));
 }
 
 /** A control plane of the stack's own: its CA in the cluster, then Istio. */

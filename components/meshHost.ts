@@ -3,13 +3,11 @@ import * as pulumi from "@pulumi/pulumi";
 import { accompany } from "../ssh/accompany";
 import { hostScripts, joinScript, renderFiles } from "../ssh/bundle";
 import { accessCommand, hostScript, leaveCommand, remoteCommand } from "../ssh/commands";
+import { valueOf } from "../ssh/connection";
 import { machineIn, moveProblem, Neighbours } from "../ssh/machine";
 import type { Login } from "../ssh/session";
 import type { IstiodEndpoint } from "../mesh/environment";
-import { hostState, SECRET_URL } from "../mesh/hostState";
-
-/** What an output that is known holds: hooks run once the engine has it all. */
-const valueOf = <T>(output: pulumi.Output<T>) => new Promise<T>((resolve) => output.apply(resolve));
+import { hostState, SECRET_URL, TOKEN_FILE } from "../mesh/hostState";
 
 /**
  * The istio-sidecar package: from a URL that the host can reach, which may be a secret and is in no text then; or a file
@@ -29,6 +27,8 @@ export type HostProof =
   | {
       /** @returns a service account token; it is in no state, and is sent but once */
       token: () => Promise<string>;
+      /** When its identity ended, if the host has just said so: then it needs a new one. */
+      ended?: Date;
     };
 
 export interface MeshHostArgs {
@@ -115,12 +115,14 @@ export class MeshHost extends pulumi.ComponentResource {
     const scripts = hostScripts();
     const { sidecar, proof } = args;
     const byCertificate = "key" in proof ? proof : undefined;
+    const renewed = "token" in proof ? this.renewed(name, proof.ended) : undefined;
     const state = pulumi
       .output({
         owner: args.owner,
         identity: args.identity,
         rootCert: args.rootCert,
         certChain: byCertificate?.certChain,
+        renewed,
         istiod: args.istiod,
         mesh: {
           serviceCidr: args.serviceCidr,
@@ -167,9 +169,11 @@ export class MeshHost extends pulumi.ComponentResource {
       }
       const [connection, text, rootCert, certChain, key, url] = await valueOf(brought);
       const identity: Record<string, string> =
-        "token" in proof ? { "istio-token": await proof.token() } : { "cert-chain.pem": certChain!, "key.pem": key! };
+        "token" in proof ? { [TOKEN_FILE]: await proof.token() } : { "cert-chain.pem": certChain!, "key.pem": key! };
       const ofPackage: Record<string, string> = url === undefined ? {} : { "package-url": url };
-      const files = renderFiles({ ...scripts, "root-cert.pem": rootCert, ...identity, ...ofPackage });
+      // What it says here, against the host's own clock.
+      const epoch = `${Math.floor(Date.now() / 1000)}`;
+      const files = renderFiles({ ...scripts, "root-cert.pem": rootCert, ...identity, ...ofPackage, epoch });
       const baggage = { state: text, files, package: "file" in sidecar ? sidecar : undefined };
       await accompany(connection, baggage).catch(({ message }: Error) => {
         throw new Error(`${name}: what the join needs could not be brought: ${message}`);
@@ -190,5 +194,18 @@ export class MeshHost extends pulumi.ComponentResource {
     );
     this.state = join.stdout.apply((output) => output.trimEnd().split("\n").at(-1) ?? "");
     this.registerOutputs({ state: this.state });
+  }
+
+  /**
+   * After the end of which identity the host got its last one by a new token, or nothing. It is kept, for join must run
+   * again when it changes, and only then: not when the host is well again, or can't be asked.
+   */
+  private renewed(name: string, ended: Date | undefined): pulumi.Output<string> {
+    const kept = new pulumi.Stash(
+      `${name}-renewed`,
+      { input: ended?.toISOString() ?? "" },
+      { parent: this, ignoreChanges: ended === undefined ? ["input"] : [] },
+    );
+    return kept.input as pulumi.Output<string>;
   }
 }

@@ -39,7 +39,7 @@ export interface Joined {
   identity?: string;
   ready: boolean;
   unfinished: boolean;
-  /** What differs from what was joined, by name; what `istio-vm status` shows with a `!`, but for the two above. */
+  /** What differs from what was joined, by name; what `istio-vm status` shows with a `!`, but for what is above. */
   drift: string[];
 }
 
@@ -92,7 +92,7 @@ export function parseInspection(text: string): Inspection {
             identity: status.find(([, name]) => name === "identity")?.[3],
             ready: !problems.has("ready"),
             unfinished: problems.has("join"),
-            drift: [...problems.keys()].filter((name) => name !== "ready" && name !== "join"),
+            drift: [...problems.keys()].filter((name) => !["ready", "join", "valid"].includes(name)),
           },
   };
 }

@@ -3,6 +3,7 @@
 #
 #   for       the digest of the STATE that it was brought for; the join that finds it renames it to
 #   taken     from then on the folder is the join's to remove
+#   clocks    what time it was where pulumi runs, and here, in seconds, when it was brought
 #   attended  somebody was here who would confirm the change; as long as he is, he has a lock on the folder
 # shellcheck shell=sh
 
@@ -14,6 +15,7 @@ attend() {
   TICKS=0 waiting=''
   if [ ! -e "$here/taken" ]; then
     : >"$here/attended"
+    [ ! -e "$here/epoch" ] || echo "$(cat "$here/epoch") $(date +%s)" >"$here/clocks"
     if [ "$2" != none ] && ! has_package "$2" && ! is_sent "$2"; then
       echo "package $here"
       until [ -e "$here/received" ]; do tick; done

@@ -152,10 +152,16 @@ ssh_servers() {
   done
 }
 
-# A certificate that is not valid yet refuses every connection, and the reason is hard to see from there.
+# A certificate that is not valid yet refuses every connection, and the reason is hard to see from there. One that istiod
+# makes is dated two minutes back.
 check_clock() {
-  local begin end behind
+  local theirs ours problem begin end behind
+  if read -r theirs ours 2>/dev/null <"$here/clocks" && problem=$(skewed "$theirs" "$ours"); then
+    finding IVM503 "$problem"
+    return
+  fi
   begin=$(fact not-before) end=$(fact not-after)
+  [ -n "$begin" ] || return 0
   behind=$((${begin%% *} - $(date +%s)))
   if [ "$behind" -gt "$MAX_SKEW_WAIT" ]; then
     finding IVM504 "its clock says $(date -u +%FT%TZ), which is before its certificate begins to be valid, ${begin#* }: set the clock (timedatectl set-ntp true)"
@@ -165,6 +171,14 @@ check_clock() {
   elif [ "$(date +%s)" -ge "${end%% *}" ]; then
     finding IVM505 "its clock says $(date -u +%FT%TZ), but its certificate ended ${end#* }: set the clock, or renew by pulumi up"
   fi
+}
+
+# `skewed THEIRS OURS`: whether the clocks of the computer where pulumi runs and of this host differ too much; says it then.
+skewed() {
+  local skew
+  skew=$(($2 - $1))
+  [ "${skew#-}" -gt "$MAX_SKEW" ] || return 1
+  echo "its clock says $(utc "$2"), that of the computer where pulumi runs says $(utc "$1"): certificates would be refused here, or end too early; set the one that is wrong (timedatectl set-ntp true)"
 }
 
 # TCP first, then TLS as the sidecar will do it, if there is an openssl to do it with.

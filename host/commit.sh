@@ -79,7 +79,7 @@ utc() { date -u -d "@$1" +%FT%TZ; }
 confirmed() { [ "$(cut -d ' ' -f 1 "$CONFIRMED" 2>/dev/null)" = "$(state_digest)" ]; }
 
 await_confirmation() {
-  local waited unless theirs ours skew
+  local waited unless theirs ours problem
   rm -f "$REFUSED"
   awaiting >"$HOME_DIR/awaiting.new" || fail "can't write $HOME_DIR/awaiting: is the disk full?"
   mv "$HOME_DIR/awaiting.new" "$HOME_DIR/awaiting"
@@ -93,9 +93,7 @@ await_confirmation() {
     fail "no fresh SSH session could be had within $CONFIRM_SECONDS s after the change: would the sidecar's configuration cut the host off$unless?$(other_reasons)"
   done
   read -r _ theirs ours <"$CONFIRMED"
-  skew=$((ours - theirs))
-  [ "${skew#-}" -le "$MAX_SKEW" ] ||
-    fail "its clock says $(utc "$ours"), that of the computer where pulumi runs says $(utc "$theirs"): certificates that are made there would be refused here, or end too early; set the one that is wrong (timedatectl set-ntp true)"
+  ! problem=$(skewed "$theirs" "$ours") || fail "$problem"
   say confirm "ok: a fresh SSH session works"
 }
 

@@ -5,6 +5,7 @@
 #   MODE     as for chmod; `-` for a file that is the operator's
 #   SOURCE   lines:KEY   the lines of STATE under KEY
 #            block:KEY   the same, as our block in a file that is the operator's
+#            token:ID    the sidecar's agent makes it, by a token of who the host shall be (identity.sh)
 #            else        what was sent has the file's name; this says which it is, for the sidecar's agent may since
 #                        have put something of its own there. Files that were sent are written together: a key, and the
 #                        certificate that belongs to it

@@ -58,15 +58,17 @@ install_scripts() {
 }
 
 # What will be written, and whether the sidecar must start anew for it. A new certificate under the same root does not
-# need that: the agent reads it when it asks istiod for the next one.
+# need that: the agent reads it when it asks istiod for the next one. A token does: the agent has no reason to look for it.
 plan() {
   CHANGES='' SENT=''
   each_file "$(facts file)" plan_file
+  ! has_ended || SENT=${SENT:-ended}
   ! makes_rules || [ -n "$(istio_rules)" ] || RESTART="$RESTART iptables"
   if ! ready; then
     RESTART=${RESTART:- not-ready}
     SENT=${SENT:-unused} # what lies there may be why
   fi
+  if by_token && [ -n "$SENT" ]; then RESTART="$RESTART token"; fi
 }
 
 # The agent replaces files that were sent by its own, so what lies there says nothing of what was sent.
@@ -86,6 +88,7 @@ plan_file() {
 # Everything that can fail for want of space comes before anything is disturbed.
 stage_files() {
   each_file "$(facts file)" stage_file
+  if by_token && [ -n "$SENT" ]; then stage_token; fi
 }
 
 stage_file() {
@@ -103,6 +106,7 @@ stage_file() {
 is_written() {
   case $1 in
     lines:* | block:*) ;;
+    token:*) return 1 ;;
     *) [ -n "$SENT" ] ;;
   esac
 }
@@ -111,13 +115,18 @@ write_files() {
   local changed
   install -d -o istio-proxy -g istio-proxy "$CERTS" "$ENV_DIR"
   each_file "$(facts file)" write_file
+  if by_token && [ -n "$SENT" ]; then put "$TOKEN"; fi
   [ -z "$SENT" ] || replace "$HOME_DIR/sent" 0600 root:root sent_files
   changed="$RESTART$CHANGES${SENT:+ certificates}"
   say write "ok:${changed:- nothing to change}"
 }
 
+# With a certificate the agent would prove that it is who it was, and not look at the token.
 write_file() {
-  ! is_written "$3" || put "$(place "$2" "$3")"
+  case $3 in
+    token:*) [ -z "$SENT" ] || rm -f "$2" ;;
+    *) ! is_written "$3" || put "$(place "$2" "$3")" ;;
+  esac
 }
 
 start() {
@@ -129,9 +138,10 @@ $(last_words)"
   fi
   uptime_now
   begun=$UPTIME
-  await_ready || fail "the sidecar is not ready after $READY_SECONDS s; its last words:
+  await_ready || fail "the sidecar is not ready after $READY_SECONDS s$(refused_identity); its last words:
 $(last_words)"
   rm -f "$RESTARTING"
+  spend_token
   uptime_now
   say start "ok: ready after $((UPTIME - begun)) s"
 }
@@ -149,6 +159,7 @@ verify() {
   systemctl is-active --quiet istio.service || fail "istio.service does not run any more: systemctl status istio"
   ! makes_rules || [ -n "$(istio_rules)" ] || fail "the sidecar has made no rules of iptables: journalctl -u istio"
   each_file "$(facts file)" verify_file
+  verify_identity
 }
 
 verify_file() {

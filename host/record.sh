@@ -14,7 +14,8 @@
 RECORDED_TREES="/etc/istio /var/lib/istio"
 RECORDED_FILES="/usr/local/bin/envoy /usr/local/bin/pilot-agent /usr/local/bin/istio-start.sh
   /lib/systemd/system/istio.service /etc/systemd/system/istio.service
-  /etc/systemd/system/multi-user.target.wants/istio.service"
+  /etc/systemd/system/multi-user.target.wants/istio.service
+  $TOKEN"
 RECORDED_DIRS="$CERTS /usr/local /usr/local/bin /run/secrets /var/log/istio"
 # Of these trees and folders: where the sidecar's agent puts something, and anybody else may.
 SHARED_TREES="$RECORDED_TREES /run/secrets /var/log/istio"

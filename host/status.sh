@@ -11,6 +11,9 @@ status() {
   PROBLEMS=0
   row identity "$(fact identity)"
   row owner "$(cat "$RECORD/owner")"
+  if has_ended; then
+    problem valid "its certificate ended $(utc "$(certificate_ends)")$(! by_token || echo ": pulumi up gives it a new one")"
+  fi
   row sidecar "istio-sidecar $(package_version)"
   if ready; then row ready "yes, in sync with istiod"; else problem ready "no: see /var/log/istio"; fi
   if [ -e "$HOME_DIR/joining" ]; then problem join "unfinished: pulumi up finishes it"; fi

@@ -52,6 +52,7 @@ undo() {
     return
   fi
   adopt_record
+  spend_token
   # A sidecar that was not touched yet goes on undisturbed.
   if [ -e "$RESTARTING" ] || ! ready; then stop_sidecar; fi
   # Without these nothing was changed yet.
@@ -103,6 +104,7 @@ give_back() {
   systemctl stop istio.service 2>/dev/null || : # it may run although its file is gone
   remove_rules
   release
+  spend_token
   remove_tables
   say leave "sidecar stopped, no rule left"
   give_back_package

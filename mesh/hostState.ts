@@ -29,6 +29,7 @@ export const STATE_KEYS = {
   "cluster.env": { once: false, reader: "scripts", meaning: "a variable: the mesh" },
   "sidecar.env": { once: false, reader: "scripts", meaning: "a variable: the host" },
   file: { once: false, reader: "scripts", meaning: "mode, path and source of a file, and `restart` (host/files.sh)" },
+  renewed: { once: true, reader: "people", meaning: "the end of which identity a new token was asked for" },
   scripts: { once: true, reader: "people", meaning: "digest of the scripts: a new version of them runs on every host" },
   run: { once: true, reader: "people", meaning: "when it was asked for, if nothing else has changed" },
 } as const;
@@ -42,9 +43,10 @@ export interface HostFile {
   mode: string;
   /**
    * The state's lines under a key, or those as our block in the operator's file; else the file is in the bundle under
-   * its own name, and this tells which one it is: a digest, or for a private key the certificate that it belongs to.
+   * its own name, and this tells which one it is: a digest, or for a private key the certificate that it belongs to. Or
+   * the agent makes it, by a token of this identity.
    */
-  source: `${"lines" | "block"}:${StateKey}` | `${"sha256" | "of-certificate"}:${string}` | "token";
+  source: `${"lines" | "block"}:${StateKey}` | `${"sha256" | "of-certificate" | "token"}:${string}`;
   /** Whether the sidecar must start anew to see a change. */
   restart?: boolean;
 }
@@ -60,6 +62,8 @@ export interface HostSpec {
   rootCert: string;
   /** The workload's certificate and its issuers; undefined for a host that proves who it is by a token. */
   certChain?: string;
+  /** When the identity ended after which a new token was asked for; empty if none was. */
+  renewed?: string;
   /** The sidecar package: its digest, and where the host gets it: an http(s) URL, SECRET_URL, or `sent` by the program. */
   packageSha256: string;
   packageSource: string;
@@ -78,8 +82,8 @@ export interface HostSpec {
 /** Where the package is, if that is a secret: in the bundle's file `package-url` (host/package.sh). */
 export const SECRET_URL = "secret-url";
 
-/** Where the agent looks for a service account token (security/pkg/nodeagent: the volume of a pod, of the same path). */
-export const TOKEN_PATH = "/var/run/secrets/tokens/istio-token";
+/** What a token is called in what is brought to a host (host/identity.sh). */
+export const TOKEN_FILE = "istio-token";
 
 export function sha256(text: string): string {
   return createHash("sha256").update(text).digest("hex");
@@ -95,20 +99,20 @@ export function stateText(facts: Partial<Record<StateKey, string[]>>): string {
 const digest = (text: string) => sha256(text).slice(0, 16);
 
 /** What join puts on a host, as lines of its state. */
-export function fileLines({ rootCert, certChain }: Pick<HostSpec, "rootCert" | "certChain">): string[] {
+export function fileLines({
+  identity,
+  rootCert,
+  certChain,
+}: Pick<HostSpec, "identity" | "rootCert" | "certChain">): string[] {
+  const own = certChain === undefined ? (`token:${identity}` as const) : undefined;
   const files: HostFile[] = [
     { path: "/var/lib/istio/envoy/cluster.env", mode: "0644", source: "lines:cluster.env", restart: true },
     { path: "/var/lib/istio/envoy/sidecar.env", mode: "0644", source: "lines:sidecar.env", restart: true },
     { path: "/etc/hosts", mode: "-", source: "block:hosts", restart: true },
     { path: "/etc/certs/root-cert.pem", mode: "0644", source: `sha256:${digest(rootCert)}`, restart: true },
+    { path: "/etc/certs/cert-chain.pem", mode: "0644", source: own ?? `sha256:${digest(certChain!)}` },
+    { path: "/etc/certs/key.pem", mode: "0600", source: own ?? `of-certificate:${digest(certChain!)}` },
   ];
-  if (certChain === undefined) files.push({ path: TOKEN_PATH, mode: "0600", source: "token" });
-  else {
-    files.push(
-      { path: "/etc/certs/cert-chain.pem", mode: "0644", source: `sha256:${digest(certChain)}` },
-      { path: "/etc/certs/key.pem", mode: "0600", source: `of-certificate:${digest(certChain)}` },
-    );
-  }
   return files.map(({ path, mode, source, restart }) => `${mode} ${path} ${source}${restart ? " restart" : ""}`);
 }
 
@@ -134,6 +138,7 @@ export function hostState(spec: HostSpec): string {
     "cluster.env": clusterEnv({ ...mesh, ...workload, istiod, proxyName: name, sshPort }),
     "sidecar.env": sidecarEnv(spec.sidecar),
     file: fileLines(spec),
+    renewed: spec.renewed ? [`after the end of ${spec.renewed}`] : [],
     scripts: [`sha256:${digest(JSON.stringify(spec.scripts))}`],
     run: spec.run === undefined ? [] : [spec.run.toISOString()],
   });

@@ -66,11 +66,15 @@ export const leaveCommand = () => rootShell(["leave"]);
 /** Prints an id of the machine: it must differ from that of a clone, which may have kept its machine-id. */
 const MACHINE = "machine $(cat /etc/machine-id /sys/class/dmi/id/product_uuid 2>/dev/null | sha256sum | cut -c 1-16)";
 
-/** With LOOK_SCRIPT on stdin: tells which machine it is, and who has joined it under which name. */
+/** With LOOK_SCRIPT on stdin: tells which machine it is, who has joined it under which name, and by what it proves that. */
 export const lookCommand = () => rootShell(["look"]);
 
 export const LOOK_SCRIPT = `${PROLOGUE}echo "${MACHINE}"
-[ ! -d ${HOME}/record ] || echo "owner $(cat ${HOME}/record/owner)"
+if [ -d ${HOME}/record ]; then
+  echo "owner $(cat ${HOME}/record/owner)"
+  echo "epoch $(date +%s)"
+  [ -L /etc/certs/cert-chain.pem ] || [ ! -s /etc/certs/cert-chain.pem ] || echo "cert-chain $(base64 -w0 /etc/certs/cert-chain.pem)"
+fi
 sed -n 's/^host /name /p' ${HOME}/joining ${HOME}/state 2>/dev/null | head -n 1
 exit
 `;

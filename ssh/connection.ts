@@ -6,6 +6,9 @@ import { agentProblem } from "./agent";
 import { type Endpoint, readKey, sshEndpoint } from "./endpoint";
 import { CodedError } from "../mesh/codes";
 
+/** What an output that is known holds. */
+export const valueOf = <T>(output: pulumi.Output<T>) => new Promise<T>((resolve) => output.apply(resolve));
+
 /** A dial that fails is tried again twice: a host that is down is reported in seconds, not minutes. */
 const DIAL = { dialErrorLimit: 2, perDialTimeout: 10 };
 

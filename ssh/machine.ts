@@ -1,7 +1,7 @@
 /** Which machine a host is: whether another one answers where it was, and whether it is that of another host. */
 import type { SshConfig } from "../config";
 import { lookCommand, LOOK_SCRIPT } from "./commands";
-import { type Login, loginProblem, run, withSession } from "./session";
+import { type Login, loginProblem, run, type SessionOptions, withSession } from "./session";
 
 /** A machine, seen from within. */
 export interface Machine {
@@ -10,6 +10,9 @@ export interface Machine {
   /** The mark of the stack that has joined it, and under which name. */
   owner?: string;
   name?: string;
+  /** What time it is there, and the certificate by which it proves who it is, if it is joined. */
+  now?: Date;
+  certChain?: string;
 }
 
 const ID = /\bmachine ([0-9a-f]{16})$/m;
@@ -18,14 +21,22 @@ const ID = /\bmachine ([0-9a-f]{16})$/m;
 export const machineIn = (access: string): string | undefined => ID.exec(access)?.[1];
 
 /** Looks which machine it is. @throws if it can't, in a person's words */
-export async function lookAtMachine(login: Login): Promise<Machine> {
-  const look = await withSession(login, (client) => run(client, lookCommand(), LOOK_SCRIPT)).catch((error: Error) => {
+export async function lookAtMachine(login: Login, options?: SessionOptions): Promise<Machine> {
+  const ask = withSession(login, (client) => run(client, lookCommand(), LOOK_SCRIPT), options);
+  const look = await ask.catch((error: Error) => {
     throw loginProblem(error, login);
   });
   const id = machineIn(look.stdout);
   if (id === undefined) throw new Error(look.stderr.trim() || "it does not tell which machine it is");
   const field = (key: string) => new RegExp(`^${key} (.+)$`, "m").exec(look.stdout)?.[1];
-  return { id, owner: field("owner"), name: field("name") };
+  const [epoch, chain] = [field("epoch"), field("cert-chain")];
+  return {
+    id,
+    owner: field("owner"),
+    name: field("name"),
+    now: epoch === undefined ? undefined : new Date(Number(epoch) * 1000),
+    certChain: chain === undefined ? undefined : Buffer.from(chain, "base64").toString(),
+  };
 }
 
 /** Where one logs in, and on which way, as text. */

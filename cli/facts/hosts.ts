@@ -7,13 +7,11 @@ import type { HostFacts } from "../../diagnosis/facts";
 import { type Inspection, parseInspection } from "../../diagnosis/inspection";
 import { addressLine, excludedPortsLine, hostsEntries, inboundPortsLine } from "../../mesh/environment";
 import { fileLines, istiodFact, stateText } from "../../mesh/hostState";
+import { ofEach } from "../../ssh/each";
 import { run } from "../../ssh/session";
 import { HostError, withHost } from "../hostSession";
 import type { ConfiguredStack } from "../stack";
 import { proveIstiod } from "./proof";
-
-/** How many hosts are asked at the same time. */
-const AT_ONCE = 32;
 
 /** How a host is watched. */
 interface Watch {
@@ -40,7 +38,7 @@ function stateFor({ config: { sidecar }, owner, outputs }: ConfiguredStack, host
     "cluster.env": [inboundPortsLine(host), excludedPortsLine({ sshPort: host.ssh.port })],
     "sidecar.env": [addressLine(host)],
     // By their paths alone: what will be in them is not known here.
-    file: fileLines({ rootCert: "", certChain: host.identity === "certificate" ? "" : undefined }),
+    file: fileLines({ identity: "", rootCert: "", certChain: host.identity === "certificate" ? "" : undefined }),
   });
 }
 
@@ -78,25 +76,19 @@ function failed(name: string, error: unknown): HostFacts {
   return { name, failure: { kind, message } };
 }
 
-/** Asks every host, so many at the same time, by one SSH session each. @param done is told of each */
-async function ofEach(
+/** Asks every host, many at the same time, by one SSH session each. @param done is told of each */
+function askEach(
   { config, secret }: ConfiguredStack,
   ask: (client: Client, host: HostConfig) => Promise<HostFacts>,
   done: (name: string) => void,
 ): Promise<HostFacts[]> {
-  const waiting = config.hosts.map((host, index) => ({ host, index }));
-  const facts: HostFacts[] = [];
-  const work = async () => {
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-      const { host, index } = next;
-      facts[index] = await withHost(host, secret, (client) => ask(client, host)).catch((error: unknown) =>
-        failed(host.name, error),
-      );
-      done(host.name);
-    }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
-  return facts;
+  return ofEach(config.hosts, async (host) => {
+    const facts = await withHost(host, secret, (client) => ask(client, host)).catch((error: unknown) =>
+      failed(host.name, error),
+    );
+    done(host.name);
+    return facts;
+  });
 }
 
 /**
@@ -119,7 +111,7 @@ export function inspectHosts(
     const seen = await look(client, host, "inspect", bundleScript(files, stateFor(stack, host)));
     return { name: host.name, ...seen, istiodProof: (await proof) || undefined };
   };
-  return ofEach(stack, ask, done);
+  return askEach(stack, ask, done);
 }
 
 const glance = async (client: Client, host: HostConfig, files: string): Promise<HostFacts> => ({
@@ -130,7 +122,7 @@ const glance = async (client: Client, host: HostConfig, files: string): Promise<
 /** Looks at every host, for status: only at what it shows. @param done is told of each */
 export function glanceAtHosts(stack: ConfiguredStack, done: (name: string) => void): Promise<HostFacts[]> {
   const files = scripts();
-  return ofEach(stack, (client, host) => glance(client, host, files), done);
+  return askEach(stack, (client, host) => glance(client, host, files), done);
 }
 
 /**
