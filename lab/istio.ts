@@ -35,6 +35,6 @@ export async function uninstallIstio(lab: Lab): Promise<void> {
   const kubectl = (...args: string[]) => inLab(lab, ["kubectl", ...args]);
   await inLab(lab, ["istioctl", "uninstall", "--purge", "--skip-confirmation"]);
   await kubectl("delete", "namespace", "istio-system", "--ignore-not-found");
-  const made = ["--all-namespaces", "--field-selector=metadata.name=istio-ca-root-cert"];
-  await kubectl("delete", "configmaps", ...made);
+  await kubectl("delete", "mutatingwebhookconfigurations", "--selector=istio.io/tag");
+  await kubectl("delete", "configmaps", "--all-namespaces", "--selector=istio.io/config=true");
 }

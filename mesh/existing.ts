@@ -5,7 +5,7 @@
 import { load } from "js-yaml";
 import { DEFAULT_REVISION, type ControlPlane, ISTIOD_PORT, TOKEN_AUDIENCE } from "./istiod";
 import { at, isObject } from "./istioOperator";
-import { type KubernetesObject, OWNER_LABEL } from "./kubernetesObject";
+import type { KubernetesObject } from "./kubernetesObject";
 
 /** An existing control plane, with what a new one would be told. */
 export interface ExistingControlPlane extends ControlPlane {
@@ -118,23 +118,10 @@ export function existingControlPlane(
         "that wants a token at every renewal, which a host has but once",
     );
   }
-  const services = objects.filter(
-    (object) =>
-      object.kind === "Service" &&
-      labelsOf(object)[OWNER_LABEL] === undefined &&
-      ports(object).some(({ port }) => port === ISTIOD_PORT),
-  );
-  const selects = (object: KubernetesObject) => {
-    const selector = at(object, "spec.selector");
-    const labels = at(deployment, "spec.template.metadata.labels");
-    return (
-      isObject(selector) &&
-      isObject(labels) &&
-      Object.entries(selector).every(([label, value]) => labels[label] === value)
-    );
-  };
-  const own = services.find((object) => object.metadata.name === `istiod${suffix}`) ?? services.find(selects);
-  if (own === undefined) return refuse(`no Service in ${namespace} leads to port ${ISTIOD_PORT} of istiod`);
+  const own = named(objects, "Service", `istiod${suffix}`);
+  if (own === undefined || !ports(own).some(({ port }) => port === ISTIOD_PORT)) {
+    return refuse(`there is no Service istiod${suffix} with port ${ISTIOD_PORT}, the name by which it proves itself`);
+  }
   const rootCerts = text(dataOf(objects, "istio-ca-root-cert", "root-cert.pem"));
   if (rootCerts === undefined) {
     return refuse(

@@ -9,6 +9,9 @@ const IGNORED: Record<string, string> = {
   componentstatuses: "no stored objects: answers of the moment",
 };
 
+/** Leader election as it was before there were Leases: Istio still has it. */
+const LEADER = "control-plane.alpha.kubernetes.io/leader";
+
 interface KubernetesObject {
   apiVersion: string;
   kind: string;
@@ -47,6 +50,9 @@ function steady(object: KubernetesObject): KubernetesObject {
   for (const field of ["resourceVersion", "generation", "managedFields"]) delete copy.metadata[field];
   // Leader election, and the node's sign of life.
   if (copy.kind === "Lease") delete copy.spec?.renewTime;
+  const annotations = copy.metadata.annotations as Record<string, string> | undefined;
+  const leader = annotations?.[LEADER];
+  if (leader !== undefined) annotations![LEADER] = leader.replace(/"renewTime":"[^"]*"/, "");
   for (const condition of copy.status?.conditions ?? []) delete condition.lastHeartbeatTime;
   return copy;
 }

@@ -15,8 +15,7 @@ import { Story } from "../story";
 import { Cloud } from "./cloud";
 import { answeringNodePorts } from "./nodePorts";
 
-/** The node has two, as a cluster has several nodes. */
-export const NODE_ADDRESSES = ["172.30.0.11", node.address] as const;
+export const NODE_ADDRESSES = [node.second, node.address];
 /** A revision of Istio beside the one without a name, and what its owners call it. */
 export const CANARY = { revision: "canary", tag: "prod" };
 export const INGRESS = { service: "istio-ingressgateway", namespace: "istio-system" };
@@ -41,7 +40,6 @@ export class ExistingStory extends Story {
   override async begin(): Promise<void> {
     this.config = existingConfig();
     this.without = await snapshotCluster();
-    await this.ofNode("ip", "address", "add", `${NODE_ADDRESSES[0]}/24`, "dev", "eth0");
     await Promise.all([this.installMesh(), resetVm(this.lab, "vm1")]);
     // sudo leaves a file in the home folder of a user who may use it and does so for the first time.
     await this.inVm("vm1", "runuser", "--user=admin", "sudo", "true");
@@ -68,7 +66,6 @@ export class ExistingStory extends Story {
   async removeMesh(): Promise<Snapshot> {
     await uninstallIstio(this.lab);
     await this.cloud.end();
-    await this.ofNode("ip", "address", "del", `${NODE_ADDRESSES[0]}/24`, "dev", "eth0").catch(() => undefined);
     return this.without;
   }
 
