@@ -28,7 +28,7 @@ import { fingerprint } from "./mesh/certificates";
 import { hasGateway } from "./mesh/controlPlane";
 import { exposureOf } from "./mesh/exposure";
 import { spiffeId } from "./mesh/spiffe";
-import { istiodName } from "./mesh/istiod";
+import { factsOf, istiodName } from "./mesh/istiod";
 import { type KubernetesObject, ownerLabels } from "./mesh/kubernetesObject";
 import { configuredTarget, Neighbours } from "./ssh/machine";
 import { requireAnsweringAgent, sshConnection, valueOf } from "./ssh/connection";
@@ -203,9 +203,7 @@ async function program() {
     /** The stack's owner mark, which everything that it makes carries. */
     owner,
     /** The control planes that hosts belong to, by revision: what was installed, or mesh. */
-    controlPlanes: Object.fromEntries(
-      istiods.map(({ revision, rootCerts: _certs, selector: _pods, ...facts }) => [revision, facts]),
-    ),
+    controlPlanes: Object.fromEntries(istiods.map((one) => [one.revision, factsOf(one)])),
     /** SHA-256 of the certificate that the mesh trusts, as `openssl x509 -fingerprint -sha256` prints it. */
     rootFingerprint: pulumi.output(istiods[0]!.rootCerts ?? ca!.rootCert).apply(fingerprint),
     /** How hosts reach istiod. */

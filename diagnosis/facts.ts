@@ -92,8 +92,8 @@ export interface ClusterFacts {
   namespaces: { name: string; owner?: string }[];
   /** What this user may not do, such as `create deployments.apps`. */
   forbidden: string[];
-  /** Why hosts can't join the mesh that is there already. */
-  existingProblem?: string;
+  /** The mesh that is there already: its root certificates, or why hosts can't join it. Undefined if the stack makes it. */
+  existing?: { rootCerts: string } | { refusal: string };
   /** Why istioctl makes no manifest of the IstioOperator. */
   manifestProblem?: string;
   /** What `istioctl experimental precheck` reports. */

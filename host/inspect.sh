@@ -29,7 +29,7 @@ inspect() {
   echo "machine $(cat /etc/machine-id 2>/dev/null)"
   # The clock of a container is the machine's below it.
   systemd-detect-virt --quiet --container || echo "ntp $(timedatectl show --property=NTPSynchronized --value 2>/dev/null)"
-  echo "resolves $(getent ahosts "$(istiod_name)" 2>/dev/null | awk 'NR == 1 { print $1 }')"
+  [ -z "$(istiod_name)" ] || echo "resolves $(getent ahosts "$(istiod_name)" 2>/dev/null | awk 'NR == 1 { print $1 }')"
   awk '$1 == "nameserver" { print "nameserver", $2 }' /etc/resolv.conf 2>/dev/null || :
   ss -Hltn 2>/dev/null | awk '{ sub(/.*:/, "", $4); if (!seen[$4]++) print "listening", $4 }'
   package_busy | head -n 1 | sed 's/^/locked /'

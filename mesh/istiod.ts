@@ -16,6 +16,12 @@ export interface ControlPlane {
   audience: string;
 }
 
+/** What of it a person wants to see, whatever else is known. */
+export function factsOf(controlPlane: ControlPlane & { tags?: string[] }) {
+  const { revision, tags, version, service, namespace, trustDomain, clusterName, network, audience } = controlPlane;
+  return { revision, tags, version, service, namespace, trustDomain, clusterName, network, audience };
+}
+
 export const DEFAULT_REVISION = "default";
 /** In a service account token, unless istiod was told another (TOKEN_AUDIENCES). */
 export const TOKEN_AUDIENCE = "istio-ca";

@@ -1,8 +1,9 @@
 /** What a stack's program must know of the cluster before it can say which resources there are: nothing is changed. */
-import type { Config } from "../config";
+import type { Config, installationOf } from "../config";
 import { hasGateway } from "../mesh/controlPlane";
 import { EAST_WEST_GATEWAY, type Exposure, exposureOf, INGRESS_GATEWAY } from "../mesh/exposure";
 import { type ControlPlane, DEFAULT_REVISION, serviceOf, TOKEN_AUDIENCE } from "../mesh/istiod";
+import { at } from "../mesh/istioOperator";
 import type { KubernetesObject } from "../mesh/kubernetesObject";
 import { readExistingMesh } from "./existing";
 import { controlPlaneManifest } from "./istioctl";
@@ -38,8 +39,11 @@ export interface Mesh {
   accounts: ServiceAccountName[];
 }
 
+type Installation = NonNullable<ReturnType<typeof installationOf>>;
+
 /** The control plane that the stack installs, as hosts need to know it. */
-function planned({ cluster }: Config, version: string): KnownControlPlane {
+function planned({ cluster }: Config, { version, operator }: Installation): KnownControlPlane {
+  const network = at(operator, "spec.values.global.network");
   return {
     revision: DEFAULT_REVISION,
     version,
@@ -47,6 +51,7 @@ function planned({ cluster }: Config, version: string): KnownControlPlane {
     namespace: "istio-system",
     trustDomain: cluster.trustDomain!,
     clusterName: cluster.name!,
+    network: typeof network === "string" && network !== "" ? network : undefined,
     audience: TOKEN_AUDIENCE,
   };
 }
@@ -65,7 +70,7 @@ export async function readMesh(config: Config): Promise<Mesh> {
   ]);
   const controlPlanes: Mesh["controlPlanes"] =
     "install" in controlPlane
-      ? new Map([[DEFAULT_REVISION, planned(config, controlPlane.install.version)]])
+      ? new Map([[DEFAULT_REVISION, planned(config, controlPlane.install)]])
       : mesh.controlPlanes;
   const exposure = exposureOf(wanted, {
     installed: manifest !== undefined,

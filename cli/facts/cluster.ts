@@ -12,6 +12,7 @@ import {
   readNodes,
   strictWebhooks,
 } from "../../diagnosis/clusterObjects";
+import { CodedError } from "../../mesh/codes";
 import { OWNER_LABEL } from "../../mesh/kubernetesObject";
 import { capture, parseJson } from "../../tools/command";
 import type { ConfiguredStack } from "../stack";
@@ -70,6 +71,18 @@ export async function readVersion(kubectl: Kubectl): Promise<string> {
   return serverVersion.gitVersion;
 }
 
+/** The mesh that is there already, as far as hosts must know it. @throws if the cluster does not answer */
+export async function readExisting(config: Config, kubectl: Kubectl): Promise<ClusterFacts["existing"]> {
+  if (isInstalled(config)) return undefined;
+  try {
+    const [first] = (await readExistingMesh(config, kubectl)).controlPlanes.values();
+    return { rootCerts: first!.rootCerts };
+  } catch (error) {
+    if (error instanceof CodedError) return { refusal: (error).message.replace(/^IVM317 /, "") };
+    throw error;
+  }
+}
+
 /** Istio's webhooks that refuse what they can't judge, and have nobody who answers for them. */
 async function findDeadWebhooks(kubectl: Kubectl): Promise<ClusterFacts["deadWebhooks"]> {
   const kinds = ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"];
@@ -85,25 +98,20 @@ async function findDeadWebhooks(kubectl: Kubectl): Promise<ClusterFacts["deadWeb
 /**
  * Asks the cluster, with kubectl, everything at the same time.
  *
- * @param cacerts what has been asked already
+ * @param known what has been asked already
  */
 export async function lookAtCluster(
   stack: ConfiguredStack,
   kubectl: Kubectl,
-  { version, cacerts }: Pick<Cluster, "version" | "cacerts">,
+  known: Pick<Cluster, "version" | "cacerts" | "existing">,
 ): Promise<Cluster> {
   const { config, outputs } = stack;
-  const facts = await answers<Omit<ClusterFacts, "version" | "cacerts">>({
+  const facts = await answers<Omit<ClusterFacts, keyof typeof known>>({
     clockOffset: () => readClock(kubectl),
     nodes: async () => readNodes(await list(kubectl, "nodes")),
     leases: async () => readLeases(await list(kubectl, "leases", "--namespace=kube-node-lease"), new Date()),
     namespaces: async () => readNamespaces(await list(kubectl, "namespaces")),
     ...askRights(config, kubectl),
-    existingProblem: () =>
-      readExistingMesh(config, kubectl).then(
-        () => undefined,
-        ({ message }: Error) => message,
-      ),
     // It is of an istioctl that installs.
     precheck: async () => (isInstalled(config) ? precheck(config) : []),
     istiods: async () => readIstiods(await list(kubectl, "deployments", "--all-namespaces", "--selector=app=istiod")),
@@ -122,5 +130,5 @@ export async function lookAtCluster(
       return requests;
     },
   });
-  return { ...facts, version, cacerts };
+  return { ...facts, ...known };
 }

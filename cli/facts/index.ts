@@ -1,9 +1,10 @@
 import { type Facts, type HostFacts, isAvailable } from "../../diagnosis/facts";
+import { isInstalled } from "../../config";
 import { kubectlFor } from "../../tools/kubectl";
 import type { Progress } from "../progress";
 import { requireConfig, type Stack } from "../stack";
 import { unavailable } from "./answers";
-import { lookAtCluster, readCaCerts, readVersion } from "./cluster";
+import { lookAtCluster, readCaCerts, readExisting, readVersion } from "./cluster";
 import { inspectHosts } from "./hosts";
 import { lookAround } from "./local";
 import { lookAtTools } from "./tools";
@@ -17,15 +18,21 @@ async function lookOutside(
   const known = requireConfig(stack);
   const kubectl = kubectlFor(known.config.cluster);
   progress.step("cluster");
-  const [version, cacerts] = await Promise.all([
+  const [version, cacerts, existing] = await Promise.all([
     readVersion(kubectl).catch(unavailable),
-    readCaCerts(kubectl).catch(unavailable),
+    isInstalled(known.config) ? readCaCerts(kubectl).catch(unavailable) : undefined,
+    readExisting(known.config, kubectl).catch(unavailable),
   ]);
   // Whom it tells that he may not ask has reached it.
   const silent = isAvailable(version) || version.forbidden ? undefined : version;
-  const rootCert = isAvailable(cacerts) ? cacerts?.rootCert : undefined;
+  const rootCert =
+    existing !== undefined && "rootCerts" in existing
+      ? existing.rootCerts
+      : isAvailable(cacerts)
+        ? cacerts?.rootCert
+        : undefined;
   const [cluster, hosts] = await Promise.all([
-    silent ?? lookAtCluster(known, kubectl, { version, cacerts }),
+    silent ?? lookAtCluster(known, kubectl, { version, cacerts, existing }),
     inspectHosts(known, rootCert, progress.count("hosts", known.config.hosts.length)),
   ]);
   return { cluster, hosts };

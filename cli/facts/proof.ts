@@ -29,7 +29,7 @@ export async function proveIstiod(
   }
   if (channel === undefined) return { untried };
   return new Promise((resolve) => {
-    const socket = connect({ socket: channel!, servername: name, ca: rootCert, ALPNProtocols: ["h2"] });
+    const socket = connect({ socket: channel, servername: name, ca: rootCert, ALPNProtocols: ["h2"] });
     const end = (proof: IstiodProof) => {
       clearTimeout(timer);
       socket.destroy();

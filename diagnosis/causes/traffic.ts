@@ -110,7 +110,7 @@ export const traffic: Cause[] = [
         sentence: "Envoy on {where} refuses what istiod sends and goes on with what it had: {reason}.",
       },
     ],
-    fix: "istioctl analyze -A; kubectl get envoyfilters -A; the sidecar's Envoy must be of istioVersion",
+    fix: "istioctl analyze -A; kubectl get envoyfilters -A; the sidecar's Envoy must be of istiod's version",
     untilRestart: true,
   },
 ];

@@ -1,5 +1,6 @@
 import { HEAL } from "../advice";
 import { X509Certificate } from "node:crypto";
+import { isInstalled } from "../../config";
 import { splitChain } from "../../mesh/certificates";
 import { authority, caPath, type Certificate, hasFingerprint, readCertificate, unreadable } from "./authority";
 import {
@@ -41,6 +42,7 @@ function ofAuthority(judge: (path: Certificate[], facts: Configured) => Verdict[
     const path = caPath(facts);
     if (path.length > 0) return judge(path, facts);
     const { cluster } = facts;
+    if (authority(facts) === undefined && !isInstalled(facts.config)) return skipped(NOT_OURS);
     if (authority(facts) === undefined && (!isAvailable(cluster) || !isAvailable(cluster.cacerts))) {
       return skipped("the certificate authority could not be read (IVM301, IVM303)");
     }
@@ -51,6 +53,9 @@ function ofAuthority(judge: (path: Certificate[], facts: Configured) => Verdict[
     );
   });
 }
+
+/** Of what only the stack's own CA can be judged by. */
+const NOT_OURS = "the certificate authority is the existing mesh's";
 
 /** Time left, as a person says it. */
 export function timeLeft(until: Date, now: Date): string {
@@ -66,6 +71,7 @@ export const certificates: Check[] = [
     fix: "pulumi refresh && pulumi up",
     evaluate: ofCluster(["cacerts"], ({ cacerts }, facts) => {
       const { outputs } = facts;
+      if (!isInstalled(facts.config)) return skipped(NOT_OURS);
       if (outputs === undefined) {
         if (cacerts === undefined) return ok("none yet");
         // The first update was cut off after it.
@@ -149,7 +155,7 @@ export const certificates: Check[] = [
     why: "istiod does not start with a key that does not fit, or makes a CA of its own.",
     fix: "pulumi config set --secret NAME < FILE, with the key of ca.provided.caCert",
     evaluate: ofConfig(({ config: { ca }, local: { providedKeyFits } }) => {
-      if (ca === undefined) return skipped("the CA is the existing mesh's");
+      if (ca === undefined) return skipped(NOT_OURS);
       if (!("provided" in ca)) return skipped("the program makes the CA itself");
       const { secret } = ca.provided.caKey;
       return providedKeyFits

@@ -58,9 +58,9 @@ export const cluster: Check[] = [
     title: "Istio supports this cluster",
     why: "What `istioctl experimental precheck` of this very istioctl reports: a Kubernetes that is too old, CRDs that clash.",
     fix: "istioctl experimental precheck",
-    evaluate: ofCluster(["precheck"], ({ precheck }, { tools: { istioctl } }) =>
-      istioctl === undefined
-        ? skipped("there is no istioctl")
+    evaluate: ofCluster(["precheck"], ({ precheck }, { tools: { istioctl }, config }) =>
+      !isInstalled(config) || istioctl === undefined
+        ? skipped(isInstalled(config) ? "there is no istioctl" : "Istio runs here already")
         : each(precheck, ({ code, level, message }) => (level === "Error" ? error : warning)(`${code}: ${message}`)),
     ),
   },
@@ -285,7 +285,8 @@ export const cluster: Check[] = [
     title: "istioctl accepts the IstioOperator",
     why: "An IstioOperator that istioctl refuses ends the update before the control plane is made.",
     fix: "correct controlPlane.install.operator; istioctl manifest generate --filename=FILE",
-    evaluate: ofCluster(["manifestProblem"], ({ manifestProblem }, { tools: { istioctl } }) => {
+    evaluate: ofCluster(["manifestProblem"], ({ manifestProblem }, { tools: { istioctl }, config }) => {
+      if (!isInstalled(config)) return skipped("nothing is installed");
       if (istioctl === undefined) return skipped("there is no istioctl");
       return manifestProblem === undefined ? ok() : error(manifestProblem);
     }),
@@ -295,9 +296,11 @@ export const cluster: Check[] = [
     title: "hosts can join the mesh that is there",
     why: "What the program must know of an existing control plane is read from the cluster; what contradicts the configuration is refused before anything changes.",
     fix: "correct controlPlane.existing, exposure and cluster as the message says; istioctl tag list shows revisions and tags",
-    evaluate: ofCluster(["existingProblem"], ({ existingProblem }, { config }) => {
+    evaluate: ofCluster(["existing"], ({ existing }, { config, outputs }) => {
       if (isInstalled(config)) return skipped("the stack installs its own");
-      return existingProblem === undefined ? ok() : error(existingProblem);
+      if (existing !== undefined && "refusal" in existing) return error(existing.refusal);
+      const found = Object.values(outputs?.controlPlanes ?? {});
+      return ok(found.map(({ revision, version }) => `${revision}: ${version}`).join(", "));
     }),
   },
 ];

@@ -14,8 +14,7 @@ import {
   warning,
   wasInspected,
 } from "./check";
-import { hostAndPort } from "../../mesh/addresses";
-import { ISTIOD_NAME } from "../../mesh/istiod";
+import { hostsEntries } from "../../mesh/environment";
 import type { HostFailure } from "../facts";
 import { fromHost } from "./hosts";
 
@@ -57,11 +56,14 @@ export const network: Check[] = [
     why: "The sidecar connects to the name in istiod's certificate; the hosts file gives its address.",
     fix: HEAL,
     evaluate: ofJoined((_joined, { name, inspection: { istiodAddress } }, { outputs }) => {
-      if (outputs === undefined) return skipped("istiod's address is not known yet");
-      const { host: wanted } = hostAndPort(outputs.istiod);
-      return istiodAddress === wanted
-        ? ok(wanted)
-        : error(`${name}: ${ISTIOD_NAME} resolves to ${istiodAddress ?? "nothing"}, not ${wanted}`);
+      const istiod = outputs?.meshHosts[name]?.istiod;
+      if (istiod === undefined) return skipped("istiod's address is not known yet");
+      if (hostsEntries(istiod).length === 0) return skipped(`${name} dials istiod as ${istiod.addresses.join(", ")}`);
+      return istiodAddress !== undefined && istiod.addresses.includes(istiodAddress)
+        ? ok(istiodAddress)
+        : error(
+            `${name}: ${istiod.name} resolves to ${istiodAddress ?? "nothing"}, not ${istiod.addresses.join(", ")}`,
+          );
     }),
   },
   fromHost("IVM604", {
@@ -73,7 +75,7 @@ export const network: Check[] = [
   {
     code: "IVM605",
     title: "istiod proves to be of this mesh",
-    why: "The sidecar believes an istiod only if its certificate leads to this stack's root and names istiod.istio-system.svc.",
+    why: "The sidecar believes an istiod only if its certificate leads to the mesh's root and names istiod.",
     fix: "see IVM401; nothing between host and istiod may end TLS",
     evaluate: ofHosts(({ name, istiodProof: proof }, { outputs }) => {
       if (outputs === undefined) return skipped("istiod's address is not known yet");

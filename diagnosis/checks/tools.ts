@@ -1,3 +1,4 @@
+import { isInstalled } from "../../config";
 import { type Check, error, ofCluster, ofInstallation, ok, skipped, type Verdict, warning } from "./check";
 
 const numbers = (version: string) =>
@@ -45,7 +46,10 @@ export const tools: Check[] = [
     title: "istioctl is installed",
     why: "The objects of the control plane are what `istioctl manifest generate` makes.",
     fix: "install the istioctl that controlPlane.install.version names: https://istio.io/latest/docs/setup/additional-setup/download-istio-release/",
-    evaluate: ofInstallation((_, { tools: { istioctl } }) => onPath("istioctl", istioctl)),
+    evaluate: ({ tools: { istioctl }, config }) =>
+      config !== undefined && !isInstalled(config)
+        ? skipped("nothing is installed: the control plane is there already")
+        : onPath("istioctl", istioctl),
   },
   {
     code: "IVM103",

@@ -268,7 +268,7 @@ kubernetes cluster`,
     });
     const tlsMode = { "security.istio.io/tlsMode": "istio" };
     assert.deepEqual(endpoints, [
-      { address: "10.0.0.1", serviceAccount: "default", labels: { app: "vm1", ...tlsMode } },
+      { address: "10.0.0.1", serviceAccount: "vm1", labels: { app: "vm1", ...tlsMode } },
       { address: "10.0.0.2", serviceAccount: "mysql", labels: { v: "2", ...tlsMode } },
     ]);
   });
@@ -276,9 +276,11 @@ kubernetes cluster`,
   it("has outputs that are no secrets", async () => {
     const { istiod, meshHosts, services } = full.result;
     assert.equal(await valueOf(istiod), "192.168.17.150:31794");
+    const address = { addresses: ["192.168.17.150"], port: 31794, name: "istiod.istio-system.svc" };
+    const told = { istiod: address, revision: "default" };
     assert.deepEqual(await valueOf(pulumi.output(meshHosts)), {
-      vm1: { identity: "spiffe://example.org/ns/vm/sa/vm1", state: "vm1-join: in sync" },
-      vm2: { identity: "spiffe://example.org/ns/db/sa/mysql", state: "vm2-join: in sync" },
+      vm1: { ...told, identity: "spiffe://example.org/ns/vm/sa/vm1", state: "vm1-join: in sync" },
+      vm2: { ...told, identity: "spiffe://example.org/ns/db/sa/mysql", state: "vm2-join: in sync" },
     });
     assert.deepEqual(await valueOf(pulumi.output(services)), {
       "mysql.db": "tcp://mysql.db.svc.cluster.local:3306",
@@ -355,7 +357,7 @@ kubernetes cluster`,
       const { resources, find } = await run({}, false, undefined, without);
       const patches = resources.filter(({ type }) => type.endsWith("Patch")).map(({ name }) => name);
       assert.deepEqual(patches, ["exposure-istiod"]);
-      assert.match(find("vm1-join").inputs.stdin as string, /istiod 192\.168\.17\.150 31794/);
+      assert.match(find("vm1-join").inputs.stdin as string, /istiod 31794 istiod\.istio-system\.svc 192\.168\.17\.150/);
     });
 
     it("makes nothing where hosts need it", async () => {

@@ -93,9 +93,10 @@ describe("host/inspect.sh", () => {
     const costly = STUBS.map((name) => (/^[a-z_]+$/.test(name) ? `${name}() { echo "costly ${name}"; }` : "")).join(
       "\n",
     );
-    const script = `RECORD=${record} HOME_DIR=${record} CERTS=${record} STATE='host vm1' ISTIOD_NAME=istiod
+    const script = `RECORD=${record} HOME_DIR=${record} CERTS=${record} STATE='host vm1'
 package_version() { echo 1.31.0; }
 fact() { :; }
+istiod_name() { echo istiod; }
 in_touch() { :; }
 status() { echo "ready yes"; }
 . ${INSPECT}

@@ -96,7 +96,7 @@ describe("MeshHost", () => {
         "owner me",
         `identity ${ID}`,
         "package SHA https://example.org/sidecar.deb",
-        "istiod 192.168.17.150 31794",
+        "istiod 31794 istiod.istio-system.svc 192.168.17.150",
         "not-before 1767225600 2026-01-01T00:00:00Z",
         "not-after 1798761600 2027-01-01T00:00:00Z",
         "hosts 192.168.17.150 istiod.istio-system.svc",

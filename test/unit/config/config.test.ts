@@ -137,7 +137,19 @@ describe("parseConfig", () => {
     const sidecar = { url, sha256: SHA };
     const secretUrl = parse({ sidecar }, ["packageUrl"], { packageUrl: "https://u:p@example.org/a?token=x\n" });
     assert.deepEqual(secretUrl.sidecar, sidecar);
-    assert.deepEqual(parse({ exposure: { type: "LoadBalancer" } }).exposure, { type: "LoadBalancer" });
+    const gateway = { service: "istio-ingressgateway", namespace: "istio-system" };
+    for (const [exposure, more] of [
+      [{ type: "LoadBalancer" }, { gateway }],
+      [{ type: "EastWestGateway" }, { namespace: "istio-vm" }],
+      [{ type: "EastWestGateway", nodeAddresses: ["10.0.0.1"] }, { namespace: "istio-vm" }],
+      [{ type: "Address", address: "istiod.example.com" }, { port: 15012 }],
+      [{ type: "Address", address: "10.0.0.1", port: 443 }, {}],
+    ] as const) {
+      assert.deepEqual(parse({ exposure }).exposure, { ...exposure, ...more });
+    }
+    for (const existing of [{}, null]) {
+      assert.deepEqual(parse({ controlPlane: { existing } }).controlPlane, { existing: { revision: "default" } });
+    }
     assert.equal(parse({ hosts: [{ ...vm1, inboundPorts: "*" }] }).hosts[0]?.inboundPorts, "*");
     for (const healDrift of [true, false]) assert.equal(parse({ healDrift: String(healDrift) }).healDrift, healDrift);
     const services = [{ ...mysql, hosts: ["vm1", "vm2"] }];

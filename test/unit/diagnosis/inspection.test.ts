@@ -85,7 +85,7 @@ describe("parseInspection", () => {
         hostname: "vm1",
         clockSynchronized: true,
         sidecar: "1.31.0",
-        istiodAddress: "192.0.2.10",
+        istiodAddress: undefined,
         listening: [22, 8080],
         packageReachable: false,
         joined: undefined,

@@ -305,6 +305,18 @@ testChecks("cluster", {
       finds: [],
     },
   ],
+  IVM317: [
+    {
+      when: "there is no such revision",
+      break: (facts) => {
+        facts.config!.controlPlane = { existing: { revision: "canary" } };
+        clusterOf(facts).existing = { refusal: 'there is no revision or tag "canary" of Istio' };
+        clusterOf(facts).cacerts = undefined;
+        facts.config!.ca = undefined;
+      },
+      finds: error('there is no revision or tag "canary" of Istio'),
+    },
+  ],
   IVM316: [
     {
       when: "istioctl refuses the IstioOperator",

@@ -10,7 +10,13 @@ const NOW = new Date("2026-06-01T12:00:00Z");
 const OWNER = "0123456789abcdef";
 export const OTHER_OWNER = "fedcba9876543210";
 
-const host = (name: string, address: string) => ({ name, address, namespace: "vm", inboundPorts: [8080] });
+const host = (name: string, address: string) => ({
+  name,
+  address,
+  namespace: "vm",
+  serviceAccount: "default",
+  inboundPorts: [8080],
+});
 
 const config = parseConfig({
   values: Object.fromEntries(
@@ -26,8 +32,8 @@ const config = parseConfig({
   isSecret: () => false,
 });
 
-const outputsOf = (name: string) => ({
-  identity: spiffe(name),
+const toldOf = () => ({
+  identity: spiffe("default"),
   istiod: { addresses: ["192.0.2.10"], port: 31794, name: "istiod.istio-system.svc" },
   revision: "default",
   state: "",
@@ -58,7 +64,7 @@ async function make(): Promise<Facts> {
         configured: new Date("2026-06-01T11:00:00Z"),
         certChain: host.pem + intermediate.pem,
         rootCert: root.pem,
-        identity: spiffe(name),
+        identity: spiffe("default"),
         ready: true,
         unfinished: false,
         drift: [],
@@ -86,7 +92,7 @@ async function make(): Promise<Facts> {
           audience: "istio-ca",
         },
       },
-      meshHosts: { vm1: outputsOf("vm1"), vm2: outputsOf("vm2") },
+      meshHosts: { vm1: toldOf(), vm2: toldOf() },
       services: { "web.vm": "http://web.vm.svc.cluster.local:8080" },
     },
     cluster: {
@@ -133,6 +139,22 @@ const facts = make();
 /** A joined stack of two hosts; a copy of its own for each call. */
 export async function healthyFacts(): Promise<Facts> {
   return structuredClone(await facts);
+}
+
+/** The same with an Istio that others installed. */
+export async function existingFacts(): Promise<Facts> {
+  const facts = await healthyFacts();
+  facts.config!.controlPlane = { existing: { revision: "default" } };
+  facts.config!.ca = undefined;
+  facts.tools.istioctl = undefined;
+  const [{ pem: rootCerts } = assert.fail()] = clusterOf(facts).rootCerts;
+  Object.assign(clusterOf(facts), {
+    namespaces: [{ name: "default" }, { name: "istio-system" }, { name: "vm", owner: OWNER }],
+    istiods: [{ namespace: "istio-system", name: "istiod", available: 1, wanted: 1 }],
+    cacerts: undefined,
+    existing: { rootCerts },
+  } satisfies Partial<ClusterFacts>);
+  return facts;
 }
 
 /** The same before the first `pulumi up`: an empty cluster, and hosts that nobody touched. */

@@ -4,7 +4,7 @@ import type { Facts, HostFailure } from "../../../../diagnosis/facts";
 import { CHECKS, evaluate } from "../../../../diagnosis/checks";
 import { hostScripts } from "../../../../ssh/bundle";
 import { isBad, problems } from "./cases";
-import { clusterOf, freshFacts, healthyFacts, inspectionOf } from "./facts";
+import { clusterOf, existingFacts, freshFacts, healthyFacts, inspectionOf } from "./facts";
 
 const ALL = Object.values(CHECKS).flat();
 const codes = ALL.map(({ code }) => code);
@@ -33,7 +33,17 @@ describe("evaluate", () => {
   it("finds nothing wrong with a mesh in which all is well", async () => {
     const facts = await healthyFacts();
     assert.deepEqual(problems(facts), []);
-    assert.deepEqual(codesOf(facts, "skipped"), ["IVM205", "IVM313", "IVM406"]);
+    assert.deepEqual(codesOf(facts, "skipped"), ["IVM205", "IVM313", "IVM317", "IVM406"]);
+    assertReasons(facts);
+  });
+
+  it("finds nothing wrong with a mesh that was there already, and asks for nothing that only an installation needs", async () => {
+    const facts = await existingFacts();
+    assert.deepEqual(problems(facts), []);
+    assert.deepEqual(codesOf(facts, "skipped"), [
+      ...["IVM102", "IVM103", "IVM205", "IVM206", "IVM302", "IVM304", "IVM313", "IVM314", "IVM315", "IVM316"],
+      ...["IVM401", "IVM402", "IVM403", "IVM404", "IVM406"],
+    ]);
     assertReasons(facts);
   });
 
@@ -41,7 +51,7 @@ describe("evaluate", () => {
     const facts = await freshFacts();
     assert.deepEqual(problems(facts), []);
     assert.deepEqual(codesOf(facts, "skipped"), [
-      ...["IVM205", "IVM314", "IVM315"],
+      ...["IVM205", "IVM314", "IVM315", "IVM317"],
       ...range(402, 409),
       ...["IVM504", "IVM505", "IVM603", "IVM604", "IVM605", "IVM607"],
       ...range(720, 724),
@@ -92,7 +102,7 @@ describe("evaluate", () => {
     const found = problems(facts);
     assert.deepEqual(
       found.map(({ code }) => code),
-      ["IVM315", "IVM603"],
+      ["IVM315"],
     );
     assert.match(found[0]!.message, /^it can't be judged: /);
   });
@@ -106,7 +116,7 @@ describe("what can't be asked is skipped, with the reason", () => {
     assert.deepEqual(codesOf(facts, "warning"), []);
     assert.deepEqual(
       codesOf(facts, "skipped"),
-      [...range(302, 316), ...range(401, 406), "IVM105", "IVM205", "IVM501", "IVM502", "IVM607"].sort(),
+      [...range(302, 317), ...range(401, 406), "IVM105", "IVM205", "IVM501", "IVM502", "IVM607"].sort(),
     );
     assertReasons(facts);
   });
