@@ -168,16 +168,19 @@ export class MeshHost extends pulumi.ComponentResource {
         throw new Error(`${name}: it is the same machine as ${twin}: take one of them off hosts (IVM717)`);
       }
       const [connection, text, rootCert, certChain, key, url] = await valueOf(brought);
+      const failed = (what: string) => (error: Error) => {
+        throw new Error(`${name}: ${what}${error.message}`);
+      };
       const identity: Record<string, string> =
-        "token" in proof ? { [TOKEN_FILE]: await proof.token() } : { "cert-chain.pem": certChain!, "key.pem": key! };
+        "token" in proof
+          ? { [TOKEN_FILE]: await proof.token().catch(failed("")) }
+          : { "cert-chain.pem": certChain!, "key.pem": key! };
       const ofPackage: Record<string, string> = url === undefined ? {} : { "package-url": url };
       // What it says here, against the host's own clock.
       const epoch = `${Math.floor(Date.now() / 1000)}`;
       const files = renderFiles({ ...scripts, "root-cert.pem": rootCert, ...identity, ...ofPackage, epoch });
       const baggage = { state: text, files, package: "file" in sidecar ? sidecar : undefined };
-      await accompany(connection, baggage).catch(({ message }: Error) => {
-        throw new Error(`${name}: what the join needs could not be brought: ${message}`);
-      });
+      await accompany(connection, baggage).catch(failed("what the join needs could not be brought: "));
     });
     const join = new remote.Command(
       `${name}-join`,

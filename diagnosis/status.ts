@@ -1,5 +1,5 @@
 import { readCertificate } from "./checks/authority";
-import { timeLeft } from "./checks/certificates";
+import { renewalProblem, timeLeft } from "./checks/certificates";
 import { offsetResult, offsetText } from "./checks/clock";
 import { type HostFacts, isOurs, type Outputs, type RequestResult } from "./facts";
 import type { Config } from "../config";
@@ -44,7 +44,7 @@ export interface MeshStatus {
   services: ServiceStatus[];
 }
 
-function hostStatus(host: HostFacts, owner: string | undefined, now: Date): HostStatus {
+function hostStatus(host: HostFacts, { config, owner }: { config: Config; owner?: string }, now: Date): HostStatus {
   const { name } = host;
   if ("failure" in host) {
     const health = host.failure.kind === "gone" ? "warning" : "error";
@@ -59,11 +59,13 @@ function hostStatus(host: HostFacts, owner: string | undefined, now: Date): Host
   const { connected, configured, certChain, ready, drift, changed, unfinished } = joined;
   const certificate = certChain === undefined ? undefined : readCertificate(certChain);
   const ended = certificate !== undefined && certificate.notAfter < now;
+  const renewal = certificate && renewalProblem(config, name, certificate, now);
   const clock = offsetResult(clockOffset);
   const unwell = !ready || !connected || ended || clock === "error";
+  const doubtful = drift.length > 0 || unfinished || clock === "warning" || renewal !== undefined;
   return {
     name,
-    health: unwell ? "error" : drift.length > 0 || unfinished || clock === "warning" ? "warning" : "ok",
+    health: unwell ? "error" : doubtful ? "warning" : "ok",
     sidecar,
     inSync: connected,
     since: connected ? undefined : configured,
@@ -73,18 +75,19 @@ function hostStatus(host: HostFacts, owner: string | undefined, now: Date): Host
     ready,
     drift,
     changed,
-    problem: unfinished ? "a join was cut off: pulumi up finishes it" : undefined,
+    problem: unfinished ? "a join was cut off: pulumi up finishes it" : renewal,
   };
 }
 
 /** What runs now, of everything that the stack has joined. */
 export function meshStatus(
-  { config, owner, outputs }: { config: Config; owner?: string; outputs?: Outputs },
+  stack: { config: Config; owner?: string; outputs?: Outputs },
   facts: HostFacts[],
   requests: Record<string, RequestResult> | undefined,
   now: Date,
 ): MeshStatus {
-  const hosts = facts.map((host) => hostStatus(host, owner, now));
+  const { config, outputs } = stack;
+  const hosts = facts.map((host) => hostStatus(host, stack, now));
   const services = config.services.map(({ name, namespace, hosts: serving }): ServiceStatus => {
     const key = `${name}.${namespace}`;
     const endpoints = serving.filter((host) => !config.hosts.find((candidate) => candidate.name === host)?.gone);

@@ -43,7 +43,7 @@ export async function accountsToMake(
 /** Seconds that a token is good for: a join takes a few, and the sidecar needs it but once. Kubernetes allows no less. */
 const TOKEN_SECONDS = 600;
 
-/** A new token of a service account, for istiod alone. @throws CommandError */
+/** A new token of a service account, for istiod alone. @throws why there is none, and what to do */
 export async function requestToken(
   { namespace, serviceAccount }: ServiceAccountName,
   audience: string,
@@ -51,5 +51,19 @@ export async function requestToken(
   kubectl: Kubectl = kubectlFor(access),
 ): Promise<string> {
   const args = [`--namespace=${namespace}`, `--audience=${audience}`, `--duration=${TOKEN_SECONDS}s`];
-  return (await kubectl(["create", "token", serviceAccount, ...args])).trim();
+  try {
+    return (await kubectl(["create", "token", serviceAccount, ...args])).trim();
+  } catch (error) {
+    const { message } = error as Error;
+    const [, advice] = REFUSALS.find(([pattern]) => pattern.test(message)) ?? [];
+    const account = `${namespace}/${serviceAccount}`;
+    throw new Error(`there is no token of the service account ${account}: ${message}${advice ? `: ${advice}` : ""}`);
+  }
 }
+
+/** What kubectl says to it, and what to do. */
+const REFUSALS: [pattern: RegExp, advice: string][] = [
+  [/is not on the PATH/, "install kubectl (IVM104)"],
+  [/not found/, "pulumi refresh && pulumi up makes it anew; one that is not the stack's is yours to make"],
+  [/forbidden/, "pulumi up needs the right to create serviceaccounts/token there (IVM303)"],
+];

@@ -59,7 +59,7 @@ export function askRights(config: Config, kubectl: Kubectl) {
       const everything = await review(kubectl, [{ group: "*", resource: "*", verb: "*" }]);
       if (everything.length === 0) return [];
       // Without a manifest the program's own kinds are still asked about.
-      return review(kubectl, neededPermissions(parseManifests((await manifest).text)));
+      return review(kubectl, neededPermissions(config, parseManifests((await manifest).text)));
     },
     refusedNodePorts: async () => refusedNodePorts(kubectl, parseManifests(withNodePorts((await manifest).text))),
   };

@@ -52,7 +52,7 @@ export const certificates: Cause[] = [
         from: ["agent"],
         pattern: /cert expired, using token instead/,
         sentence: "{where}'s own certificate has expired, so it has nothing to prove its identity by.",
-        fix: `on {where}: date -u; if that is right, ${RESEND("cert-chain.pem")}`,
+        fix: `on {where}: date -u; if that is right: with a token, pulumi up; with a certificate, ${RESEND("cert-chain.pem")}`,
       },
     ],
     fix: "pulumi up",

@@ -1,4 +1,5 @@
 import { HEAL } from "../advice";
+import type { Config } from "../../config";
 import { X509Certificate } from "node:crypto";
 import { isInstalled } from "../../config";
 import { splitChain } from "../../mesh/certificates";
@@ -61,6 +62,24 @@ const NOT_OURS = "the certificate authority is the existing mesh's";
 export function timeLeft(until: Date, now: Date): string {
   const left = (until.getTime() - now.getTime()) / 1000;
   return left < 0 ? `ended ${duration(left)} ago` : `${duration(left)} left`;
+}
+
+/** The share of its life that a certificate has left when its agent, which renews at half of it, must have failed to. */
+const UNRENEWED = 1 / 3;
+const lifeLeft = ({ notBefore, notAfter }: Certificate, now: Date) =>
+  (notAfter.getTime() - now.getTime()) / (notAfter.getTime() - notBefore.getTime());
+const isByToken = ({ hosts }: Config, name: string) =>
+  hosts.some((host) => host.name === name && host.identity === "token");
+
+/**
+ * What is wrong with how long a host's certificate is still good for, in a few words; nothing while it is renewed in time.
+ */
+export function renewalProblem(config: Config, name: string, certificate: Certificate, now: Date) {
+  const cure = isByToken(config, name) ? "pulumi up gives it a new one" : "istio-vm doctor (IVM408)";
+  if (certificate.notAfter <= now) return `its identity has ended: ${cure}`;
+  return lifeLeft(certificate, now) < UNRENEWED
+    ? "its identity ends soon and is not renewed: does it reach istiod?"
+    : undefined;
 }
 
 export const certificates: Check[] = [
@@ -186,16 +205,15 @@ export const certificates: Check[] = [
   {
     code: "IVM408",
     title: "each host's certificate is being renewed",
-    why: "The agent renews at half of the lifetime. One with less than a fifth left was not renewed; when it ends, every connection is refused.",
+    why: "The agent renews at half of the lifetime. One with less than a third left was not renewed; when it ends, every connection is refused.",
     fix: "npx istio-vm explain",
-    evaluate: ofJoined(({ certChain }, { name }, { now }) => {
+    evaluate: ofJoined(({ certChain }, { name }, { now, config }) => {
+      if (isByToken(config, name)) return skipped(`${name} has its identity by a token (IVM410)`);
       const certificate = certChain === undefined ? undefined : readCertificate(certChain);
       if (certificate === undefined) return skipped(`${name} has no certificate (IVM407, IVM723)`);
-      const { notBefore, notAfter } = certificate;
-      const left = `${name}: its certificate: ${timeLeft(notAfter, now)}`;
-      if (notAfter <= now) return error(left);
-      const rest = (notAfter.getTime() - now.getTime()) / (notAfter.getTime() - notBefore.getTime());
-      return rest < 0.2 ? warning(left) : ok(left);
+      const left = `${name}: its certificate: ${timeLeft(certificate.notAfter, now)}`;
+      if (certificate.notAfter <= now) return error(left, `${HEAL} sends the host's own certificate again`);
+      return lifeLeft(certificate, now) < UNRENEWED ? warning(left) : ok(left);
     }),
   },
   {
@@ -209,6 +227,24 @@ export const certificates: Check[] = [
       return splitChain(rootCert).some((pem) => hasFingerprint(pem, outputs.rootFingerprint))
         ? ok()
         : error(`${name}: /etc/certs/root-cert.pem is not this stack's root`);
+    }),
+  },
+  {
+    code: "IVM410",
+    title: "the identity of each host with a token goes on",
+    why: "Its agent renews the certificate by the one that it has, at half of its life. Once that has ended, only a new token helps, which pulumi up asks for.",
+    fix: "pulumi up gives it a new one",
+    evaluate: ofJoined(({ certChain }, { name }, { now, config }) => {
+      if (!isByToken(config, name)) return skipped(`${name} has a certificate of its own (IVM408)`);
+      const certificate = certChain === undefined ? undefined : readCertificate(certChain);
+      if (certificate === undefined) return skipped(`${name} has no certificate (IVM407, IVM723)`);
+      const left = `${name}: its identity: ${timeLeft(certificate.notAfter, now)}`;
+      if (certificate.notAfter <= now) return error(left);
+      if (lifeLeft(certificate, now) >= UNRENEWED) return ok(left);
+      return warning(
+        `${left}, and its agent should have renewed it at half of its life`,
+        "npx istio-vm explain: does the host reach istiod? Once it has ended, pulumi up gives it a new one",
+      );
     }),
   },
 ];

@@ -93,7 +93,12 @@ export class Host {
 
   /** What the program brings to a join (ssh/bundle.ts), as text. */
   get bundle(): string {
-    return renderFiles({ ...hostScripts(), ...this.commands.certificates });
+    return this.bundleWith(this.commands.certificates);
+  }
+
+  /** The same with other files than the stack's certificates and key. */
+  bundleWith(files: Record<string, string>): string {
+    return renderFiles({ ...hostScripts(), ...files, epoch: `${Math.floor(Date.now() / 1000)}` });
   }
 
   /** Begins a join as the program does: it brings what the join needs, and is there for it. */

@@ -15,6 +15,7 @@ import { respecting } from "./steps/respecting";
 import { restoring } from "./steps/restoring";
 import { surviving } from "./steps/surviving";
 import { tellingTime } from "./steps/tellingTime";
+import { tokens } from "./steps/tokens";
 import { updating } from "./steps/updating";
 import { upgrading } from "./steps/upgrading";
 
@@ -34,6 +35,7 @@ describe("hosts that operators trust", () => {
   comingBack(mesh);
   asserting(mesh);
   tellingTime(mesh);
+  tokens(mesh);
   interrupting(mesh);
   surviving(mesh);
   // Minutes of waiting for timers, reboots and time-outs: make test-faults.

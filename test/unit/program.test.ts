@@ -457,4 +457,28 @@ kubernetes cluster`,
     await assert.rejects(run({}, true, socket), /^Error: IVM208 SSH_AUTH_SOCK is .*none, where no ssh-agent answers/);
     await run({ hosts: [], services: [] }, true, socket);
   });
+
+  describe("with hosts that have their identity by a token", () => {
+    const byToken = () => run({ identity: "token" });
+
+    it("asks for it once the service account is there, which each host has for itself", async () => {
+      const { find, resources } = await byToken();
+      assert.ok(resources.some(({ name, type }) => name === "account-vm/vm1" && /ServiceAccount$/.test(type)));
+      assert.ok(find("vm1").dependencies.includes("account-vm/vm1"), "and what belongs to the host begins after it");
+      assert.match(find("vm1-join").inputs.stdin as string, /token:spiffe:\/\/example\.org\/ns\/vm\/sa\/vm1$/m);
+    });
+
+    it("makes no key for them, and has no certificate of theirs", async () => {
+      const { resources } = await byToken();
+      assert.deepEqual(
+        resources.map(({ name }) => name).filter((name) => /identity/.test(name)),
+        [],
+      );
+    });
+
+    it("asks kubectl for none in a preview", async () => {
+      const none = { ...commands, kubectl: `case "$*" in *" create token "*) exit 9 ;; esac\n${commands.kubectl}` };
+      await run({ identity: "token" }, true, undefined, none);
+    });
+  });
 });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createRequire } from "node:module";
 import * as pulumi from "@pulumi/pulumi";
 import { STATE_KEYS } from "../../../mesh/hostState";
 import { MeshHost, type MeshHostArgs } from "../../../components/meshHost";
@@ -10,6 +11,30 @@ const ID = "spiffe://cluster.local/ns/vm/sa/default";
 const SHA = "a".repeat(64);
 const LOGIN_KEY = privateKey("login");
 const HOST_KEY = privateKey("vm1");
+
+interface Hook {
+  name: string;
+  callback: () => Promise<void>;
+}
+const runtime = createRequire(__filename)("@pulumi/pulumi/runtime/resource") as {
+  registerResourceHook: (hook: Hook) => Promise<void>;
+};
+
+/** Makes a component, and then runs one of its hooks, as the engine does. */
+async function runHook(name: string, component: () => unknown): Promise<void> {
+  const { registerResourceHook } = runtime;
+  const hooks = new Map<string, Hook>();
+  runtime.registerResourceHook = (hook) => {
+    hooks.set(hook.name, hook);
+    return registerResourceHook(hook);
+  };
+  try {
+    await runProgram(component, { outputs: () => ({ stdout: "" }) });
+  } finally {
+    runtime.registerResourceHook = registerResourceHook;
+  }
+  await hooks.get(name)!.callback();
+}
 
 describe("MeshHost", () => {
   let args: MeshHostArgs;
@@ -198,6 +223,67 @@ describe("MeshHost", () => {
     const [, time] = /^run (.*)$/.exec(await last({ healDrift: true }))!;
     assert.ok(Date.parse(time!) >= now && Date.parse(time!) <= Date.now(), time);
     assert.match(await last({ healDrift: false }), /^scripts /);
+  });
+
+  describe("with a token", () => {
+    const TOKEN = "THE TOKEN";
+    const byToken = (asked: string[] = [], ended?: Date): Partial<MeshHostArgs> => ({
+      proof: { token: () => Promise.resolve(TOKEN).finally(() => asked.push("asked")), ended },
+    });
+    const ENDED = new Date("2026-03-01T12:00:00Z");
+
+    it("asks for it just before it is sent, and has it in no input or output", async () => {
+      const asked: string[] = [];
+      const { resources, find } = await make(byToken(asked));
+      assert.deepEqual(asked, []);
+      assert.deepEqual(find("vm1-join").asksBefore, { create: true, update: true });
+      const revealed = JSON.stringify(resources, (_, value: unknown) =>
+        value instanceof Secret ? value.value : value,
+      );
+      assert.doesNotMatch(revealed, /THE TOKEN/);
+      // What is brought is told by the host that takes it: here nobody does.
+      const bring = runHook("vm1-bring", () => new MeshHost("vm1", { ...args, ...byToken(asked) }));
+      await assert.rejects(bring, /^Error: vm1: what the join needs could not be brought: (?!.*THE TOKEN)/);
+      assert.deepEqual(asked, ["asked"]);
+    });
+
+    it("says why there is none, and on which host", async () => {
+      const none = { token: () => Promise.reject(new Error("kubectl is not on the PATH")) };
+      const bring = runHook("vm1-bring", () => new MeshHost("vm1", { ...args, proof: none }));
+      await assert.rejects(bring, /^Error: vm1: kubectl is not on the PATH$/);
+    });
+
+    it("tells a host that its agent makes key and certificate, of which the program knows neither", async () => {
+      const lines = linesOf((await make(byToken())).find("vm1-join").inputs.stdin);
+      assert.deepEqual(
+        lines
+          .filter((line) => /^(not-|renewed|file .*\.pem)/.test(line))
+          .map((line) => line.replace(/:[0-9a-f]{16}/, "")),
+        [
+          "file 0644 /etc/certs/root-cert.pem sha256 restart",
+          `file 0644 /etc/certs/cert-chain.pem token:${ID}`,
+          `file 0600 /etc/certs/key.pem token:${ID}`,
+        ],
+      );
+      assert.deepEqual(
+        (await make(byToken())).resources.map(({ name }) => name),
+        ["vm1", "vm1-renewed", "vm1-access", "vm1-join"],
+      );
+    });
+
+    for (const preview of [false, true]) {
+      it(`keeps in sight after which end it needed a new one, ${preview ? "before" : "and"} it has it`, async () => {
+        const { find } = await make(byToken([], ENDED), preview);
+        assert.deepEqual(find("vm1-renewed").ignoreChanges, []);
+        const lines = linesOf(find("vm1-join").inputs.stdin);
+        assert.ok(lines.includes("renewed after the end of 2026-03-01T12:00:00.000Z"), lines.join("\n"));
+      });
+    }
+
+    it("stays as it is once it has one, and while it can't be asked", async () => {
+      const { find } = await make(byToken());
+      assert.deepEqual(find("vm1-renewed").ignoreChanges, ["input"]);
+    });
   });
 
   it("fails on a certificate that is none", async () => {

@@ -53,7 +53,7 @@ const COMMANDS = {
 function inspect(directory: string, commands: Record<string, string> = {}): Promise<string> {
   const script = `set -eu
     here=$0
-    for file in lib rules files package check leave status inspect; do . "$0/$file.sh"; done
+    for file in lib rules files identity package check leave status inspect; do . "$0/$file.sh"; done
     HOME_DIR=$1 RECORD=$1/record CERTS=$1/certs ENV_DIR=$1/env
     here=$1 HOST=vm1 SSH_PORT=22 STATE=$2
     inspect`;

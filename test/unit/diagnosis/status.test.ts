@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { inspectCertificate } from "../../../mesh/certificates";
 import { HOST_HEADINGS, meshStatus, SERVICE_HEADINGS, statusRows } from "../../../diagnosis/status";
 import type { RequestResult } from "../../../diagnosis/facts";
 import { clusterOf, healthyFacts, hostOf, joinedOf } from "./checks/facts";
@@ -42,6 +43,24 @@ describe("meshStatus", () => {
     ["is not joined", (f) => (hostOf(f).inspection.joined = undefined), "error", /not joined/],
     ["was joined by another stack", (f) => (joinedOf(f).owner = "other"), "error", /another stack/],
     ["has a certificate that ended", (f) => (f.now = new Date("2099-01-01T00:00:00Z")), "error", /ended/],
+    [
+      "has an identity by a token that ended",
+      (f) => {
+        f.now = new Date("2099-01-01T00:00:00Z");
+        f.config!.hosts[0]!.identity = "token";
+      },
+      "error",
+      /its identity has ended: pulumi up gives it a new one/,
+    ],
+    [
+      "has a certificate that was not renewed in time",
+      (f) => {
+        const { notBefore, notAfter } = inspectCertificate(joinedOf(f).certChain!);
+        f.now = new Date(notAfter.getTime() - (notAfter.getTime() - notBefore.getTime()) / 4);
+      },
+      "warning",
+      /ends soon and is not renewed/,
+    ],
     [
       "can't be asked",
       (f) => (f.hosts[0] = { name: "vm1", failure: { kind: "login", message: "it does not answer" } }),

@@ -1,4 +1,5 @@
 import { fingerprint } from "../../../../mesh/certificates";
+import { HEAL } from "../../../../diagnosis/advice";
 import { about, error, warning } from "../../../../diagnosis/checks/check";
 import type { Facts } from "../../../../diagnosis/facts";
 import { privateKey } from "../../support";
@@ -31,6 +32,12 @@ const withCa = (rootChanges: Wanted, intermediateChanges: Wanted = {}) => {
 /** vm1 with another certificate. */
 const withCertificate = (changes: Wanted) => async (facts: Facts) => {
   joinedOf(facts).certChain = (await ofHost((await pki).intermediate, changes)).pem;
+};
+
+/** The same, of a host that has it by a token. */
+const byToken = (changes: Wanted) => (facts: Facts) => {
+  facts.config!.hosts[0]!.identity = "token";
+  return withCertificate(changes)(facts);
 };
 
 const OF_THE_ROOT =
@@ -240,19 +247,22 @@ testChecks("certificates", {
   ],
   IVM408: [
     {
-      when: "a fifth of the lifetime is left",
-      break: withCertificate({ from: "2026-06-01T04:00:00Z", to: "2026-06-01T14:00:00Z" }),
+      when: "a third of the lifetime is left",
+      break: withCertificate({ from: "2026-06-01T08:00:00Z", to: "2026-06-01T14:00:00Z" }),
       finds: [],
     },
     {
-      when: "less than a fifth of the lifetime is left",
-      break: withCertificate({ from: "2026-06-01T03:59:00Z", to: "2026-06-01T13:59:00Z" }),
+      when: "less than a third of the lifetime is left",
+      break: withCertificate({ from: "2026-06-01T07:59:00Z", to: "2026-06-01T13:59:00Z" }),
       finds: about("vm1", warning("vm1: its certificate: 119 minutes left")),
     },
     {
       when: "it has ended",
       break: withCertificate({ from: "2026-05-30T12:00:00Z", to: "2026-06-01T11:00:00Z" }),
-      finds: about("vm1", error("vm1: its certificate: ended 60 minutes ago")),
+      finds: about(
+        "vm1",
+        error("vm1: its certificate: ended 60 minutes ago", `${HEAL} sends the host's own certificate again`),
+      ),
       also: { IVM505: "the host sees it as well" },
     },
   ],
@@ -278,6 +288,30 @@ testChecks("certificates", {
       },
       finds: [],
       also: { IVM701: "that is what is wrong" },
+    },
+  ],
+  IVM410: [
+    {
+      when: "a third of the lifetime is left",
+      break: byToken({ from: "2026-06-01T08:00:00Z", to: "2026-06-01T14:00:00Z" }),
+      finds: [],
+    },
+    {
+      when: "it was not renewed when it should have been",
+      break: byToken({ from: "2026-06-01T07:59:00Z", to: "2026-06-01T13:59:00Z" }),
+      finds: about(
+        "vm1",
+        warning(
+          "vm1: its identity: 119 minutes left, and its agent should have renewed it at half of its life",
+          "npx istio-vm explain: does the host reach istiod? Once it has ended, pulumi up gives it a new one",
+        ),
+      ),
+    },
+    {
+      when: "it has ended",
+      break: byToken({ from: "2026-05-30T12:00:00Z", to: "2026-06-01T11:00:00Z" }),
+      finds: about("vm1", error("vm1: its identity: ended 60 minutes ago")),
+      also: { IVM505: "the host sees it as well" },
     },
   ],
 });
