@@ -181,8 +181,4 @@ export function joining(story: ExistingStory): void {
       assert.doesNotMatch(story.fileOfVm("/etc/hosts"), new RegExp(`^${dead.replaceAll(".", "\\.")} `, "m"));
     });
   });
-
-  it("is reached at the node's own address in the end", async () => {
-    await story.bring({ ...story.config, exposure: { type: "NodePort", nodeAddresses: [node.address] } });
-  });
 }
