@@ -86,7 +86,7 @@ export class ExistingStory extends Story {
       .split("\n")
       .filter((line) => line.includes("pilot-agent"))
       .map((line) => line.trim().split(/\s+/)[3]!)
-      .filter((peer) => !peer.startsWith("127."));
+      .filter((peer) => !peer.includes("127.0.0."));
     return [...new Set(peers)].sort();
   }
 }
