@@ -42,6 +42,9 @@ export function exposingByTheirGateway(story: ExistingStory): void {
       dialsByName(story, story.cloud.name);
     });
 
+    it("is as it is: a second time nothing changes", () =>
+      story.stack.succeed(["up", "--yes", "--skip-preview", "--expect-no-changes"]).then());
+
     it("adds one port to the gateway's Service, and its node port is the only one more that answers", async () => {
       const before = story.before.cluster.get(`v1 Service ${INGRESS.namespace}/${INGRESS.service}`)!;
       const was = JSON.parse(before) as ServiceObject;

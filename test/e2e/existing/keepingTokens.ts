@@ -6,7 +6,10 @@ import { assertNoKeyIn } from "../../support/privateKeys";
 import type { ExistingStory } from "./story";
 
 /** A JSON Web Token, such as those of service accounts. */
-const TOKEN = /eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]+/;
+const TOKEN = /eyJ[\w-]{10,}\.(eyJ[\w-]{10,})\.[\w-]+/;
+
+/** What a token in a text says; nothing if there is none. */
+const claims = (text: string) => Buffer.from(TOKEN.exec(text)?.[1] ?? "", "base64url").toString();
 
 /** No token, and no private key, is anywhere but where it is needed. */
 export function keepingTokens(story: ExistingStory): void {
@@ -24,6 +27,7 @@ export function keepingTokens(story: ExistingStory): void {
     it("would go unseen", async () => {
       const token = await kubectl("create", "token", "vm1", "--namespace=vm", "--audience=istio-ca");
       assert.match(token, TOKEN);
+      assert.match(claims(token), /serviceaccount:vm:vm1/);
     });
 
     it("is in the state, which holds no token even as a secret", async () => {
@@ -47,7 +51,7 @@ export function keepingTokens(story: ExistingStory): void {
       }
     });
 
-    it("was in the arguments of any process, here or on a host", () => {
+    it("was in the arguments of any process, here or on a host", async () => {
       const lines = [...story.arguments].filter((line) => line !== "");
       assert.ok(
         lines.some((line) => line.includes("istio-vm join")),
@@ -57,7 +61,14 @@ export function keepingTokens(story: ExistingStory): void {
         lines.some((line) => /kubectl.* create token/.test(line)),
         "the watcher did not see a token asked for",
       );
-      assertNone(lines.map((line) => [line.slice(0, 60), line]));
+      // The watcher sees all of this computer, other labs included: tokens are told by the service account that they are of.
+      const uid = await kubectl("get", "serviceaccount", "vm1", "--namespace=vm", "--output=jsonpath={.metadata.uid}");
+      const places = (found: string[]) => found.map((line) => line.slice(0, 60));
+      assert.deepEqual(places(lines.filter((line) => claims(line).includes(uid))), []);
+      assertNoKeyIn(
+        lines.map((line) => [line.slice(0, 60), line]),
+        story.keys,
+      );
     });
 
     it("is in a log of the VM, or of the cluster", async () => {
