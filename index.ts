@@ -155,7 +155,8 @@ async function program() {
             token: () => requestToken(workload, audience, cluster),
             ended: ended.get(host.name),
           },
-          sidecar: sidecarPackage(config),
+          sidecar: sidecarPackages(config),
+          adopt: host.adopt,
           healDrift: config.healDrift,
           gone: host.gone,
           owner,
@@ -276,11 +277,12 @@ function serviceResource({ namespace, name }: ServiceName, services: ServiceName
   return [`service-${namespace}/${name}`, others.length > 1 ? [] : [{ name: former }]];
 }
 
-function sidecarPackage({ sidecar }: Config): SidecarPackage {
-  if (!("url" in sidecar)) return sidecar;
-  const { url, sha256 } = sidecar;
-  if (typeof url === "string") return { url, sha256 };
-  return { secretUrl: new pulumi.Config().requireSecret(url.secret).apply((text) => text.trim()), sha256 };
+function sidecarPackages({ sidecar }: Config): SidecarPackage[] {
+  const secretUrl = (name: string) => new pulumi.Config().requireSecret(name).apply((text) => text.trim());
+  return sidecar.map(({ format, architecture, sha256, source }) => ({
+    ...{ format, architecture, sha256 },
+    ...("secret" in source ? { secretUrl: secretUrl(source.secret) } : source),
+  }));
 }
 
 export = program;

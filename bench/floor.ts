@@ -4,7 +4,7 @@ import type { Host } from "../test/host/host";
 /** One script for root, which does what our join does in the end, with the same package, files and certificates. */
 export function floorScript({ commands: { state, certificates } }: Host): string {
   const facts = (key: string) => [...state.matchAll(new RegExp(`^${key} (.*)$`, "gm"))].map(([, value]) => value!);
-  const [digest, url] = facts("package")[0]!.split(" ");
+  const [, , digest, url] = facts("package")[0]!.split(" ");
   const write = (path: string, content: string) => `cat >${path} <<'END_OF_FILE'\n${content.trimEnd()}\nEND_OF_FILE`;
   return `set -eu
 curl -fsSLo /var/tmp/istio-sidecar.deb ${url}

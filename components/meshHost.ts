@@ -7,15 +7,14 @@ import { valueOf } from "../ssh/connection";
 import { machineIn, moveProblem, Neighbours } from "../ssh/machine";
 import type { Login } from "../ssh/session";
 import type { IstiodEndpoint } from "../mesh/environment";
-import { hostState, SECRET_URL, TOKEN_FILE } from "../mesh/hostState";
+import { type HostPackage, hostState, SECRET_URL, secretUrlFile, TOKEN_FILE } from "../mesh/hostState";
 
 /**
- * The istio-sidecar package: from a URL that the host can reach, which may be a secret and is in no text then; or a file
+ * An istio-sidecar package: from a URL that the host can reach, which may be a secret and is in no text then; or a file
  * here that is sent to the host.
  */
-export type SidecarPackage = ({ url: string } | { secretUrl: pulumi.Input<string> } | { file: string }) & {
-  sha256: string;
-};
+export type SidecarPackage = ({ url: string } | { secretUrl: pulumi.Input<string> } | { file: string }) &
+  Omit<HostPackage, "source">;
 
 /** How a host proves who it is: by a certificate and its key, or by a token that is asked for just before it is sent. */
 export type HostProof =
@@ -56,7 +55,10 @@ export interface MeshHostArgs {
   /** The certificates that the host trusts. */
   rootCert: pulumi.Input<string>;
   proof: HostProof;
-  sidecar: SidecarPackage;
+  /** Of these the host takes the one that fits its package manager and its architecture. */
+  sidecar: SidecarPackage[];
+  /** A sidecar that was joined by hand is taken over, and given back by leave. Default: false, it is refused. */
+  adopt?: boolean;
   /** Run join at every update, so that what was changed on the host by hand is put right. Default: false. */
   healDrift?: boolean;
   /** The machine can't be reached any more: nothing is asked of it, now or when it is deleted. Default: false. */
@@ -143,20 +145,27 @@ export class MeshHost extends pulumi.ComponentResource {
         hostState({
           ...spec,
           name,
-          packageSha256: sidecar.sha256,
-          packageSource: "url" in sidecar ? sidecar.url : "secretUrl" in sidecar ? SECRET_URL : "sent",
+          packages: sidecar.map((each) => ({
+            ...each,
+            source: "url" in each ? each.url : "secretUrl" in each ? SECRET_URL : "sent",
+          })),
           scripts,
+          adopt: args.adopt,
           run: args.healDrift ? new Date() : undefined,
         }),
       );
-    const secretUrl = "secretUrl" in sidecar ? sidecar.secretUrl : undefined;
+    const secretUrls = pulumi.output(
+      Object.fromEntries(
+        sidecar.flatMap((each) => ("secretUrl" in each ? [[secretUrlFile(each), each.secretUrl]] : [])),
+      ),
+    );
     const brought = pulumi.all([
       args.connection,
       state,
       args.rootCert,
       byCertificate?.certChain,
       byCertificate?.key,
-      secretUrl,
+      secretUrls,
     ]);
     access.stdout.apply((said) => {
       const machine = machineIn(said);
@@ -167,7 +176,7 @@ export class MeshHost extends pulumi.ComponentResource {
       if (twin !== undefined) {
         throw new Error(`${name}: it is the same machine as ${twin}: take one of them off hosts (IVM717)`);
       }
-      const [connection, text, rootCert, certChain, key, url] = await valueOf(brought);
+      const [connection, text, rootCert, certChain, key, urls] = await valueOf(brought);
       const failed = (what: string) => (error: Error) => {
         throw new Error(`${name}: ${what}${error.message}`);
       };
@@ -175,11 +184,10 @@ export class MeshHost extends pulumi.ComponentResource {
         "token" in proof
           ? { [TOKEN_FILE]: await proof.token().catch(failed("")) }
           : { "cert-chain.pem": certChain!, "key.pem": key! };
-      const ofPackage: Record<string, string> = url === undefined ? {} : { "package-url": url };
       // What it says here, against the host's own clock.
       const epoch = `${Math.floor(Date.now() / 1000)}`;
-      const files = renderFiles({ ...scripts, "root-cert.pem": rootCert, ...identity, ...ofPackage, epoch });
-      const baggage = { state: text, files, package: "file" in sidecar ? sidecar : undefined };
+      const files = renderFiles({ ...scripts, "root-cert.pem": rootCert, ...identity, ...urls, epoch });
+      const baggage = { state: text, files, packages: sidecar.filter((each) => "file" in each) };
       await accompany(connection, baggage).catch(failed("what the join needs could not be brought: "));
     });
     const join = new remote.Command(

@@ -4,6 +4,7 @@ import { closeSync, existsSync, openSync, readFileSync, readSync, statSync } fro
 import { authorityProblems } from "./authority";
 import { usableSshKey } from "./privateKey";
 import type { SshKey, Stack } from "./schema";
+import { packagesOf } from "./sidecar";
 
 const REASONS: Record<string, string> = {
   ENOENT: "is not there",
@@ -88,20 +89,21 @@ export function checkFiles(stack: Stack, secret: (name: string) => string | unde
     const [field, name] = nameOf(server.key);
     if (problem !== undefined) problems.push(`${place}.key.${field}: ${name} ${problem}`);
   }
-  const { sidecar, ca } = stack;
-  if ("url" in sidecar && typeof sidecar.url !== "string") {
-    const url = secret(sidecar.url.secret)?.trim();
-    if (url !== undefined && !/^https?:\/\/[^\s'"\\]+$/.test(url)) {
-      problems.push(`sidecar.url.secret: the secret "${sidecar.url.secret}" is no http or https URL of one line`);
+  for (const { place, source, sha256 } of packagesOf(stack.sidecar)) {
+    if ("secret" in source) {
+      const url = secret(source.secret)?.trim();
+      if (url !== undefined && !/^https?:\/\/[^\s'"\\]+$/.test(url)) {
+        problems.push(`${place}.url.secret: the secret "${source.secret}" is no http or https URL of one line`);
+      }
+    } else if ("file" in source) {
+      const digest = attempt(source.file, sha256Of);
+      if (digest instanceof Error) problems.push(`${place}.file: "${source.file}" ${digest.message}`);
+      else if (digest !== sha256) {
+        problems.push(`${place}.sha256: "${sha256}" is not allowed; "${source.file}" has ${digest}`);
+      }
     }
   }
-  if ("file" in sidecar) {
-    const digest = attempt(sidecar.file, sha256Of);
-    if (digest instanceof Error) problems.push(`sidecar.file: "${sidecar.file}" ${digest.message}`);
-    else if (digest !== sidecar.sha256) {
-      problems.push(`sidecar.sha256: "${sidecar.sha256}" is not allowed; "${sidecar.file}" has ${digest}`);
-    }
-  }
+  const { ca } = stack;
   if (ca !== undefined && "provided" in ca)
     problems.push(...authorityProblems(ca.provided, secret(ca.provided.caKey.secret)));
   return problems;

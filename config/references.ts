@@ -5,6 +5,7 @@ import { OWN_PORTS } from "../mesh/environment";
 import { DEFAULT_REVISION } from "../mesh/istiod";
 import { sshPlaces } from "./files";
 import { show } from "./problems";
+import { packagesOf } from "./sidecar";
 import type { Config, HostConfig, ServiceConfig, SshServer } from "./resolve";
 import { keys, type Stack } from "./schema";
 
@@ -200,9 +201,9 @@ function namedSecrets(stack: Stack): [place: string, name: string][] {
     ...(ca !== undefined && "provided" in ca
       ? [["ca.provided.caKey.secret", ca.provided.caKey.secret] as [string, string]]
       : []),
-    ...("url" in sidecar && typeof sidecar.url !== "string"
-      ? [["sidecar.url.secret", sidecar.url.secret] as [string, string]]
-      : []),
+    ...packagesOf(sidecar).flatMap(({ place, source }): [string, string][] =>
+      "secret" in source ? [[`${place}.url.secret`, source.secret]] : [],
+    ),
   ];
 }
 

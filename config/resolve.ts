@@ -11,6 +11,7 @@ import {
   type SshKey,
   type Stack,
 } from "./schema";
+import { type PackageConfig, packagesOf } from "./sidecar";
 
 /** An SSH server, and how to log in to it. */
 export interface SshServer {
@@ -57,11 +58,13 @@ export type ControlPlaneConfig =
   | { existing: { revision: string } };
 
 /** A stack's configuration, checked, with all defaults filled in. */
-export type Config = Omit<Stack, "ssh" | "hosts" | "controlPlane" | "ca" | "identity"> & {
+export type Config = Omit<Stack, "ssh" | "hosts" | "controlPlane" | "ca" | "identity" | "sidecar"> & {
   controlPlane: ControlPlaneConfig;
   /** Undefined beside an existing control plane whose CA the user does not have. */
   ca?: Authority;
   hosts: HostConfig[];
+  /** The packages, each for the hosts that it fits. */
+  sidecar: PackageConfig[];
 };
 
 /** Whether the stack makes the control plane. */
@@ -99,7 +102,7 @@ function sshOf(ofAll: Stack["ssh"], own: HostFields["ssh"], address: string, ind
 
 /** @param operator what stands in its file, if it is given as one */
 export function resolve(
-  { ssh, hosts, identity, controlPlane, cluster, ...stack }: Stack,
+  { ssh, hosts, identity, controlPlane, cluster, sidecar, ...stack }: Stack,
   operator: UserOperator,
 ): Config {
   const installed = "install" in controlPlane;
@@ -115,6 +118,7 @@ export function resolve(
       ? { install: { version: controlPlane.install.version, operator: operator.content, operatorText: operator.text } }
       : controlPlane,
     ca: authority,
+    sidecar: packagesOf(sidecar),
     hosts: hosts.map((host, index) => ({
       ...host,
       ssh: sshOf(ssh, host.ssh, host.address, index),

@@ -135,6 +135,11 @@ const host = map({
     )
     .default({}),
   /**
+   * true: a sidecar that was joined by hand, by Istio's guide, is taken over, and given back when the host leaves.
+   * Default: false.
+   */
+  adopt: z.boolean({ error: "true or false" }).default(false),
+  /**
    * true: the machine no longer exists or can't be reached any more. Nothing is asked of it, its services lose it, and
    * destroying the stack or removing the host leaves it alone. Default: false.
    */
@@ -275,6 +280,31 @@ const controlPlane = z.xor(
   { error: CONTROL_PLANE },
 );
 
+const sha256 = is(/^[0-9a-f]{64}$/, "a SHA-256 in hex");
+const SIDECAR_PACKAGE = "{url: URL, sha256: HEX} or {file: PATH, sha256: HEX}";
+const sidecarPackage = [
+  map({
+    /** From where each host fetches it; one that opens something by what it says is a secret. */
+    url: z.union([packageUrl, map({ secret: secretName }, "{secret: NAME}")], { error: PACKAGE_URL }),
+    sha256,
+  }),
+  map({
+    /** A file here, which is copied to each host that takes it. */
+    file: path,
+    sha256,
+  }),
+] as const;
+/** What hosts have. */
+export const FORMATS = ["deb", "rpm"] as const;
+export const ARCHITECTURES = ["amd64", "arm64"] as const;
+const ofFormat = map({
+  amd64: z.xor(sidecarPackage, { error: SIDECAR_PACKAGE }).optional(),
+  arm64: z.xor(sidecarPackage, { error: SIDECAR_PACKAGE }).optional(),
+}).refine((packages) => Object.keys(packages).length > 0, "a package for amd64, arm64 or both");
+const sidecarPackages = map({ deb: ofFormat.optional(), rpm: ofFormat.optional() }).refine(
+  (formats) => Object.keys(formats).length > 0,
+  "packages as deb, rpm or both",
+);
 const SERVICE_CIDR = 'auto, a CIDR such as 10.96.0.0/16 (several with commas between), or "*"';
 
 /** Every top-level key of a stack's configuration that is not a secret. */
@@ -324,22 +354,10 @@ export const keys = {
   healDrift: z.stringbool({ truthy: ["true"], falsy: ["false"], error: "true or false" }).default(false),
   /** The services that they offer. */
   services: z.array(service, { error: "a list of services" }).default([]),
-  /** The istio-sidecar package (.deb) for the hosts. */
-  sidecar: z.xor(
-    [
-      map({
-        /** From where each host fetches it; one that opens something by what it says is a secret. */
-        url: z.union([packageUrl, map({ secret: secretName }, "{secret: NAME}")], { error: PACKAGE_URL }),
-        sha256: is(/^[0-9a-f]{64}$/, "a SHA-256 in hex"),
-      }),
-      map({
-        /** A file here, which is copied to each host. */
-        file: path,
-        sha256: is(/^[0-9a-f]{64}$/, "a SHA-256 in hex"),
-      }),
-    ],
-    { error: "{url: URL, sha256: HEX} or {file: PATH, sha256: HEX}" },
-  ),
+  /** The istio-sidecar packages for the hosts, each of which takes the one that fits. */
+  sidecar: z.xor([...sidecarPackage, sidecarPackages], {
+    error: `${SIDECAR_PACKAGE}; or of several {deb: {amd64: ..., arm64: ...}, rpm: ...}`,
+  }),
   /** A pod to try the mesh from (Istio's `sleep`). Default: none. */
   sampleClient: map({
     namespace: namespace.default("default"),

@@ -59,8 +59,8 @@ export interface LocalFacts {
   unusableKeys: { place: string; problem: string }[];
   /** Why no ssh-agent answers at SSH_AUTH_SOCK; undefined if one does, or if that is not set. */
   agentProblem?: string;
-  /** The package in sidecar.file; undefined where sidecar is a URL. */
-  sidecarFile?: { sha256: string } | Unavailable;
+  /** The sidecar packages that are files here: which field names them, their digest as it shall be, and as it is. */
+  sidecarFiles: { place: string; sha256: string; found: { sha256: string } | Unavailable }[];
   /** Whether ca.provided.caKey is the key of ca.provided.caCert; undefined without them. */
   providedKeyFits?: boolean;
 }

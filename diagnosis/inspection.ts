@@ -16,8 +16,16 @@ export interface Inspection {
   listening: number[];
   /** The process that holds the package manager's lock. */
   packageManagerHeldBy?: string;
-  /** Whether the sidecar package could be fetched; undefined where that was not asked or nothing can fetch it. */
+  /** Format and architecture of the sidecar package that it takes. */
+  takes?: string;
+  /** Whether that package could be fetched; undefined where that was not asked or nothing can fetch it. */
   packageReachable?: boolean;
+  /** What was set by hand on a host that shall be taken over: names of variables, and mesh.yaml by its path. */
+  settings: string[];
+  /** The bridges of container engines. */
+  bridges: string[];
+  /** TCP ports, or ranges of them, that are sent on to a container. */
+  published: string[];
   /** What the checks of join found. */
   findings: { code: string; message: string }[];
   /** How what was joined is doing; undefined if the host is not joined. */
@@ -74,7 +82,11 @@ export function parseInspection(text: string): Inspection {
     nameservers: all("nameserver"),
     listening: all("listening").map(Number),
     packageManagerHeldBy: one("locked")?.trim(),
+    takes: one("takes"),
     packageReachable: one("package") === undefined ? undefined : one("package") === "yes",
+    settings: all("setting"),
+    bridges: all("bridge"),
+    published: all("published"),
     findings: all("finding").map((finding) => {
       const [code = "", ...words] = finding.split(" ");
       return { code, message: words.join(" ") };

@@ -7,25 +7,28 @@
 #   attended  somebody was here who would confirm the change; as long as he is, he has a lock on the folder
 # shellcheck shell=sh
 
-# `attend DIGEST PACKAGE`: until the join is over; the session ends with it, or it with the session. What it prints is for
-# ssh/accompany.ts: that it wants the package, that all is there, that the join waits to be confirmed, that it is over; and
-# every five seconds that the session is not lost. PACKAGE is none if it is not to be brought.
+# `attend DIGEST PACKAGE...`: until the join is over; the session ends with it, or it with the session. What it prints is
+# for ssh/accompany.ts: which package it wants, that all is there, that the join waits to be confirmed, that it is over; and
+# every five seconds that the session is not lost. Each PACKAGE is one that could be brought: FORMAT/ARCHITECTURE/SHA256.
 attend() {
-  local waiting
+  local digest package waiting
+  digest=$1
+  shift
   TICKS=0 waiting=''
   if [ ! -e "$here/taken" ]; then
     : >"$here/attended"
     [ ! -e "$here/epoch" ] || echo "$(cat "$here/epoch") $(date +%s)" >"$here/clocks"
-    if [ "$2" != none ] && ! has_package "$2" && ! is_sent "$2"; then
-      echo "package $here"
+    package=$(printf '%s\n' "$@" | sed -n "s,^$PACKAGE_FORMAT/$(architecture)/,,p")
+    if [ -n "$package" ] && ! has_package "$package" && ! is_sent "$package"; then
+      echo "package $here $package"
       until [ -e "$here/received" ]; do tick; done
     fi
-    printf '%s\n' "$1" >"$here/for.new"
+    printf '%s\n' "$digest" >"$here/for.new"
     mv "$here/for.new" "$here/for"
   fi
   echo ready
   while [ -d "$here" ]; do
-    if [ -z "$waiting" ] && is_awaiting "$1"; then
+    if [ -z "$waiting" ] && is_awaiting "$digest"; then
       waiting=yes
       echo awaiting
     fi

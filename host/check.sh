@@ -7,6 +7,8 @@
 . "$here/hosts.sh"
 # shellcheck source-path=SCRIPTDIR source=firewall.sh
 . "$here/firewall.sh"
+# shellcheck source-path=SCRIPTDIR source=containers.sh
+. "$here/containers.sh"
 
 SIDECAR_PORTS="15000 15001 15004 15006 15020 15021 15053 15090"
 MAX_SKEW_WAIT=60 # seconds of a clock that is behind which are waited out
@@ -24,12 +26,14 @@ check() {
 check_host() {
   check_owner
   check_system
+  check_package
   check_sudo
   check_space
   check_writable
   check_folders
   check_ports
   check_firewall
+  check_published
   check_hosts_file
 }
 
@@ -50,7 +54,7 @@ check_owner() {
   elif traces=$(joined_without_record) && [ -n "$traces" ]; then
     finding IVM729 "it was joined by this program ($traces), but the record of what it was before is gone: give it back by hand first (docs/host.md)"
   elif systemctl is-active --quiet istio.service 2>/dev/null; then
-    finding IVM702 "an Istio sidecar that this program did not start is running: stop and disable istio.service first"
+    adopting || finding IVM702 "an Istio sidecar that this program did not start is running: stop and disable istio.service first, or set adopt: true on the host, and it is taken over (docs/host.md)"
   elif [ -n "$(istio_rules)" ]; then
     finding IVM703 "it has iptables rules of an Istio sidecar that is gone: remove its chains ($(istio_rules | grep -o 'ISTIO_[A-Z0-9_]*' | sort -u | tr '\n' ' ')) and the jumps to them, and no other rule"
   fi
@@ -58,22 +62,19 @@ check_owner() {
 
 check_system() {
   local missing tool reason
-  case $(uname -m) in
-    x86_64 | aarch64) ;;
-    *) finding IVM704 "its architecture is $(uname -m): Istio's sidecar needs x86_64 or aarch64" ;;
+  case $(architecture) in
+    amd64 | arm64) ;;
+    *) finding IVM704 "its architecture is $(architecture): Istio's sidecar needs x86_64 or aarch64" ;;
   esac
   [ -d /run/systemd/system ] || finding IVM705 "it was not booted by systemd, which runs the sidecar"
-  command -v "$PACKAGE_MANAGER" >/dev/null || finding IVM706 "it has no $PACKAGE_MANAGER: only $PACKAGE_SYSTEMS are supported"
+  command -v dpkg >/dev/null || command -v rpm >/dev/null ||
+    finding IVM706 "it has neither dpkg nor rpm: only Debian, Ubuntu, and what has rpm with dnf or yum, are supported"
   getconf GNU_LIBC_VERSION >/dev/null 2>&1 || finding IVM707 "its C library is not glibc, which Envoy needs"
   missing=''
   for tool in bash ip iptables sudo hostname flock; do
     command -v $tool >/dev/null || missing="$missing $tool"
   done
-  [ -z "$missing" ] || finding IVM708 "it lacks$missing: $PACKAGE_GET bash iproute2 iptables sudo hostname util-linux (the sidecar's own istio-start.sh runs all but the last)"
-  case $(fact package) in
-    *\ http*) command -v curl >/dev/null || command -v wget >/dev/null ||
-      finding IVM709 "it has neither curl nor wget to fetch the package: install one, or set sidecar.file instead of sidecar.url" ;;
-  esac
+  [ -z "$missing" ] || finding IVM708 "it lacks$missing: $PACKAGE_GET (the sidecar's own istio-start.sh runs all but the last)"
   if command -v iptables >/dev/null && ! reason=$(iptables -t nat -S 2>&1 >/dev/null); then
     finding IVM710 "iptables can't reach the kernel's nat table: $reason"
   fi
@@ -107,6 +108,7 @@ check_ports() {
   for port in $SIDECAR_PORTS; do
     case $listening in *" $port "*) ;; *) continue ;; esac
     taken=$(ss -Hltnp "sport = :$port" 2>/dev/null | awk 'NR == 1 { print $4, $6 }')
+    case $taken in *'"pilot-agent"'* | *'"envoy"'*) ! adopts_sidecar || continue ;; esac
     [ -z "$taken" ] || finding IVM714 "port $port, which the sidecar needs, is taken: $taken"
   done
 }

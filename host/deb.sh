@@ -2,11 +2,16 @@
 # shellcheck shell=sh
 
 PACKAGE_FORMAT=deb
-PACKAGE_MANAGER=dpkg
-PACKAGE_SYSTEMS='Debian and Ubuntu'
-PACKAGE_GET='apt-get install'
+PACKAGE_SHOW='dpkg -l istio-sidecar'
+PACKAGE_GET='apt-get install bash iproute2 iptables sudo hostname util-linux'
+PACKAGE_SCRIPTS=/var/lib/dpkg/info
+KEPT_PACKAGE=istio-sidecar.deb
 PACKAGE_LEFTOVERS="/usr/local/bin/envoy.dpkg-new /usr/local/bin/pilot-agent.dpkg-new /usr/local/bin/istio-start.sh.dpkg-new
   /lib/systemd/system/istio.service.dpkg-new"
+
+package_folders() { echo $PACKAGE_SCRIPTS; }
+
+package_architecture() { dpkg --print-architecture 2>/dev/null || uname -m; }
 
 # As dpkg calls it: installed, half-installed, ...
 package_status() { dpkg-query -W -f='${db:Status-Status}' istio-sidecar 2>/dev/null || :; }
@@ -15,41 +20,22 @@ package_version() {
   dpkg-query -W -f='${db:Status-Status} ${Version}\n' istio-sidecar 2>/dev/null | sed -n 's/^installed //p'
 }
 
+package_put() { dpkg_install "$1" installed; }
+package_restore() { dpkg_install "$1" "given back"; }
+
 # Goes on where an installation was cut off. Not by apt-get, which takes more than twice the processor time for 130 MB.
-package_put() {
+dpkg_install() {
   local log
   log=$(patient_dpkg --install --force-downgrade "$1") || fail "the package istio-sidecar can't be $2: $log"
 }
 
-# By the open file, not by the lock's inode: on an overlay, as in a container, the kernel may name another one than the
-# file has.
-package_busy() {
-  local pid open
-  awk '$2 != "->" { print $5 }' /proc/locks | sort -u | while read -r pid; do
-    for open in "/proc/$pid/fd"/*; do
-      case $(readlink "$open") in
-        /var/lib/dpkg/lock | /var/lib/dpkg/lock-frontend) tr '\0\n' '  ' <"/proc/$pid/cmdline" 2>/dev/null && echo && break ;;
-      esac
-    done
-  done
-}
+package_busy() { lock_holders /var/lib/dpkg/lock /var/lib/dpkg/lock-frontend; }
 
-# `patient_dpkg ARGUMENT...`: dpkg, but waits for whoever holds the package manager's lock, which dpkg itself gives up at
-# once, before it has done anything. Prints what was said if it fails.
-patient_dpkg() {
-  local deadline said
-  uptime_now
-  deadline=$((UPTIME + PACKAGE_SECONDS))
-  until said=$(DEBIAN_FRONTEND=noninteractive dpkg "$@" 2>&1); do
-    uptime_now
-    case $said in
-      *'locked by another process'*) [ "$UPTIME" -ge "$deadline" ] || { sleep 1 && continue; } ;;
-    esac
-    printf '%s\n' "$said" | tail -n 15
-    return 1
-  done
-}
+patient_dpkg() { patient 'locked by another process' env DEBIAN_FRONTEND=noninteractive dpkg "$@"; }
 
+package_keepable() { :; }
+
+# Packs it again.
 package_keep() {
   local tree file
   tree=$HOME_DIR/repacked

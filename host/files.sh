@@ -13,6 +13,8 @@
 
 BEGIN='# BEGIN istio-vm (managed by pulumi-istio-vm)'
 END='# END istio-vm'
+# Before a line of the operator's that must not count as long as the host is ours.
+ASIDE='# set aside by istio-vm: '
 
 # `each_file LINES COMMAND...`: runs `COMMAND... MODE PATH SOURCE RESTART` for each of these.
 each_file() {
@@ -41,23 +43,35 @@ content() {
         /^ISTIO_LOCAL_EXCLUDE_PORTS=/ && port != "" && ("," substr($0, index($0, "=") + 1) ",") !~ ("," port ",") { $0 = $0 "," port }
         { print }'
       ;;
-    block:*) foreign "$1" && { [ -z "$(facts "${2#block:}")" ] || { echo "$BEGIN" && facts "${2#block:}" && echo "$END"; }; } ;;
+    block:*) beside_ours "$1" && { [ -z "$(facts "${2#block:}")" ] || { echo "$BEGIN" && facts "${2#block:}" && echo "$END"; }; } ;;
     *) cat "$here/${1##*/}" ;;
   esac
 }
 
-# `foreign PATH`: prints the file without our block; a last line that is not ended gets its line break. Of a block of
+# `beside_ours PATH`: what of the operator's file stands there beside our block.
+beside_ours() {
+  local text
+  if ! adopting; then
+    foreign "$1"
+    return
+  fi
+  text=$(foreign "$1" && echo .) || return 1
+  printf '%s' "${text%.}" | set_aside "$(facts hosts | hosts_addresses)"
+}
+
+# `foreign PATH`: prints the file without our block, and as if nothing of it had been set aside; a last line that is not ended gets its line break. Of a block of
 # which somebody removed the end, only what join wrote goes: what follows may be the operator's. An editor may have ended
 # the lines in another way.
 foreign() {
   [ -e "$1" ] || return 0
-  awk -v begin="$BEGIN" -v end="$END" '
+  awk -v begin="$BEGIN" -v end="$END" -v aside="$ASIDE" '
     function keep() { printf "%s", inside; inside = ""; open = 0 }
     { line = $0; sub(/\r$/, "", line) }
     line == begin { keep(); open = 1; next }
     line == end { inside = ""; open = 0; next }
     open && NF == 2 && $2 ~ /^istiod[a-z0-9-]*\.[a-z0-9-]+\.svc\r?$/ { next }
     open { inside = inside $0 "\n"; next }
+    index($0, aside) == 1 { $0 = substr($0, length(aside) + 1) }
     { print }
     END { keep() }' "$1"
 }

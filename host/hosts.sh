@@ -28,10 +28,14 @@ check_hosts_file() {
   wanted=$(facts hosts | hosts_addresses)
   [ -n "$wanted" ] || return 0 # istiod is dialled by a name of its own
   other=''
-  for address in $(foreign /etc/hosts | hosts_addresses); do
+  for address in $(beside_ours /etc/hosts | hosts_addresses); do
     among "$address" "$wanted" || other="$other $address"
   done
-  [ -z "$other" ] || finding IVM715 "/etc/hosts has another address for $(istiod_name),$other: remove that line"
+  if [ -n "$other" ] && adopting; then
+    finding IVM715 "/etc/hosts has another address for $(istiod_name),$other, in a line with other names, which would be lost if it were set aside: give istiod a line of its own"
+  elif [ -n "$other" ]; then
+    finding IVM715 "/etc/hosts has another address for $(istiod_name),$other: remove that line"
+  fi
   if sed -n 's/#.*//; s/^hosts:\(.*\)/ \1 /p' /etc/nsswitch.conf 2>/dev/null | grep -Eqv '[[:blank:]](files|resolve)[[:blank:]]'; then
     finding IVM715 "/etc/nsswitch.conf does not let /etc/hosts be asked, where join writes istiod's address: put \`files\` into its line \`hosts:\`"
   fi

@@ -33,7 +33,10 @@ inspect() {
   awk '$1 == "nameserver" { print "nameserver", $2 }' /etc/resolv.conf 2>/dev/null || :
   ss -Hltn 2>/dev/null | awk '{ sub(/.*:/, "", $4); if (!seen[$4]++) print "listening", $4 }'
   package_busy | head -n 1 | sed 's/^/locked /'
+  echo "takes $PACKAGE_FORMAT $(architecture)"
   package_reachable
+  containers
+  [ -d "$RECORD" ] || ! adopts_sidecar || settings
   # What the checks of join find, on this host as it is now.
   FINDINGS=''
   check_host
@@ -44,7 +47,7 @@ inspect() {
 # Whether the sidecar package could be fetched, if it comes from a URL: its first byte.
 package_reachable() {
   local url code
-  url=$(fact package | cut -d ' ' -f 2)
+  url=$(fitting_package | cut -d ' ' -f 2)
   case $url in http://* | https://*) ;; *) return 0 ;; esac
   if command -v curl >/dev/null; then
     # A server that knows no ranges would send all of it, and is not let.

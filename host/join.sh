@@ -62,7 +62,7 @@ install_scripts() {
 plan() {
   CHANGES='' SENT=''
   each_file "$(facts file)" plan_file
-  ! has_ended || SENT=${SENT:-ended}
+  ! has_ended "$CERTS/cert-chain.pem" || SENT=${SENT:-ended}
   ! makes_rules || [ -n "$(istio_rules)" ] || RESTART="$RESTART iptables"
   if ! ready; then
     RESTART=${RESTART:- not-ready}

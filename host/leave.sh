@@ -23,6 +23,7 @@ Undo it by hand (docs/host.md), or mark the host as gone"
   fi
   [ "$(cat "$RECORD/package")" = "$(package_version)" ] || await "$PACKAGE_SECONDS" package_free ||
     fail "the package manager is in use, try again when that has ended; nothing was changed: $(package_busy)"
+  ! had_sidecar || give_back_package # while ours still serves: what takes its place then waits for less
   give_back
   say left "the host is as it was"
 }

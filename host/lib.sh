@@ -22,6 +22,8 @@ RESTARTING=$RUN_DIR/restarting
 # The agent writes into both.
 CERTS=/etc/certs
 ENV_DIR=/var/lib/istio/envoy
+# Of a host that was adopted (adopt.sh): whether its own sidecar was `ready`, `running` or `stopped`.
+ADOPTED=$RECORD/adopted
 READY_SECONDS=90
 LOCK_SECONDS=300
 
@@ -84,6 +86,9 @@ istiod_addresses() { fact istiod | cut -d ' ' -f 3-; }
 
 # The STATE that join is working on, or of the last one.
 last_state() { cat "$HOME_DIR/joining" 2>/dev/null || cat "$HOME_DIR/state" 2>/dev/null || :; }
+
+# Whether this host's own mesh is taken over. What was stays so, whatever the configuration says later.
+adopting() { [ -n "$(fact adopt)" ] || [ -e "$ADOPTED" ]; }
 
 # Seconds since the host was switched on, into UPTIME: the time of day may be set while something is waited for.
 uptime_now() {

@@ -8,6 +8,7 @@
 #   files.tar                 what else join changes, as far as it was there
 #   present                   what was in the folders into which others may put something
 #   package, istio-sidecar.*  the version of the package that was there before, and the package
+#   adopted                   of a host that is taken over: how its own sidecar did (adopt.sh)
 #   user, group, iptables-nft, ip6tables-nft, passwd, ...    accounts, and tables of nft
 
 # Directories that only hold changed files come without their content.
@@ -37,12 +38,13 @@ record() {
   getent group istio-proxy >"$new/group" || :
   for tool in iptables-nft ip6tables-nft; do iptables_tables $tool >"$new/$tool"; done
   package_version >"$new/package"
-  [ ! -s "$new/package" ] || package_keep "$new/istio-sidecar.$PACKAGE_FORMAT"
+  [ ! -s "$new/package" ] || package_keep "$new/$KEPT_PACKAGE"
   for name in $ACCOUNT_FILES; do
     for file in "/etc/$name" "/etc/$name-"; do
       [ ! -e "$file" ] || cp -p "$file" "$new/"
     done
   done
+  record_sidecar "$new"
   # shellcheck disable=SC2086 # paths without blanks
   find $SHARED_TREES 2>/dev/null >"$new/present" || :
   mkdir "$new/saved"

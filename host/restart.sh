@@ -16,7 +16,7 @@ stop_sidecar() {
   release
   : >"$RESTARTING"
   # An older agent drains when it is stopped, for longer than connections can be held.
-  if [ -e "$HOME_DIR/state" ] && { ! ready || drain; }; then hold; fi
+  if { [ -e "$HOME_DIR/state" ] || had_sidecar; } && { ! ready || drain; }; then hold; fi
   await 1 no_connections || :
   systemctl stop istio.service 2>/dev/null || : # it may run although its file is gone
   remove_rules
@@ -49,7 +49,7 @@ hold() {
   local rules tool reason
   rules=$(hold_rules) || return 0 # the environment is gone: nothing is intercepted by it
   for tool in iptables ip6tables; do
-    [ $tool = iptables ] || [ -s /proc/net/if_inet6 ] || continue
+    [ $tool = iptables ] || grep -qs . /proc/net/if_inet6 || continue # its size is none
     reason=$(printf '%s\n' "$rules" | $tool-restore --noflush --wait 5 2>&1) ||
       say start "new connections can't be held back during the restart: $reason"
   done
@@ -57,18 +57,18 @@ hold() {
 
 # For `iptables-restore`. raw comes first, before connections are tracked.
 hold_rules() (
-  local port
+  local port file
   # shellcheck source=/dev/null # in a subshell: it is the sidecar's environment
-  . "$ENV_DIR/cluster.env"
+  for file in "$ENV_DIR/sidecar.env" "$ENV_DIR/cluster.env"; do [ ! -e "$file" ] || . "$file"; done
   rule() { echo "-A $HOLD_CHAIN $*"; }
   printf '*raw\n:%s - [0:0]\n-I %s\n' "$HOLD_CHAIN" "$HOLD_JUMP"
   rule -m time --datestart "$(date -u -d "@$(($(date +%s) + HOLD_SECONDS))" +%FT%T)" -j RETURN
-  for port in $SSH_PORT $(echo "$ISTIO_LOCAL_EXCLUDE_PORTS" | tr , ' '); do
+  for port in $SSH_PORT $(echo "${ISTIO_LOCAL_EXCLUDE_PORTS:-}" | tr , ' '); do
     rule -p tcp --dport "$port" -j RETURN
   done
-  case $ISTIO_INBOUND_PORTS in
+  case ${ISTIO_INBOUND_PORTS:-} in
     '*') rule -j DROP ;;
-    *) for port in $(echo "$ISTIO_INBOUND_PORTS" | tr , ' '); do rule -p tcp --dport "$port" -j DROP; done ;;
+    *) for port in $(echo "${ISTIO_INBOUND_PORTS:-}" | tr , ' '); do rule -p tcp --dport "$port" -j DROP; done ;;
   esac
   echo COMMIT
 )

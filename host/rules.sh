@@ -47,8 +47,11 @@ makes_rules() { ! facts sidecar.env | grep -Eqx 'ISTIO_CUSTOM_IP_TABLES="?true"?
 
 # The environment as the unit starts with it.
 keep_rules_env() {
+  local file
   mkdir -p "$RULES_ENV"
-  cp "$ENV_DIR/cluster.env" "$ENV_DIR/sidecar.env" "$RULES_ENV"
+  for file in cluster.env sidecar.env; do
+    if [ -e "$ENV_DIR/$file" ]; then cp "$ENV_DIR/$file" "$RULES_ENV"; else rm -f "$RULES_ENV/$file"; fi
+  done
 }
 
 # Takes interception back, rule by rule: others may have made rules meanwhile. What the unit's own clean-up leaves, as of a

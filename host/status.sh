@@ -11,8 +11,8 @@ status() {
   PROBLEMS=0
   row identity "$(fact identity)"
   row owner "$(cat "$RECORD/owner")"
-  if has_ended; then
-    problem valid "its certificate ended $(utc "$(certificate_ends)")$(! by_token || echo ": pulumi up gives it a new one")"
+  if has_ended "$CERTS/cert-chain.pem"; then
+    problem valid "its certificate ended $(utc "$(certificate_end "$CERTS/cert-chain.pem")")$(! by_token || echo ": pulumi up gives it a new one")"
   fi
   row sidecar "istio-sidecar $(package_version)"
   if ready; then row ready "yes, in sync with istiod"; else problem ready "no: see /var/log/istio"; fi

@@ -31,7 +31,7 @@ previous_files() {
 # But for one that a join brought which was cut off.
 keep_previous_package() {
   local file
-  file=$PREVIOUS/istio-sidecar.$PACKAGE_FORMAT
+  file=$PREVIOUS/$KEPT_PACKAGE
   if [ -d "$PREVIOUS" ] && [ ! -e "$file" ] && [ -n "$(package_version)" ]; then package_keep "$file"; fi
 }
 
@@ -57,10 +57,10 @@ undo() {
   if [ -e "$RESTARTING" ] || ! ready; then stop_sidecar; fi
   # Without these nothing was changed yet.
   [ ! -d "$PREVIOUS" ] || each_file "$(previous_files)" undo_file
-  file=$PREVIOUS/istio-sidecar.$PACKAGE_FORMAT
+  file=$PREVIOUS/$KEPT_PACKAGE
   if [ -e "$file" ]; then
     : >"$RESTARTING"
-    package_put "$file" "given back"
+    package_restore "$file"
     systemctl daemon-reload
   fi
   if [ -e "$RESTARTING" ]; then
@@ -100,20 +100,31 @@ give_back() {
     return
   fi
   adopt_record
+  if undisturbed; then
+    forget
+    say leave "its own sidecar runs as before: nothing was changed"
+    return
+  fi
   systemctl disable --quiet istio.service 2>/dev/null || :
-  systemctl stop istio.service 2>/dev/null || : # it may run although its file is gone
-  remove_rules
-  release
+  if had_sidecar; then
+    stop_sidecar
+  else
+    systemctl stop istio.service 2>/dev/null || : # it may run although its file is gone
+    remove_rules
+    release
+  fi
   spend_token
-  remove_tables
   say leave "sidecar stopped, no rule left"
   give_back_package
   give_back_files
   give_back_accounts
+  assert_given_back
+  ! had_sidecar || bring_back
+  remove_tables
   disarm
   systemctl daemon-reload
   systemctl reset-failed istio.service 2>/dev/null || :
-  assert_given_back
+  assert_sidecar
   forget
   say leave "package, files, units and accounts restored"
 }
@@ -126,19 +137,27 @@ forget() {
   rm -f "$CONFIRMED" "$RESTARTING" "$REFUSED"
 }
 
-# "Left" is what is so now.
+# "Left" is what is so now. Before a sidecar of the host's own starts, which renews its certificates.
 assert_given_back() {
+  [ "$(package_version)" = "$(cat "$RECORD/package")" ] || fail "the package istio-sidecar is not what it was: $PACKAGE_SHOW"
+  each_file "$(cat "$RECORD/files")" assert_file_given_back
+}
+
+assert_sidecar() {
+  if had_sidecar; then
+    systemctl is-active --quiet istio.service || fail "the sidecar that was here before does not run: systemctl status istio"
+    return
+  fi
   ! systemctl is-active --quiet istio.service || fail "istio.service runs again: what starts it?"
   [ -z "$(istio_rules)" ] || fail "iptables rules of Istio are there again: what makes them?"
-  [ "$(package_version)" = "$(cat "$RECORD/package")" ] || fail "the package istio-sidecar is not what it was: dpkg -l istio-sidecar"
-  each_file "$(cat "$RECORD/files")" assert_file_given_back
 }
 
 assert_file_given_back() {
   local saved
+  ! is_kept "$2" || return 0
   saved=$RECORD/saved/$(copy_of "$2")
   case $3 in
-    block:*) ! grep -qxF "$BEGIN" "$2" 2>/dev/null || fail "$2 has our lines again: what writes it?" ;;
+    block:*) ! grep -qe "^$BEGIN\$" -e "^$ASIDE" "$2" 2>/dev/null || fail "$2 has our lines again: what writes it?" ;;
     *)
       if [ -L "$saved" ]; then return 0; fi
       if [ -e "$saved" ]; then cmp -s "$saved" "$2"; else [ ! -e "$2" ]; fi || fail "$2 is not what it was: what writes it?"
@@ -151,7 +170,8 @@ give_back_package() {
   local log
   if [ -s "$RECORD/package" ]; then
     if [ -e "$HOME_DIR/package" ] || [ "$(package_version)" != "$(cat "$RECORD/package")" ]; then
-      package_put "$RECORD/istio-sidecar.$PACKAGE_FORMAT" "given back"
+      package_restore "$RECORD/$KEPT_PACKAGE"
+      rm -f "$HOME_DIR/package"
     fi
     return
   fi
@@ -162,6 +182,7 @@ give_back_package() {
 # What was recorded, as it was; what was not there goes, but for what somebody else has put there since.
 give_back_files() {
   local tree
+  choose_certificates
   each_file "$(cat "$RECORD/files")" give_back_file
   # shellcheck disable=SC2086 # paths without blanks
   rm -f $PACKAGE_LEFTOVERS $RECORDED_FILES
@@ -200,6 +221,7 @@ give_back_file() {
   saved=$RECORD/saved/$(copy_of "$2")
   real=$(place "$2" "$3")
   remove_staged "$@"
+  ! is_kept "$2" || return 0
   case $3 in
     block:*)
       if [ -e "$real" ] && [ ! -L "$saved" ]; then

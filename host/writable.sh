@@ -1,12 +1,12 @@
 # Whether join can write what it will write, and whether that is nobody else's.
 # shellcheck shell=sh
 
-# Where the package, the record and the units go, besides the files of the state.
-WRITTEN_FOLDERS="/etc /etc/systemd/system /lib/systemd/system /usr/local/bin /var/lib /var/lib/dpkg/info /var/log"
+# Where the package, the record and the units go, besides the files of the state and what the package manager writes.
+WRITTEN_FOLDERS="/etc /etc/systemd/system /lib/systemd/system /usr/local/bin /var/lib /var/log"
 # What makes the user istio-proxy, if there is none.
 WRITTEN_FOR_USER="/etc/passwd /etc/group /etc/shadow /etc/gshadow"
 # Of both folders that the sidecar has for itself: what join, the package and the agent put there.
-OUR_FILES='(root-cert|cert-chain|key)\.pem|(cluster|sidecar)\.env|envoy_.*\.json'
+OUR_FILES='((root-cert|cert-chain|key)\.pem|(cluster|sidecar)\.env|envoy_.*\.json)(\.rpm[a-z]+)?'
 MIN_FREE_MB=400
 MIN_FREE_INODES=500
 MIN_FREE_MB_RUN=4 # for the bundle
@@ -42,7 +42,8 @@ check_writable() {
   for path in $(lsattr -d $paths 2>/dev/null | awk '$1 ~ /a/ && $1 !~ /i/ { print $2 }'); do
     [ ! -d "$path" ] || finding IVM725 "it can't write $path: $(why_unwritable "$path")"
   done
-  paths=$(df --output=file,target /usr/local/bin /var/lib/dpkg/info 2>/dev/null | awk '
+  # shellcheck disable=SC2086 # there may be none
+  paths=$(df --output=file,target /usr/local/bin $PACKAGE_SCRIPTS 2>/dev/null | awk '
     NR == FNR { options[$2] = $4; next }
     FNR > 1 && index("," options[$2] ",", ",noexec,") { print }' /proc/self/mounts -)
   while read -r path folder; do
@@ -59,6 +60,7 @@ written_paths() {
   # shellcheck disable=SC2086 # paths without blanks
   {
     printf '%s\n' $WRITTEN_FOLDERS
+    package_folders
     getent passwd istio-proxy >/dev/null || printf '%s\n' $WRITTEN_FOR_USER
     facts file | cut -d ' ' -f 2 | sed 'p; s,/[^/]*$,,'
   } | while read -r path; do
@@ -101,7 +103,7 @@ check_folders() {
       finding IVM727 "$folder is a link to $(readlink "$folder"), and what it leads to would be given to the sidecar: move the link away"
       continue
     fi
-    [ -e "$folder" ] || continue
+    if [ ! -e "$folder" ] || adopting; then continue; fi # of an earlier mesh it is the sidecar's already
     owner=$(stat -c %U "$folder")
     case $owner in
       root | istio-proxy | UNKNOWN) ;;

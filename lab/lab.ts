@@ -10,22 +10,33 @@ import { withLock } from "./lock";
 import { startNetwork, stopNetwork } from "./network";
 import { startNode } from "./node";
 import { startPackages } from "./packages";
-import { bridge, cacheFolder, checkout, knownVms, listFolder, node, packageUrl, vmByName, type Lab } from "./paths";
+import {
+  bridge,
+  cacheFolder,
+  checkout,
+  knownVms,
+  listFolder,
+  node,
+  packageUrl,
+  rpmVm,
+  vmByName,
+  type Lab,
+} from "./paths";
 import { checkMachine, installPackages, provideGo } from "./preflight";
 import { runSteps, type Step } from "./progress";
-import { recipes } from "./recipes";
+import { recipes, rpmRecipes } from "./recipes";
 import { istio } from "./recipes/istio";
 import { pulumi } from "./recipes/pulumi";
 import { Log } from "./run";
 import { prepareVms, startVm } from "./vm";
 
-/** Builds the artifacts that are missing, as their recipes stand now; for a lab, if one is given. */
-export async function buildArtifacts(lab?: Lab): Promise<void> {
-  const missing = recipes.filter((recipe) => !isBuilt(recipe));
+/** Builds the artifacts that are missing, as their recipes stand now; for a lab, if one is given, what it wants. */
+export async function buildArtifacts(lab?: Lab, wanted = [...recipes, ...rpmRecipes]): Promise<void> {
+  const missing = wanted.filter((recipe) => !isBuilt(recipe));
   // A cold build takes about 15 GB, compilers' caches included.
   await checkMachine(3 + missing.length);
   // Noted before they are built: another lab's build must not prune them meanwhile.
-  if (lab) for (const recipe of recipes) use(lab.state, `latest-${recipe.name}`, recipe);
+  if (lab) for (const recipe of wanted) use(lab.state, `latest-${recipe.name}`, recipe);
   await installPackages(new Log(join(cacheFolder, "log", "packages.log")));
   await checkFirewalls();
   if (missing.length === 0) return;
@@ -44,12 +55,15 @@ export async function buildArtifacts(lab?: Lab): Promise<void> {
   await runSteps(steps, 2);
 }
 
-/** Brings the lab up: builds what is missing, starts what does not run, and waits until all of it answers. */
-export async function up(lab: Lab, vms: number): Promise<void> {
-  const names = Array.from({ length: vms }, (_, index) => `vm${index + 1}`);
+/**
+ * Brings the lab up: builds what is missing, starts what does not run, and waits until all of it answers.
+ * @param rpm whether the machine with rpm is wanted as well
+ */
+export async function up(lab: Lab, vms: number, rpm: boolean): Promise<void> {
+  const names = [...Array.from({ length: vms }, (_, index) => `vm${index + 1}`), ...(rpm ? [rpmVm] : [])];
   const stopped = names.filter((name) => !leaderOf(lab, name));
   checkInotify({ node: !leaderOf(lab, "node"), vms: stopped.length });
-  await buildArtifacts(lab);
+  await buildArtifacts(lab, [...recipes, ...(rpm ? rpmRecipes : [])]);
   await withLab(lab, async () => {
     use(lab.state, "istio", istio);
     use(lab.state, "pulumi", pulumi);
@@ -63,7 +77,7 @@ export async function up(lab: Lab, vms: number): Promise<void> {
     await runSteps(
       [
         machine(`Kubernetes node ${node.name} ${node.address}`, "node", () => startNode(lab)),
-        machine(`package server ${packageUrl}`, "packages", () => startPackages(lab)),
+        machine(`package server ${packageUrl}`, "packages", () => startPackages(lab, rpm)),
         ...names.map((name) => machine(`${name} ${vmByName(lab, name).address}`, name, () => startVm(lab, name))),
       ],
       2,

@@ -8,7 +8,8 @@ import { rebootVm, resetVm } from "./vm";
 
 const usage = `Usage: npx tsx lab/main.ts COMMAND
 
-  up [--vms N]       build what is missing, start what does not run
+  up [--vms N] [--rpm]
+                     build what is missing, start what does not run; --rpm: also rpm1, a machine with rpm and dnf
   down               stop everything; the state stays for the next up
   status             what runs
   exec -- CMD...     run a command inside the lab
@@ -25,7 +26,12 @@ Environment: LAB_NAME (demo), LAB_VMS (1), ISTIO_VM_CACHE (~/.cache/pulumi-istio
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { vms: { type: "string" }, cache: { type: "boolean" }, help: { type: "boolean" } },
+    options: {
+      vms: { type: "string" },
+      rpm: { type: "boolean" },
+      cache: { type: "boolean" },
+      help: { type: "boolean" },
+    },
   });
   const lab = labByName();
   // Machines' disks get their modes from this process. Commands inside the lab keep the user's.
@@ -33,7 +39,7 @@ async function main(): Promise<number> {
   const [command, ...rest] = positionals;
   switch (command) {
     case "up":
-      await up(lab, vmCount(values.vms));
+      await up(lab, vmCount(values.vms), values.rpm === true);
       console.log(status(lab));
       return 0;
     case "down":

@@ -1,18 +1,28 @@
 /** The server from which VMs fetch the sidecar package. */
+import { rmSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
 import { artifactPath, use } from "./artifacts";
 import { isRunning, launch, logOf } from "./launch";
-import { bridge, packageUrl, type Lab } from "./paths";
+import { bridge, folder, listFolder, packageUrl, type Lab } from "./paths";
 import { sidecar } from "./recipes/sidecar";
+import { sidecarRpm } from "./recipes/sidecarRpm";
 import { Log, succeeds, until } from "./run";
 
 const machine = "packages";
 
-/** Starts the server, unless it runs, and waits until it answers. */
-export async function startPackages(lab: Lab): Promise<void> {
+/** Starts the server, unless it runs, and waits until it answers. @param rpm whether it has the rpms as well */
+export async function startPackages(lab: Lab, rpm: boolean): Promise<void> {
+  const served = folder(lab.state, "packages");
+  for (const recipe of [sidecar, ...(rpm ? [sidecarRpm] : [])]) {
+    use(lab.state, recipe.name, recipe);
+    for (const file of listFolder(artifactPath(recipe))) {
+      rmSync(join(served, file), { force: true });
+      symlinkSync(join(artifactPath(recipe), file), join(served, file));
+    }
+  }
   if (!isRunning(lab, machine)) {
-    use(lab.state, "sidecar", sidecar);
     const server = "/usr/bin/python3 -m http.server 8000".split(" ");
-    launch(lab, machine, [...server, "--bind", bridge.address, "--directory", artifactPath(sidecar)]);
+    launch(lab, machine, [...server, "--bind", bridge.address, "--directory", served]);
   }
   const ask = ["nsenter", `--net=${lab.netnsFile}`, "curl", "--silent", "--fail", "--head", packageUrl];
   await until(

@@ -17,6 +17,10 @@ export const podRange = "10.244.0.0/16";
 export const serviceRange = "10.96.0.0/16";
 /** Where a VM fetches the sidecar package. */
 export const packageUrl = `http://${bridge.address}:8000/istio-sidecar.deb`;
+export const rpmUrl = packageUrl.replace(/deb$/, "rpm");
+
+/** The machine whose package manager is rpm. */
+export const rpmVm = "rpm1" as const;
 
 const maxVms = 9;
 
@@ -45,7 +49,7 @@ export function labByName(name = process.env.LAB_NAME ?? "demo"): Lab {
 
 /** A systemd machine of the lab. */
 export interface Vm {
-  /** Its hostname, and its name in ssh: vm1, vm2, ... */
+  /** Its hostname, and its name in ssh: vm1, vm2, ...; or rpm1. */
   readonly name: string;
   readonly address: string;
   /** Its folder in the lab's state. */
@@ -53,12 +57,12 @@ export interface Vm {
 }
 
 /**
- * A VM by name; vm1 is 172.30.0.21, vm2 is .22, and so on.
+ * A VM by name; vm1 is 172.30.0.21, vm2 is .22, and so on; rpm1 is .31.
  * @throws if the lab can't have a VM of that name
  */
 export function vmByName(lab: Lab, name: string): Vm {
-  const number = Number(/^vm([1-9])$/.exec(name)?.[1]);
-  if (!number) throw new Error(`there is no VM "${name}": VMs are vm1 to vm${maxVms}`);
+  const number = name === rpmVm ? 11 : Number(/^vm([1-9])$/.exec(name)?.[1]);
+  if (!number) throw new Error(`there is no VM "${name}": VMs are vm1 to vm${maxVms}, and ${rpmVm}`);
   return { name, address: `172.30.0.${20 + number}`, folder: join(lab.state, "vms", name) };
 }
 

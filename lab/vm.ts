@@ -15,8 +15,9 @@ import { basename, dirname, join } from "node:path";
 import { use } from "./artifacts";
 import { endMachine, leaderOf } from "./cgroups";
 import { launch, logOf } from "./launch";
-import { folder, knownVms, labFolder, node, vmByName, type Lab, type Vm } from "./paths";
+import { folder, knownVms, labFolder, node, rpmVm, vmByName, type Lab, type Vm } from "./paths";
 import { vmRoot } from "./recipes/roots";
+import { rpmRoot } from "./recipes/rpmRoot";
 import { Log, run, succeeds, until } from "./run";
 
 /** The user of every VM: may sudo, logs in with the lab's key. */
@@ -166,6 +167,6 @@ function makeDisk(lab: Lab, vm: Vm): void {
     chownSync(join(unfinished, path), vmUser.id, vmUser.id);
   }
   chmodSync(join(unfinished, "home/admin/.ssh"), 0o700);
-  use(lab.state, vm.name, vmRoot);
+  use(lab.state, vm.name, vm.name === rpmVm ? rpmRoot : vmRoot);
   renameSync(unfinished, upper);
 }

@@ -17,7 +17,7 @@ export const STATE_KEYS = {
   host: { once: true, reader: "scripts", meaning: "the name of the host in this stack" },
   owner: { once: true, reader: "scripts", meaning: "the stack's owner mark" },
   identity: { once: true, reader: "scripts", meaning: "the host's SPIFFE ID" },
-  package: { once: true, reader: "scripts", meaning: "SHA-256 of the sidecar package, and where the host gets it" },
+  package: { once: false, reader: "scripts", meaning: "format, architecture, SHA-256 and source of a sidecar package" },
   istiod: {
     once: true,
     reader: "scripts",
@@ -28,9 +28,15 @@ export const STATE_KEYS = {
   hosts: { once: false, reader: "scripts", meaning: "a line of /etc/hosts" },
   "cluster.env": { once: false, reader: "scripts", meaning: "a variable: the mesh" },
   "sidecar.env": { once: false, reader: "scripts", meaning: "a variable: the host" },
+  mesh: { once: false, reader: "people", meaning: "a line of /etc/istio/config/mesh: so far there is none" },
   file: { once: false, reader: "scripts", meaning: "mode, path and source of a file, and `restart` (host/files.sh)" },
   renewed: { once: true, reader: "people", meaning: "the end of which identity a new token was asked for" },
   scripts: { once: true, reader: "people", meaning: "digest of the scripts: a new version of them runs on every host" },
+  adopt: {
+    once: true,
+    reader: "scripts",
+    meaning: "`yes`: a sidecar that was joined by hand is taken over (host/adopt.sh)",
+  },
   run: { once: true, reader: "people", meaning: "when it was asked for, if nothing else has changed" },
 } as const;
 
@@ -64,9 +70,8 @@ export interface HostSpec {
   certChain?: string;
   /** When the identity ended after which a new token was asked for; empty if none was. */
   renewed?: string;
-  /** The sidecar package: its digest, and where the host gets it: an http(s) URL, SECRET_URL, or `sent` by the program. */
-  packageSha256: string;
-  packageSource: string;
+  /** The sidecar packages, of which the host takes the one that fits. */
+  packages: HostPackage[];
   /** istiod as the host sees it. */
   istiod: IstiodEndpoint;
   mesh: Pick<ClusterEnvironment, "serviceCidr" | "trustDomain" | "clusterName" | "network">;
@@ -75,12 +80,28 @@ export interface HostSpec {
   sidecar: SidecarEnvironment;
   /** The scripts themselves: a new version of them runs again on every host. */
   scripts: Record<string, string>;
+  /** Whether a sidecar that was joined by hand is taken over. */
+  adopt?: boolean;
   /** When it was asked for, if it shall be put right even though nothing changed. */
   run?: Date;
 }
 
-/** Where the package is, if that is a secret: in the bundle's file `package-url` (host/package.sh). */
+/** A sidecar package as the scripts know it. */
+export interface HostPackage {
+  format: "deb" | "rpm";
+  architecture: "amd64" | "arm64";
+  sha256: string;
+  /** Where a host gets it: an http(s) URL, SECRET_URL, or `sent` by the program. */
+  source: string;
+}
+
+/** Where a package is, if that is a secret: in a file of the bundle (host/package.sh). */
 export const SECRET_URL = "secret-url";
+type ForHosts = Pick<HostPackage, "format" | "architecture">;
+export const secretUrlFile = ({ format, architecture }: ForHosts) => `package-url.${format}.${architecture}`;
+
+export const packageLine = ({ format, architecture, sha256, source }: HostPackage) =>
+  `${format} ${architecture} ${sha256} ${source}`;
 
 /** What a token is called in what is brought to a host (host/identity.sh). */
 export const TOKEN_FILE = "istio-token";
@@ -103,7 +124,8 @@ export function fileLines({
   identity,
   rootCert,
   certChain,
-}: Pick<HostSpec, "identity" | "rootCert" | "certChain">): string[] {
+  adopt,
+}: Pick<HostSpec, "identity" | "rootCert" | "certChain" | "adopt">): string[] {
   const own = certChain === undefined ? (`token:${identity}` as const) : undefined;
   const files: HostFile[] = [
     { path: "/var/lib/istio/envoy/cluster.env", mode: "0644", source: "lines:cluster.env", restart: true },
@@ -113,6 +135,8 @@ export function fileLines({
     { path: "/etc/certs/cert-chain.pem", mode: "0644", source: own ?? `sha256:${digest(certChain!)}` },
     { path: "/etc/certs/key.pem", mode: "0600", source: own ?? `of-certificate:${digest(certChain!)}` },
   ];
+  // Istio's guide puts a mesh.yaml there, of which whatever the environment does not name would go on to count.
+  if (adopt) files.push({ path: "/etc/istio/config/mesh", mode: "0644", source: "lines:mesh", restart: true });
   return files.map(({ path, mode, source, restart }) => `${mode} ${path} ${source}${restart ? " restart" : ""}`);
 }
 
@@ -130,7 +154,7 @@ export function hostState(spec: HostSpec): string {
     host: [name],
     owner: [spec.owner],
     identity: [spec.identity],
-    package: [`${spec.packageSha256} ${spec.packageSource}`],
+    package: spec.packages.map(packageLine),
     istiod: [istiodFact(istiod)],
     "not-before": times === undefined ? [] : [time(times.notBefore)],
     "not-after": times === undefined ? [] : [time(times.notAfter)],
@@ -140,6 +164,7 @@ export function hostState(spec: HostSpec): string {
     file: fileLines(spec),
     renewed: spec.renewed ? [`after the end of ${spec.renewed}`] : [],
     scripts: [`sha256:${digest(JSON.stringify(spec.scripts))}`],
+    adopt: spec.adopt ? ["yes"] : [],
     run: spec.run === undefined ? [] : [spec.run.toISOString()],
   });
 }

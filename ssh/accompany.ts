@@ -2,6 +2,7 @@ import { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Client } from "ssh2";
 import { createReadStream } from "node:fs";
+import type { HostPackage } from "../mesh/hostState";
 import { attendScript, REJOIN_SCRIPT } from "./bundle";
 import { attendCommand, CONFIRM_SCRIPT, confirmCommand, receiveCommand, stateDigest } from "./commands";
 import { type Login, loginProblem, run, withSession } from "./session";
@@ -31,8 +32,8 @@ export interface Baggage {
   state: string;
   /** Scripts, certificates and key, as renderFiles made them. They are in no state of Pulumi's and no command line. */
   files: string;
-  /** The sidecar package, for a host that does not fetch it itself; sent only if it is not there. */
-  package?: { file: string; sha256: string };
+  /** Sidecar packages that a host does not fetch itself: the one that fits is sent, if it is not there. */
+  packages?: (Omit<HostPackage, "source"> & { file: string })[];
 }
 
 export interface AccompanyOptions {
@@ -99,7 +100,7 @@ function attend(
 export function accompany(login: Login, baggage: Baggage, options: AccompanyOptions = {}): Promise<void> {
   const { limits = LIMITS, stop = [] } = options;
   const digest = stateDigest(baggage.state);
-  const command = attendCommand(digest, baggage.package?.sha256);
+  const command = attendCommand(digest, baggage.packages);
   const over = new AbortController();
   const end = AbortSignal.any([over.signal, AbortSignal.timeout(limits.join), ...stop]);
   const pause = (milliseconds: number) => delay(milliseconds, undefined, { ref: false });
@@ -136,13 +137,14 @@ export function accompany(login: Login, baggage: Baggage, options: AccompanyOpti
     };
     let confirming: Promise<void> | undefined;
     const hear = (line: string, client: Client) => {
-      const [word, folder] = line.split(" ");
+      const [word, folder, wanted] = line.split(" ");
+      const asked = word === "package" && baggage.packages?.find(({ sha256 }) => sha256 === wanted);
       if (line === "ready") {
         ready = true;
         clearTimeout(late);
         resolve();
-      } else if (word === "package" && folder && baggage.package && !ready) {
-        send(client, baggage.package.file, folder, () => late.refresh()).catch(fail);
+      } else if (asked && folder && !ready) {
+        send(client, asked.file, folder, () => late.refresh()).catch(fail);
       } else if (line === "awaiting") confirming ??= confirm();
       else if (line === "over") over.abort();
       else if (line !== "here") said ||= line.trim();

@@ -1,5 +1,5 @@
 /** The commands that a host's SSH server is given, and the scripts on their stdin. */
-import { sha256 } from "../mesh/hostState";
+import { type HostPackage, sha256 } from "../mesh/hostState";
 import { quote } from "../mesh/shell";
 
 const HOME = "/var/lib/istio-vm";
@@ -114,10 +114,14 @@ export function stateDigest(state: string): string {
 /**
  * Runs what stays with a join until it has ended.
  *
- * @param packageSha256 of a package that is brought if the host does not have it
+ * @param packages of which the host is brought the one that it takes, if it does not have it
  */
-export const attendCommand = (digest: string, packageSha256?: string) =>
-  rootShell(["attend", digest, packageSha256 ?? "none"]);
+export const attendCommand = (digest: string, packages: Omit<HostPackage, "source">[] = []) =>
+  rootShell([
+    "attend",
+    digest,
+    ...packages.map(({ format, architecture, sha256 }) => `${format}/${architecture}/${sha256}`),
+  ]);
 
 /** With the sidecar package on stdin: puts it where the join looks for it. `folder` is that of what was brought. */
 export function receiveCommand(folder: string): string {

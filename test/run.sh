@@ -32,10 +32,11 @@ mocha() { # mocha FOLDER REPORT [WRAPPER...]: the reporter prints for people, an
 }
 
 # A lab of its own, without a past: an earlier run may have been cut off.
-in_lab() {
+in_lab() { # in_lab SUITE [OPTION]
   export LAB_NAME=$1
   local status=0
-  lab clean && lab up --vms 3 && mocha "test/$1" "$1" node --import tsx lab/main.ts exec -- || status=$?
+  # shellcheck disable=SC2086
+  lab clean && lab up --vms 3 $2 && mocha "test/$1" "$1" node --import tsx lab/main.ts exec -- || status=$?
   lab clean && return "$status"
 }
 
@@ -45,7 +46,8 @@ run() { # run SUITE
     unit) mocha . unit ;;
     # What must be installed and built first is no difference that the lab's own tests shall find.
     lab) lab build && mocha test/lab lab ;;
-    *) in_lab "$1" ;;
+    host) in_lab host --rpm ;;
+    *) in_lab "$1" '' ;;
   esac
 }
 

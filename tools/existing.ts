@@ -1,5 +1,6 @@
 /** Reads a control plane that is there already: nothing is changed. */
 import type { Config } from "../config";
+import { fingerprint, splitChain } from "../mesh/certificates";
 import { CodedError } from "../mesh/codes";
 import {
   contradictions,
@@ -39,6 +40,15 @@ export async function readControlPlane(kubectl: Kubectl, installed: Installed): 
   return existingControlPlane(installed, [...ofNamespace, ...itself]);
 }
 
+/** A CA whose certificates the mesh would not believe. */
+function foreignRoot({ revision, rootCerts }: ExistingControlPlane, ca: Config["ca"]): string[] {
+  if (ca === undefined || !("provided" in ca)) return [];
+  const trusted = splitChain(rootCerts).map(fingerprint);
+  return splitChain(ca.provided.rootCert).some((root) => trusted.includes(fingerprint(root)))
+    ? []
+    : [`ca.provided.rootCert: revision "${revision}" of Istio trusts another root: it is not that mesh's CA`];
+}
+
 /** What the configuration needs to know of an existing mesh. */
 export interface ExistingMesh {
   /** By the names by which the configuration calls them, of a revision or a tag. */
@@ -53,7 +63,7 @@ export interface ExistingMesh {
  * @throws everything at once that keeps hosts from joining, or that the configuration says otherwise
  */
 export async function readExistingMesh(
-  { controlPlane, exposure, hosts, cluster }: Config,
+  { controlPlane, exposure, hosts, cluster, ca }: Config,
   kubectl = kubectlFor(cluster),
 ): Promise<ExistingMesh> {
   if (!("existing" in controlPlane)) return { controlPlanes: new Map() };
@@ -64,7 +74,7 @@ export async function readExistingMesh(
   const read = wanted.map(async (name) => {
     try {
       const found = await readControlPlane(kubectl, findRevision(installed, name));
-      problems.push(...contradictions(found, cluster));
+      problems.push(...contradictions(found, cluster), ...foreignRoot(found, ca));
       return [[name, found] as const];
     } catch (error) {
       tell(error as Error);

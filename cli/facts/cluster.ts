@@ -78,7 +78,7 @@ export async function readExisting(config: Config, kubectl: Kubectl): Promise<Cl
     const [first] = (await readExistingMesh(config, kubectl)).controlPlanes.values();
     return { rootCerts: first!.rootCerts };
   } catch (error) {
-    if (error instanceof CodedError) return { refusal: (error).message.replace(/^IVM317 /, "") };
+    if (error instanceof CodedError) return { refusal: error.message.replace(/^IVM317 /, "") };
     throw error;
   }
 }

@@ -6,7 +6,7 @@ import type { HostConfig } from "../../config";
 import type { HostFacts } from "../../diagnosis/facts";
 import { type Inspection, parseInspection } from "../../diagnosis/inspection";
 import { addressLine, excludedPortsLine, hostsEntries, inboundPortsLine } from "../../mesh/environment";
-import { fileLines, istiodFact, stateText } from "../../mesh/hostState";
+import { fileLines, istiodFact, packageLine, SECRET_URL, stateText } from "../../mesh/hostState";
 import { ofEach } from "../../ssh/each";
 import { run } from "../../ssh/session";
 import { HostError, withHost } from "../hostSession";
@@ -30,15 +30,21 @@ function stateFor({ config: { sidecar }, owner, outputs }: ConfiguredStack, host
   return stateText({
     host: [host.name],
     owner: owner === undefined ? [] : [owner],
-    package: [
-      `${sidecar.sha256} ${"url" in sidecar && typeof sidecar.url === "string" ? sidecar.url : "not to be fetched"}`,
-    ],
+    package: sidecar.map(({ source, ...each }) =>
+      packageLine({ ...each, source: "url" in source ? source.url : "secret" in source ? SECRET_URL : "sent" }),
+    ),
     istiod: istiod === undefined ? [] : [istiodFact(istiod)],
     hosts: istiod === undefined ? [] : hostsEntries(istiod),
     "cluster.env": [inboundPortsLine(host), excludedPortsLine({ sshPort: host.ssh.port })],
     "sidecar.env": [addressLine(host)],
     // By their paths alone: what will be in them is not known here.
-    file: fileLines({ identity: "", rootCert: "", certChain: host.identity === "certificate" ? "" : undefined }),
+    file: fileLines({
+      identity: "",
+      rootCert: "",
+      certChain: host.identity === "certificate" ? "" : undefined,
+      adopt: host.adopt,
+    }),
+    adopt: host.adopt ? ["yes"] : [],
   });
 }
 

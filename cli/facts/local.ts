@@ -10,14 +10,21 @@ import { sshEndpoint } from "../../ssh/endpoint";
 import { privateKey } from "../hostSession";
 import type { Stack } from "../stack";
 
-async function sha256OfFile(path: string): Promise<LocalFacts["sidecarFile"]> {
+async function sha256OfFile(path: string): Promise<LocalFacts["sidecarFiles"][number]["found"]> {
   const hash = createHash("sha256");
   try {
     await pipeline(createReadStream(path), hash);
   } catch (error) {
-    return { problem: `sidecar.file can't be read: ${(error as Error).message}` };
+    return { problem: `can't be read: ${(error as Error).message}` };
   }
   return { sha256: hash.digest("hex") };
+}
+
+async function sidecarFiles({ sidecar }: Config): Promise<LocalFacts["sidecarFiles"]> {
+  const files = sidecar.flatMap(({ place, source, sha256 }) =>
+    "file" in source ? [{ place, sha256, file: source.file }] : [],
+  );
+  return Promise.all(files.map(async ({ file, ...each }) => ({ ...each, found: await sha256OfFile(file) })));
 }
 
 /** Why a key logs in nowhere. Its content is never part of the words. */
@@ -60,7 +67,7 @@ function keyFits({ ca }: Config, secret: Stack["secret"]): boolean | undefined {
 
 /** What the configuration refers to on this machine. */
 export async function lookAround({ config, secret }: Stack): Promise<LocalFacts> {
-  if (config === undefined) return { unknownHostKeys: [], unusableKeys: [] };
+  if (config === undefined) return { unknownHostKeys: [], unusableKeys: [], sidecarFiles: [] };
   const unknownHostKeys = config.hosts.flatMap((host) => {
     try {
       sshEndpoint(host.ssh);
@@ -73,7 +80,7 @@ export async function lookAround({ config, secret }: Stack): Promise<LocalFacts>
     unknownHostKeys,
     unusableKeys: await unusableKeys(config, secret),
     agentProblem: agentProblem(),
-    sidecarFile: "file" in config.sidecar ? await sha256OfFile(config.sidecar.file) : undefined,
+    sidecarFiles: await sidecarFiles(config),
     providedKeyFits: keyFits(config, secret),
   };
 }

@@ -41,16 +41,19 @@ export const configuration: Check[] = [
   },
   {
     code: "IVM205",
-    title: "the sidecar package is what its digest says",
+    title: "each sidecar package is what its digest says",
     why: "A package with another digest is refused on every host, after it was sent there.",
-    fix: "sha256sum FILE, and set sidecar.sha256 to it if that is the package you mean",
-    evaluate: ofConfig(({ config: { sidecar }, local: { sidecarFile } }) => {
-      if (sidecarFile === undefined) return skipped("each host fetches it (IVM606)");
-      if (!isAvailable(sidecarFile)) return error(sidecarFile.problem, "correct sidecar.file");
-      return sidecarFile.sha256 === sidecar.sha256
-        ? ok(sidecar.sha256.slice(0, 12))
-        : error(`the file has SHA-256 ${sidecarFile.sha256}, but sidecar.sha256 is ${sidecar.sha256}`);
-    }),
+    fix: "sha256sum FILE, and set its sha256 to that if it is the package you mean",
+    evaluate: ofConfig(({ local: { sidecarFiles } }) =>
+      sidecarFiles.length === 0
+        ? skipped("each host fetches it (IVM606)")
+        : each(sidecarFiles, ({ place, sha256, found }) => {
+            if (!isAvailable(found)) return error(`${place}.file ${found.problem}`, `correct ${place}.file`);
+            return found.sha256 === sha256
+              ? ok(sha256.slice(0, 12))
+              : error(`the file has SHA-256 ${found.sha256}, but ${place}.sha256 is ${sha256}`);
+          }),
+    ),
   },
   {
     code: "IVM206",

@@ -1,6 +1,7 @@
 import { HEAL } from "../advice";
 import { installationOf } from "../../config";
 import type { Code } from "../../mesh/codes";
+import { RESERVED_VARIABLES } from "../../mesh/environment";
 import { type Check, error, ofHosts, ofJoined, ok, skipped, warning, wasInspected } from "./check";
 
 type Words = Pick<Check, "title" | "why" | "fix"> & {
@@ -30,7 +31,7 @@ export const hosts: Check[] = [
   fromHost("IVM702", {
     title: "no other sidecar runs",
     why: "A sidecar that was set up by hand holds the ports and the iptables rules.",
-    fix: "systemctl disable --now istio",
+    fix: "adopt: true on the host, and the join takes over what was done by hand, and leave gives it back (docs/host.md); or systemctl disable --now istio",
   }),
   fromHost("IVM703", {
     title: "no rule of an earlier mesh is left",
@@ -48,9 +49,9 @@ export const hosts: Check[] = [
     fix: "boot the machine with systemd",
   }),
   fromHost("IVM706", {
-    title: "dpkg is there",
-    why: "The sidecar comes as a Debian package.",
-    fix: "use Debian or Ubuntu",
+    title: "dpkg or rpm is there",
+    why: "The sidecar comes as a package for either.",
+    fix: "use Debian, Ubuntu, or a distribution with rpm and dnf or yum",
   }),
   fromHost("IVM707", {
     title: "the C library is glibc",
@@ -60,12 +61,12 @@ export const hosts: Check[] = [
   fromHost("IVM708", {
     title: "the tools that join needs are there",
     why: "Join installs nothing but the sidecar itself.",
-    fix: "apt-get install bash iproute2 iptables sudo hostname util-linux; root needs no sudo to join, but the sidecar's own istio-start.sh does",
+    fix: "apt-get install bash iproute2 iptables sudo hostname util-linux, or dnf install bash iproute iptables sudo hostname util-linux; root needs no sudo to join, but the sidecar's own istio-start.sh does",
   }),
   fromHost("IVM709", {
     title: "something can fetch the package",
     why: "Join fetches the package with curl or wget.",
-    fix: "apt-get install curl, or set sidecar.file",
+    fix: "apt-get install curl, dnf install curl, or give the package as a file",
   }),
   fromHost("IVM710", {
     title: "iptables reaches the kernel",
@@ -222,6 +223,59 @@ export const hosts: Check[] = [
   fromHost("IVM729", {
     title: "what the host was before it joined is known",
     why: "A record that is made of a host that has joined already would be given back by leave as if it were the host's own.",
-    fix: "on the host: systemctl disable --now istio; apt-get purge istio-sidecar; remove our lines from /etc/hosts; rm -r /etc/certs /var/lib/istio-vm; then pulumi up",
+    fix: "on the host: systemctl disable --now istio; apt-get purge istio-sidecar, or rpm -e istio-sidecar; remove our lines from /etc/hosts; rm -r /etc/certs /var/lib/istio-vm; then pulumi up",
   }),
+  fromHost("IVM730", {
+    title: "there is a sidecar package for each host",
+    why: "A host takes the package of its own package manager's format and architecture.",
+    fix: "sidecar: {deb: {amd64: {url, sha256}, arm64: ...}, rpm: {amd64: ..., arm64: ...}}, with the one that is missing",
+  }),
+  fromHost("IVM731", {
+    title: "a package that is there already can be kept",
+    why: "Leave gives back the package that a host had before. Where rpm is older than 4.14, what its database has of a package can't be had.",
+    fix: "rpm -e istio-sidecar",
+  }),
+  fromHost("IVM740", {
+    title: "no inbound port is a container's",
+    why: "What Docker or Podman publishes is sent on to the container (DNAT) by rules that come before the sidecar's. The sidecar never sees it, and the container gets the mutual TLS that clients of the mesh speak.",
+    fix: "docker run --network host, so that the container listens on the host itself; or publish another port, or take it off inboundPorts",
+  }),
+  {
+    code: "IVM741",
+    title: "containers are known to the sidecar",
+    why: "What containers send does not go through the sidecar, for it is not the host itself that sends it: services of the mesh get no mutual TLS from them, or refuse them. And what they send to an inbound port, of whomever, is taken for what comes in. Ports that they publish are theirs alone.",
+    fix: "KUBE_VIRT_INTERFACES, with the names of the bridges and commas between, in the host's environment: then what containers send to the mesh goes through the sidecar; or run them with --network host",
+    evaluate: ofHosts(({ name, inspection: { bridges, published } }, { config }) => {
+      const { environment, inboundPorts } = config.hosts.find((host) => host.name === name)!;
+      const known = (environment.KUBE_VIRT_INTERFACES ?? "").split(",");
+      const unknown = bridges.filter((bridge) => !known.includes(bridge));
+      if (unknown.length === 0) return ok(bridges.join(", "));
+      const ports = inboundPorts === "*" ? "any port" : `port ${inboundPorts.join(", ")}`;
+      const says = [
+        `what containers on ${unknown.join(", ")} send to the mesh does not go through the sidecar`,
+        ...(inboundPorts.length === 0 ? [] : [`what they send to ${ports} of anybody is taken for what comes in`]),
+        ...(published.length === 0
+          ? []
+          : [`what comes to the ports that they publish goes past it: ${published.join(", ")}`]),
+      ];
+      return warning(
+        `${name}: ${says.join("; ")}`,
+        `environment: {KUBE_VIRT_INTERFACES: "${bridges.join(",")}"} of ${name}, or docker run --network host`,
+      );
+    }),
+  },
+  {
+    code: "IVM742",
+    title: "what was set by hand stays set",
+    why: "Where a sidecar that was joined by hand is taken over (adopt: true), cluster.env and sidecar.env are the stack's from then on, and mesh.yaml is empty, until the host leaves. Without ISTIO_META_AUTO_REGISTER_GROUP, for one, istiod removes the host's WorkloadEntry.",
+    fix: "set what shall stay in the host's environment",
+    evaluate: ofHosts(({ name, inspection: { settings } }, { config }) => {
+      const { environment } = config.hosts.find((host) => host.name === name)!;
+      const stays = (setting: string) => setting in environment || RESERVED_VARIABLES.includes(setting);
+      const lost = [...new Set(settings)].filter((setting) => !stays(setting));
+      return lost.length === 0
+        ? ok()
+        : warning(`${name}: taking it over drops what was set by hand: ${lost.join(", ")}`);
+    }),
+  },
 ];

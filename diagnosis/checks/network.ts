@@ -89,13 +89,15 @@ export const network: Check[] = [
   {
     code: "IVM606",
     title: "each host can fetch the sidecar package",
-    why: "Join fetches it from sidecar.url with curl or wget.",
-    fix: "open the way to sidecar.url, or set sidecar.file, which is sent by SSH",
-    evaluate: ofHosts(({ name, inspection: { packageReachable } }, { config }) => {
-      if ("file" in config.sidecar) return skipped("it is sent there by SSH (IVM205)");
-      if (typeof config.sidecar.url !== "string") return skipped("its URL is a secret, which is not brought there");
+    why: "Join fetches it from its url with curl or wget.",
+    fix: "open the way to that url, or give the package as a file, which is sent by SSH",
+    evaluate: ofHosts(({ name, inspection: { takes, packageReachable } }, { config }) => {
+      const source = config.sidecar.find(({ format, architecture }) => `${format} ${architecture}` === takes)?.source;
+      if (source === undefined) return skipped(`there is none for ${name} (IVM730)`);
+      if ("file" in source) return skipped("it is sent there by SSH (IVM205)");
+      if ("secret" in source) return skipped("its URL is a secret, which is not brought there");
       if (packageReachable === undefined) return skipped(`${name} has nothing to fetch it with (IVM709)`);
-      return packageReachable ? ok() : error(`${name}: it can't fetch the package from ${config.sidecar.url}`);
+      return packageReachable ? ok() : error(`${name}: it can't fetch the package from ${source.url}`);
     }),
   },
   {

@@ -34,11 +34,11 @@ export const tools: Check[] = [
   {
     code: "IVM101",
     title: "pulumi is installed",
-    why: "Nothing runs without Pulumi's engine. The program is written for its third major version, and asks it to be told before a join begins (resource hooks), as it does from 3.182 on.",
+    why: "Nothing runs without Pulumi's engine. The program is written for its third major version, and asks it to be told before a join begins (resource hooks), and to keep what a host said (Stash), as it does from 3.215 on.",
     fix: "install the Pulumi CLI: https://www.pulumi.com/docs/install/",
     evaluate: ({ tools: { pulumi } }) =>
-      pulumi !== undefined && (numbers(pulumi)?.[0] !== 3 || !isAtLeast(pulumi, "3.182"))
-        ? error(`pulumi is of version ${pulumi}, but the program needs version 3, from 3.182 on`)
+      pulumi !== undefined && (numbers(pulumi)?.[0] !== 3 || !isAtLeast(pulumi, "3.215"))
+        ? error(`pulumi is of version ${pulumi}, but the program needs version 3, from 3.215 on`)
         : onPath("pulumi", pulumi),
   },
   {

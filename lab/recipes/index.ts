@@ -5,7 +5,9 @@ import { envoy, istio } from "./istio";
 import { kubernetes } from "./kubernetes";
 import { pulumiRecipes } from "./pulumi";
 import { imageBase, nodeRoot, vmRoot } from "./roots";
+import { rpmRoot } from "./rpmRoot";
 import { sidecar } from "./sidecar";
+import { sidecarRpm } from "./sidecarRpm";
 
 export const recipes: Recipe[] = [
   kubernetes,
@@ -18,3 +20,6 @@ export const recipes: Recipe[] = [
   sidecar,
   ...pulumiRecipes,
 ];
+
+/** Those of the machine with rpm, which only some want. */
+export const rpmRecipes: Recipe[] = [rpmRoot, sidecarRpm];

@@ -47,7 +47,7 @@ async function full(host: Host, session: Session): Promise<void> {
 
 /** Somebody else uses the package manager, for as long as the scripts wait and a little longer. */
 async function locked(host: Host, session: Session): Promise<void> {
-  await host.sh(HOLD_LOCK);
+  await host.sh(holdLock(host));
   resume(host);
   await Promise.race([session.done, delay(20_000)]);
   await host.sh(RELEASE_LOCK);
@@ -56,9 +56,9 @@ async function locked(host: Host, session: Session): Promise<void> {
 }
 
 /** Has the package manager's lock until the unit is stopped. */
-export const HOLD_LOCK = `systemd-run --quiet --unit=host-test python3 -c '
+export const holdLock = ({ packages: { lock } }: Host) => `systemd-run --quiet --unit=host-test python3 -c '
 import fcntl, signal
-lock = open("/var/lib/dpkg/lock-frontend", "w")
+lock = open("${lock}", "w")
 fcntl.lockf(lock, fcntl.LOCK_EX)
 open("/run/host-test.locked", "w")
 signal.pause()'

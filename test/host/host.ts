@@ -1,4 +1,5 @@
 /** A machine of the lab as the program sees it: by SSH, with the program's own commands. */
+import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { execa, type ExecaChildProcess } from "execa";
 import { accompany } from "../../ssh/accompany";
@@ -11,6 +12,7 @@ import { rebootVm, resetVm, vmExec } from "../../lab/vm";
 import type { Snapshot } from "../support/snapshot";
 import { snapshotVm } from "../support/vmSnapshot";
 import type { HostCommands } from "./commands";
+import { type PackageTools, packageToolsOf } from "./packages";
 
 const INSTALLED = "/var/lib/istio-vm/bin/istio-vm";
 
@@ -62,6 +64,7 @@ export interface JoinOptions {
 
 export class Host {
   readonly address: string;
+  readonly packages: PackageTools;
 
   constructor(
     readonly lab: Lab,
@@ -69,13 +72,27 @@ export class Host {
     readonly commands: HostCommands,
   ) {
     this.address = vmByName(lab, name).address;
+    this.packages = packageToolsOf(name);
   }
 
-  /** The stack's state with the package's later version (lab/recipes/sidecar.ts). */
+  /** Where the lab has the package for this host, or its later version (lab/recipes/sidecar.ts). */
+  packageUrl(later = ""): string {
+    return `http://${bridge.address}:8000/istio-sidecar${later}.${this.packages.format}`;
+  }
+
+  /** The stack's state with another package for this host. */
+  stateWithPackage(sha256: string, source: string): string {
+    const { format } = this.packages;
+    const line = new RegExp(`^package ${format} .*$`, "m");
+    assert.match(this.commands.state, line);
+    return this.commands.state.replace(line, `package ${format} amd64 ${sha256} ${source}`);
+  }
+
+  /** The stack's state with the package's later version. */
   async stateWithLaterPackage(): Promise<string> {
-    const url = `http://${bridge.address}:8000/istio-sidecar-2.deb`;
+    const url = this.packageUrl("-2");
     const digest = (await this.sh(`curl -sSf ${url} | sha256sum | cut -d ' ' -f 1`)).trim();
-    return this.commands.state.replace(/^package .*$/m, `package ${digest} ${url}`);
+    return this.stateWithPackage(digest, url);
   }
 
   /** Runs a command over SSH as the stack's user. */
@@ -105,7 +122,9 @@ export class Host {
   async startJoin(options: JoinOptions = {}) {
     const { state = this.commands.state, bundle = this.bundle, confirm = true } = options;
     const stop = new AbortController();
-    const baggage = { state, files: bundle, package: options.package };
+    const { format } = this.packages;
+    const sent = options.package && [{ ...options.package, format, architecture: "amd64" as const }];
+    const baggage = { state, files: bundle, packages: sent };
     if (confirm) await accompany(this.commands.connection, baggage, { stop: [stop.signal] });
     const session: JoinSession = {
       ...this.ssh(remoteCommand("join"), confirm ? joinScript(state) : bundleScript(bundle, state)),

@@ -1,6 +1,9 @@
+import { rpmVm } from "../../lab/paths";
 import { Mesh } from "./mesh";
 import { adding } from "./steps/adding";
+import { adopting } from "./steps/adopting";
 import { asserting } from "./steps/asserting";
+import { coexisting } from "./steps/coexisting";
 import { comingBack } from "./steps/comingBack";
 import { confirming } from "./steps/confirming";
 import { drifting } from "./steps/drifting";
@@ -27,15 +30,21 @@ describe("hosts that operators trust", () => {
   refusing(mesh);
   firewalls(mesh);
   restoring(mesh);
+  adopting(mesh);
   privileges(mesh);
   drifting(mesh);
   adding(mesh);
   respecting(mesh);
+  coexisting(mesh);
   confirming(mesh);
   comingBack(mesh);
   asserting(mesh);
   tellingTime(mesh);
   tokens(mesh);
+  // Of the package manager alone.
+  restoring(mesh, rpmVm);
+  drifting(mesh, rpmVm, []);
+  updating(mesh, rpmVm, []);
   interrupting(mesh);
   surviving(mesh);
   // Minutes of waiting for timers, reboots and time-outs: make test-faults.

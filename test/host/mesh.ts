@@ -2,12 +2,13 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { assertInsideLab } from "../../lab/exec";
-import { labByName, vmByName } from "../../lab/paths";
+import { labByName, labFolder, rpmUrl, rpmVm, vmByName } from "../../lab/paths";
 import { labConfig, TestStack } from "../support/testStack";
 import { commandsOf, type HostCommands } from "./commands";
 import { Host } from "./host";
 
-const NAMES = ["vm1", "vm2", "vm3"] as const;
+const NAMES = ["vm1", "vm2", "vm3", rpmVm] as const;
+export type HostName = (typeof NAMES)[number];
 
 export class Mesh {
   readonly lab = labByName();
@@ -37,7 +38,7 @@ export class Mesh {
     this.stack.remove();
   }
 
-  host(name: (typeof NAMES)[number]): Host {
+  host(name: HostName): Host {
     const host = this.hosts.get(name);
     if (!host) throw new Error("the mesh is not up yet");
     return host;
@@ -50,7 +51,11 @@ export class Mesh {
       const { address } = vmByName(this.lab, name);
       return { name, address, namespace: "vm", inboundPorts: [8080], labels: { app: "vmhttp" } };
     });
-    await stack.init({ ...config, hosts });
+    const [, sha256] = /^(\w+) {2}istio-sidecar\.rpm$/m.exec(
+      readFileSync(join(labFolder, "sidecar-rpm.sha256"), "utf8"),
+    )!;
+    const sidecar = { deb: { amd64: config.sidecar as object }, rpm: { amd64: { url: rpmUrl, sha256 } } };
+    await stack.init({ ...config, sidecar, hosts });
     await stack.succeed(["up", "--yes", "--skip-preview"]);
     const { stdout } = await stack.succeed(["stack", "export", "--show-secrets"]);
     return Object.fromEntries(NAMES.map((name) => [name, commandsOf(stdout, name)]));

@@ -20,13 +20,13 @@ export const PAUSE_LEFT = PAUSE.replace("/run/istio-vm/*:)", "/var/lib/istio-vm/
 export const removePause = (host: Host) =>
   host.sh("[ ! -e /var/lib/istio-vm/bin ] || sed -i '/host-test[.]pause/d' /var/lib/istio-vm/bin/*");
 
-/** Stops dpkg while it unpacks the package's largest file. */
-const PAUSE_DPKG = `{
-  until [ -e /usr/local/bin/envoy.dpkg-new ]; do :; done
-  dpkg=$(pidof dpkg)
-  kill -STOP $dpkg
+/** Stops dpkg or rpm while it unpacks the package's largest file. */
+const PAUSE_UNPACKING = `{
+  until set -- /usr/local/bin/envoy.dpkg-new "/usr/local/bin/envoy;"* && { [ -e "$1" ] || [ -e "$2" ]; }; do :; done
+  unpacking=$(pidof dpkg rpm)
+  kill -STOP $unpacking
   ${PAUSE}
-  kill -CONT $dpkg
+  kill -CONT $unpacking
 } &`;
 
 export const PLACES = ["start", "middle", "end"] as const;
@@ -49,7 +49,7 @@ const LINES = {
   },
   stop_sidecar: {
     start: "stop_sidecar() {",
-    middle: `  if [ -e "$HOME_DIR/state" ] && { ! ready || drain; }; then hold; fi`,
+    middle: `  if { [ -e "$HOME_DIR/state" ] || had_sidecar; } && { ! ready || drain; }; then hold; fi`,
     end: `  [ -z "$RESTART" ] || stop_sidecar`,
   },
   start: { start: "start() {", middle: "  keep_rules_env", end: "  start" },
@@ -69,7 +69,8 @@ export const PHASES = Object.keys(LINES) as Phase[];
 
 /** The bundle with a pause at the start of a phase of the join, in the middle of it, or right after it. */
 export function withPause(bundle: string, phase: Phase, place: Place): string {
-  const pause = phase === "install_package" && place === "middle" ? PAUSE_DPKG : phase === "leave" ? PAUSE_LEFT : PAUSE;
+  const pause =
+    phase === "install_package" && place === "middle" ? PAUSE_UNPACKING : phase === "leave" ? PAUSE_LEFT : PAUSE;
   return insertAfter(bundle, LINES[phase][place], pause);
 }
 

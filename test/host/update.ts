@@ -21,9 +21,8 @@ export class Update {
 
   /** The package and the files of the change. */
   files(): Promise<string> {
-    return this.host.sh(
-      "dpkg-query -W istio-sidecar; cat /var/lib/istio/envoy/*.env /etc/hosts /var/lib/istio-vm/state",
-    );
+    const { show } = this.host.packages;
+    return this.host.sh(`${show}; cat /var/lib/istio/envoy/*.env /etc/hosts /var/lib/istio-vm/state`);
   }
 
   /** What join keeps for itself, and the ports that the running sidecar has. */

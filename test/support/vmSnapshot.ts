@@ -19,6 +19,7 @@ const IGNORED: [path: RegExp, reason: string][] = [
   [/^\/var\/(lib|cache)\/apt$/, "apt's caches"],
   [/^\/var\/cache\/debconf$/, "debconf's cache"],
   [/^\/var\/lib\/systemd$/, "systemd's random seed and timer stamps"],
+  [/^\/var\/(lib|cache)\/(rpm|dnf)$/, "rpm's database, of which its packages are compared; dnf's history"],
   [/^\/var\/lib\/dpkg\/(lock.*|.*-old|triggers\/Lock)$/, "dpkg's locks and backups of its own files"],
 ];
 
@@ -47,6 +48,10 @@ export async function snapshotVm(lab: Lab, name: string): Promise<Snapshot> {
   const ask = (...argv: string[]) => vmExec(lab, name, argv);
   add("user", await ask("getent", "passwd"));
   add("group", await ask("getent", "group"));
+  add(
+    "package",
+    await ask("sh", "-c", "! command -v rpm >/dev/null || rpm -qa --queryformat '%{NEVRA} %{INSTALLTIME}\\n'"),
+  );
   add("unit file", columns(await ask("systemctl", "list-unit-files", "--no-legend", "--no-pager"), 0, 1));
   const units = await ask("systemctl", "list-units", "--state=active,failed", "--plain", "--no-legend");
   add("unit", without(VOLATILE_UNIT, columns(units, 0, 2, 3)));
@@ -62,8 +67,8 @@ export async function snapshotVm(lab: Lab, name: string): Promise<Snapshot> {
 const SAVE_RULES = `
 rules() { $1 | sed "/^#/d; s/ \\[[0-9:]*\\]$//; s/^/$1 /"; }
 rules iptables-nft-save; rules ip6tables-nft-save
-[ ! -s /proc/net/ip_tables_names ] || rules iptables-legacy-save
-[ ! -s /proc/net/ip6_tables_names ] || rules ip6tables-legacy-save`;
+! grep -qs . /proc/net/ip_tables_names || rules iptables-legacy-save
+! grep -qs . /proc/net/ip6_tables_names || rules ip6tables-legacy-save`;
 
 const columns = (text: string, ...wanted: number[]) =>
   text

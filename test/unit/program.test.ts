@@ -385,7 +385,7 @@ kubernetes cluster`,
     const url = "https://me:hunter2@example.org/a.deb?token=x";
     const sidecar = { url: { secret: "urlKey" }, sha256: "a".repeat(64) };
     const { resources, find } = await run({ sidecar, urlKey: `${url}\n` });
-    assert.ok((find("vm1-join").inputs.stdin as string).includes(`package ${"a".repeat(64)} secret-url`));
+    assert.ok((find("vm1-join").inputs.stdin as string).includes(`package deb amd64 ${"a".repeat(64)} secret-url`));
     const plain = (value: unknown): unknown => (value instanceof Secret ? value.value : value);
     assert.doesNotMatch(
       JSON.stringify(resources, (_, value) => plain(value)),

@@ -206,18 +206,19 @@ export async function withAgentAt<T>(socket: string | undefined, body: () => T |
 const EC = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 const keys = crypto.subtle.generateKey(EC, false, ["sign", "verify"]);
 
-/** A self-signed certificate, PEM, valid in 2026. */
+/** A self-signed certificate, PEM, by default valid in 2026. */
 export async function certificate({
   subject = "CN=test",
   ca = undefined as boolean | undefined,
   pathLength = undefined as number | undefined,
   uris = [] as string[],
   names = [] as string[],
+  notAfter = new Date("2027-01-01T00:00:00Z"),
 }): Promise<string> {
   const made = await x509.X509CertificateGenerator.createSelfSigned({
     name: subject,
     notBefore: new Date("2026-01-01T00:00:00Z"),
-    notAfter: new Date("2027-01-01T00:00:00Z"),
+    notAfter,
     keys: await keys,
     signingAlgorithm: EC,
     extensions: [

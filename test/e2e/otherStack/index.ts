@@ -28,7 +28,7 @@ for (const host of config.hosts) {
     identity: identity.spiffeId,
     rootCert: ca.rootCert,
     proof: identity,
-    sidecar: sidecar as SidecarPackage,
+    sidecar: sidecar.map(({ source, ...each }) => ({ ...each, ...source })) as SidecarPackage[],
     owner,
   });
 }

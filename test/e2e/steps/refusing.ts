@@ -55,7 +55,9 @@ export function refusing(story: Story): void {
 
   describe("a sidecar package with another digest", () => {
     const said = (host: string) =>
-      new RegExp(`${host}: the sidecar package from \\S+ has SHA-256 \\w+, but sidecar\\.sha256 is 0{64}`);
+      new RegExp(
+        `${host}: the sidecar package \\(deb for amd64\\) from \\S+ has SHA-256 \\w+, but the configuration's sha256 is 0{64}`,
+      );
 
     before(() => {
       const { hosts, sidecar } = story.config as { hosts: object[]; sidecar: object };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Host } from "../host";
-import type { Mesh } from "../mesh";
+import type { HostName, Mesh } from "../mesh";
 
 const DRIFT: [what: string, script: string, says: RegExp][] = [
   [
@@ -27,17 +27,17 @@ const DRIFT: [what: string, script: string, says: RegExp][] = [
   ],
 ];
 
-export function drifting(mesh: Mesh): void {
-  describe("status finds what was changed by hand, and the next join heals it:", () => {
+export function drifting(mesh: Mesh, name: HostName = "vm3", drift = DRIFT): void {
+  describe(`status finds what was changed by hand, and the next join heals it: ${name}`, () => {
     let host: Host;
     before(async () => {
-      host = mesh.host("vm3");
+      host = mesh.host(name);
       await host.reset();
       await host.mustJoin();
     });
     after(() => host.mustLeave().then());
 
-    for (const [what, script, says] of DRIFT) {
+    for (const [what, script, says] of drift) {
       it(what, async () => {
         await host.sh(script);
         const { exitCode, output } = await host.status();
@@ -46,6 +46,17 @@ export function drifting(mesh: Mesh): void {
         await host.mustJoin();
       });
     }
+
+    it("a file of the package that was changed, which is left to whoever did it", async () => {
+      const file = "/usr/local/bin/istio-start.sh";
+      await host.sh(`cp -p ${file} /run/host-test.sh; echo '# mine' >>${file}`);
+      for (const command of ["status", "glance"]) {
+        const { output } = await host.ssh(`sudo /var/lib/istio-vm/bin/istio-vm ${command}`).done;
+        assert.match(output, /package +! files differ from the package's: .*\/usr\/local\/bin\/istio-start\.sh$/m);
+      }
+      await host.sh(`mv /run/host-test.sh ${file}`);
+      await host.mustJoin();
+    });
 
     it("nothing, if nothing was changed: the sidecar is not restarted", async () => {
       const run = () => host.exec("systemctl", "show", "--property=InvocationID", "istio.service");

@@ -75,13 +75,27 @@ export function refusing(mesh: Mesh): void {
     });
 
     /** Joins, which must be refused, and leave no trace. */
-    async function refused(options: JoinOptions = {}): Promise<string> {
-      const before = await host.snapshot();
-      const { exitCode, output } = await host.join(options);
+    async function refused(options: JoinOptions = {}, by = host): Promise<string> {
+      const before = await by.snapshot();
+      const { exitCode, output } = await by.join(options);
       assert.equal(exitCode, 3, output);
       assert.match(output, /can't join the mesh; nothing was changed:/);
-      assertSame(before, await host.snapshot(), host.name);
+      assertSame(before, await by.snapshot(), by.name);
       return output;
+    }
+
+    for (const [name, format] of [
+      ["vm2", "deb"],
+      ["rpm1", "rpm"],
+    ] as const) {
+      it(`that ${name} has no package`, async () => {
+        const without = new RegExp(`^package ${format} amd64 .*\\n`, "m");
+        const state = mesh.host(name).commands.state.replace(without, `package ${format} arm64 aa sent\n`);
+        assert.match(
+          await refused({ state }, mesh.host(name)),
+          new RegExp(`IVM730 sidecar has no ${format} for amd64: add sidecar\\.${format}\\.amd64`),
+        );
+      });
     }
 
     for (const { what, make = ":", unmake = ":", state = (same: string) => same, says, several = false } of [

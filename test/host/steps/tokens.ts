@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
 import { execa } from "execa";
 import { until } from "../../../lab/run";
 import { accessFlags, type ClusterAccess } from "../../../tools/kubectl";
@@ -62,9 +63,9 @@ export function tokens(mesh: Mesh): void {
 
     it("has it nowhere afterwards, and while it is there in no file or process that others can read", async () => {
       const token = await newToken(host);
-      const part = token.slice(-60);
-      // The pattern comes from a file, which is not looked at.
-      await host.sh(`umask 077; printf %s '${part}' >/run/part; rm -f /run/enough
+      // In a file, which is not looked at: else it would be in the command line of whoever looks for it.
+      writeFileSync(`${host.root}/run/part`, token.slice(-60), { mode: 0o600 });
+      await host.sh(`rm -f /run/enough
         (until [ -e /run/enough ]; do
           grep -lsFf /run/part /proc/[0-9]*/cmdline /proc/[0-9]*/environ && date
           find ${TOKEN} -perm /077 2>/dev/null

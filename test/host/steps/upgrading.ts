@@ -32,10 +32,10 @@ export function upgrading(mesh: Mesh): void {
     async function changeUnderLoad(): Promise<void> {
       const requests = await loadDuring(async () => {
         await host.mustJoin({ state: newer });
-        assert.match(await host.sh("dpkg-query -W istio-sidecar"), /\+2$/m);
+        assert.match(await host.sh(host.packages.show), /\+2$/m);
         await host.mustJoin({ state: newer.replace("ISTIO_INBOUND_PORTS=8080", "ISTIO_INBOUND_PORTS=*") });
         await host.mustJoin();
-        assert.doesNotMatch(await host.sh("dpkg-query -W istio-sidecar"), /\+2$/m);
+        assert.doesNotMatch(await host.sh(host.packages.show), /\+2$/m);
       });
       const failed = requests.filter(({ status }) => status !== 200);
       const slowest = Math.max(...requests.map(({ seconds }) => seconds));

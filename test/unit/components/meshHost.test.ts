@@ -9,6 +9,7 @@ import { certificate, privateKey, runProgram, Secret, UNKNOWN, valueOf } from ".
 
 const ID = "spiffe://cluster.local/ns/vm/sa/default";
 const SHA = "a".repeat(64);
+const AMD64_DEB = { format: "deb", architecture: "amd64", sha256: SHA } as const;
 const LOGIN_KEY = privateKey("login");
 const HOST_KEY = privateKey("vm1");
 
@@ -57,7 +58,7 @@ describe("MeshHost", () => {
       identity: ID,
       rootCert: "root\n",
       proof,
-      sidecar: { url: "https://example.org/sidecar.deb", sha256: SHA },
+      sidecar: [{ ...AMD64_DEB, url: "https://example.org/sidecar.deb" }],
       owner: "me",
     };
   });
@@ -103,9 +104,9 @@ describe("MeshHost", () => {
 
   it("shows nothing of a package's URL that is a secret", async () => {
     const { resources, find } = await make({
-      sidecar: { secretUrl: pulumi.secret("https://u:hunter2@h/"), sha256: SHA },
+      sidecar: [{ ...AMD64_DEB, secretUrl: pulumi.secret("https://u:hunter2@h/") }],
     });
-    assert.ok((find("vm1-join").inputs.stdin as string).includes(`\npackage ${SHA} secret-url\n`));
+    assert.ok((find("vm1-join").inputs.stdin as string).includes(`\npackage deb amd64 ${SHA} secret-url\n`));
     assert.doesNotMatch(
       JSON.stringify(resources, (_, value: unknown) => (value instanceof Secret ? value.value : value)),
       /hunter2/,
@@ -120,7 +121,7 @@ describe("MeshHost", () => {
         "host vm1",
         "owner me",
         `identity ${ID}`,
-        "package SHA https://example.org/sidecar.deb",
+        "package deb amd64 SHA https://example.org/sidecar.deb",
         "istiod 31794 istiod.istio-system.svc 192.168.17.150",
         "not-before 1767225600 2026-01-01T00:00:00Z",
         "not-after 1798761600 2027-01-01T00:00:00Z",
@@ -173,9 +174,18 @@ describe("MeshHost", () => {
     assert.equal(typeof find("vm1-join").inputs.stdin, "string");
   });
 
-  it("tells a host of a package that is a file here that it is sent", async () => {
-    const { find } = await make({ sidecar: { file: "istio-sidecar.deb", sha256: SHA } });
-    assert.ok(linesOf(find("vm1-join").inputs.stdin).includes(`package ${SHA} sent`));
+  it("tells a host of each package, and of one that is a file here that it is sent", async () => {
+    const rpm = { format: "rpm", architecture: "arm64", sha256: SHA } as const;
+    const { find } = await make({
+      sidecar: [
+        { ...AMD64_DEB, file: "istio-sidecar.deb" },
+        { ...rpm, url: "https://example.org/a.rpm" },
+      ],
+    });
+    assert.deepEqual(
+      linesOf(find("vm1-join").inputs.stdin).filter((line) => line.startsWith("package ")),
+      [`package deb amd64 ${SHA} sent`, `package rpm arm64 ${SHA} https://example.org/a.rpm`],
+    );
   });
 
   it("changes the text when a certificate or the key changes, and says which", async () => {

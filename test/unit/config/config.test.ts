@@ -75,8 +75,10 @@ after(() => rmSync(folder, { recursive: true }));
 
 describe("parseConfig", () => {
   it("fills in the defaults", () => {
+    const { url, sha256 } = minimal.sidecar;
     assert.deepEqual(parse(), {
       ...minimal,
+      sidecar: [{ format: "deb", architecture: "amd64", source: { url }, sha256, place: "sidecar" }],
       cluster: {
         name: "Kubernetes",
         trustDomain: "cluster.local",
@@ -115,6 +117,7 @@ describe("parseConfig", () => {
       revision: "default",
       environment: {},
       labels: { app: "vm1" },
+      adopt: false,
       gone: false,
     };
     assert.deepEqual(hosts, [{ ...vm1, ...filledIn }]);
@@ -136,7 +139,8 @@ describe("parseConfig", () => {
     const url = { secret: "packageUrl" };
     const sidecar = { url, sha256: SHA };
     const secretUrl = parse({ sidecar }, ["packageUrl"], { packageUrl: "https://u:p@example.org/a?token=x\n" });
-    assert.deepEqual(secretUrl.sidecar, sidecar);
+    const amd64 = { format: "deb", architecture: "amd64", source: url, sha256: SHA, place: "sidecar" };
+    assert.deepEqual(secretUrl.sidecar, [amd64]);
     const gateway = { service: "istio-ingressgateway", namespace: "istio-system" };
     for (const [exposure, more] of [
       [{ type: "LoadBalancer" }, { gateway }],
@@ -210,7 +214,9 @@ describe("parseConfig", () => {
     [
       "a missing sidecar",
       { sidecar: undefined },
-      ["sidecar: missing; expected {url: URL, sha256: HEX} or {file: PATH, sha256: HEX}"],
+      [
+        "sidecar: missing; expected {url: URL, sha256: HEX} or {file: PATH, sha256: HEX}; or of several {deb: {amd64: ..., arm64: ...}, rpm: ...}",
+      ],
     ],
     [
       "a range that is none",
@@ -334,6 +340,41 @@ describe("parseConfig", () => {
       [
         'sidecar.url: "ftp://x" is not allowed; expected an http or https URL without user, password or query; {secret: NAME} for one that has any',
         'sidecar.sha256: "AA" is not allowed; expected a SHA-256 in hex',
+      ],
+    ],
+    [
+      "packages of several formats",
+      { sidecar: { deb: { amd64: { url: "ftp://x", sha256: SHA } }, rpm: { arm64: { file: "a.rpm" }, riscv64: {} } } },
+      [
+        'sidecar.deb.amd64.url: "ftp://x" is not allowed; expected an http or https URL without user, password or query; {secret: NAME} for one that has any',
+        "sidecar.rpm.arm64.sha256: missing; expected a SHA-256 in hex",
+        "sidecar.rpm.riscv64: unknown field",
+      ],
+    ],
+    [
+      "no packages",
+      { sidecar: {} },
+      [
+        "sidecar.url: missing; expected an http or https URL without user, password or query; {secret: NAME} for one that has any",
+        "sidecar.sha256: missing; expected a SHA-256 in hex",
+      ],
+    ],
+    [
+      "no package of a format",
+      { sidecar: { rpm: {} } },
+      ["sidecar.rpm: {} is not allowed; expected a package for amd64, arm64 or both"],
+    ],
+    [
+      "secrets and files of several packages that are not there",
+      {
+        sidecar: {
+          deb: { arm64: { url: { secret: "u" }, sha256: SHA } },
+          rpm: { amd64: { file: "/none/a.rpm", sha256: SHA } },
+        },
+      },
+      [
+        'sidecar.deb.arm64.url.secret: there is no secret "u"; pulumi config set --secret u < FILE',
+        'sidecar.rpm.amd64.file: "/none/a.rpm" is not there',
       ],
     ],
     ["a sidecar's digest", { sidecar: { file: "x.deb" } }, ["sidecar.sha256: missing; expected a SHA-256 in hex"]],

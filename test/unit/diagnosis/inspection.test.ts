@@ -13,7 +13,7 @@ const ISTIOD = "istiod.istio-system.svc";
 const stateIn = (directory: string) => `host vm1
 owner 0123
 identity spiffe://cluster.local/ns/vm/sa/default
-package aa https://example.org/istio-sidecar.deb
+package deb amd64 aa https://example.org/istio-sidecar.deb
 hosts 192.0.2.10 ${ISTIOD}
 cluster.env ISTIO_INBOUND_PORTS=8080
 sidecar.env ISTIO_SVC_IP=192.0.2.21
@@ -31,7 +31,7 @@ const COMMANDS = {
   "systemd-detect-virt": "exit 1",
   timedatectl: "echo yes",
   "dpkg-query": "echo installed 1.31.0",
-  dpkg: "exit 0",
+  dpkg: "echo amd64",
   getent: `case $2 in ${ISTIOD}) echo "192.0.2.10 STREAM ${ISTIOD}" ;; *) echo 127.0.0.1 ;; esac`,
   ss: `case "$*" in
     -Hltn) printf 'LISTEN 0 128 %s 0.0.0.0:*\\n' 0.0.0.0:22 '[::]:22' 192.0.2.21:8080 ;;
@@ -41,8 +41,9 @@ const COMMANDS = {
   uname: "echo x86_64",
   getconf: "echo glibc 2.36",
   curl: "exit 22",
-  nft: "exit 0",
-  ...Object.fromEntries(["ip", "sudo", "flock"].map((tool) => [tool, "exit 0"])),
+  nft: `printf 'table ip docker-bridges {\n\tchain x {\n\t\ttcp dport 8443 dnat to 172.17.0.2:443\n\t}\n}\n'`,
+  ip: `[ "$*" != '-o link show type bridge' ] || printf '%s: %s: <UP> mtu 1500\n' 2 docker0 3 br0 4 br-20a44343e964`,
+  ...Object.fromEntries(["sudo", "flock"].map((tool) => [tool, "exit 0"])),
   ...Object.fromEntries(["", "-nft", "-legacy"].map((kind) => [`iptables${kind}`, "exit 0"])),
   ...Object.fromEntries(
     ["iptables-nft", "iptables-legacy", "ip6tables-nft", "ip6tables-legacy"].map((tool) => [`${tool}-save`, "exit 0"]),
@@ -53,7 +54,7 @@ const COMMANDS = {
 function inspect(directory: string, commands: Record<string, string> = {}): Promise<string> {
   const script = `set -eu
     here=$0
-    for file in lib rules files identity package check leave status inspect; do . "$0/$file.sh"; done
+    for file in lib rules files certificate identity package check adopt leave status inspect; do . "$0/$file.sh"; done
     HOME_DIR=$1 RECORD=$1/record CERTS=$1/certs ENV_DIR=$1/env
     here=$1 HOST=vm1 SSH_PORT=22 STATE=$2
     inspect`;
@@ -87,7 +88,11 @@ describe("parseInspection", () => {
         sidecar: "1.31.0",
         istiodAddress: undefined,
         listening: [22, 8080],
+        takes: "deb amd64",
         packageReachable: false,
+        settings: [],
+        bridges: ["docker0", "br-20a44343e964"],
+        published: ["8443"],
         joined: undefined,
       });
     }));
@@ -98,7 +103,7 @@ describe("parseInspection", () => {
       const found = parseInspection(
         await inspect(directory, {
           ...Object.fromEntries(quiet.map((command) => [command, "exit 1"])),
-          uname: "echo riscv64",
+          dpkg: "echo riscv64",
           df: "printf 'Filesystem\\n/dev/sda1 1 1 12 1%% /\\n'",
         }),
       );

@@ -9,7 +9,10 @@ const HOST = join(__dirname, "../../../host");
 const WANTED = "192.0.2.10";
 
 /** What host/hosts.sh finds on a machine whose files are these, by path. */
-async function findings(files: Record<string, string>, { wanted = WANTED, cloudInit = true } = {}): Promise<string[]> {
+async function findings(
+  files: Record<string, string>,
+  { wanted = WANTED, cloudInit = true, adopt = "" } = {},
+): Promise<string[]> {
   const root = mkdtempSync(join(tmpdir(), "hosts-test-"));
   try {
     for (const [path, text] of Object.entries({ "/etc/hosts": "127.0.0.1 localhost\n", ...files })) {
@@ -20,15 +23,18 @@ async function findings(files: Record<string, string>, { wanted = WANTED, cloudI
     const moved = (file: string) => readFileSync(join(HOST, file), "utf8").replaceAll(paths, `${root}$1`);
     const script = `set -eu
       here=${HOST} SSH_PORT=22
-      . "$here/lib.sh"; . "$here/files.sh"
+      . "$here/lib.sh"; . "$here/files.sh"; . "$here/adopt.sh"
       ${moved("hosts.sh")}
-      STATE="$(printf 'istiod 15012 %s %s\nhosts %s %s' ${NAME} "$1" "$1" ${NAME})"
+      STATE="$(printf 'istiod 15012 %s %s\nhosts %s %s' ${NAME} "$1" "$1" ${NAME})
+$2"
       finding() { printf '%s\\n' "$*"; }
       check_hosts_file`;
     mkdirSync(join(root, "proc/self"), { recursive: true });
     writeFileSync(join(root, "proc/self/mountinfo"), files["/proc/self/mountinfo"] ?? "");
     return await withCommands(cloudInit ? { "cloud-init": "exit 0" } : {}, () => {
-      const { status, stdout, stderr } = spawnSync("dash", ["-c", script, "hosts", wanted], { encoding: "utf8" });
+      const { status, stdout, stderr } = spawnSync("dash", ["-c", script, "hosts", wanted, adopt], {
+        encoding: "utf8",
+      });
       assert.deepEqual([status, stderr], [0, ""]);
       return stdout
         .split("\n")
@@ -60,6 +66,13 @@ describe("host/hosts.sh", () => {
         `IVM715 /etc/hosts has another address for ${NAME}, 192.0.2.1: remove that line`,
       ]));
   }
+
+  it("lets a line be that is set aside where what was done by hand is taken over, unless it has other names", async () => {
+    const adopting = (line: string) => findings({ "/etc/hosts": `${line}\n` }, { adopt: "adopt yes" });
+    assert.deepEqual(await adopting(`192.0.2.1 ${NAME} ${NAME}.cluster.local`), []);
+    const [found = ""] = await adopting(`192.0.2.1 ${NAME} database`);
+    assert.match(found, /^IVM715 .* 192\.0\.2\.1, in a line with other names, .*: give istiod a line of its own$/);
+  });
 
   const SAME: Record<string, [text: string, wanted?: string]> = {
     "the same address": [`${WANTED} x ${NAME}.`],

@@ -13,7 +13,7 @@ const LONG = `spiffe://${"trust.".repeat(20)}example/ns/vm/sa/${"a".repeat(100)}
 function run(shell: string, folder: string, script: string, state = "") {
   const before = `set -eu
     here=$1 STATE=$2 HOST=vm1 SSH_PORT=22 action=join PACKAGE_FORMAT=deb
-    for file in lib files identity commit join; do . "$0/$file.sh"; done
+    for file in lib files certificate identity commit join; do . "$0/$file.sh"; done
     CERTS=$1 HOME_DIR=$1 TOKEN=$1/tokens/istio-token
     makes_rules() { false; }; ready() { true; }; last_words() { echo "$LOG"; }
     RESTART='' LOG=''`;
@@ -27,7 +27,7 @@ file 0644 /etc/certs/cert-chain.pem token:${id}
 file 0600 /etc/certs/key.pem token:${id}`;
 
 for (const shell of ["sh", "bash"]) {
-  describe(`host/identity.sh, by ${shell}`, () => {
+  describe(`host/identity.sh and certificate.sh, by ${shell}`, () => {
     const withCertificate = (uris: string[], from: string, to: string, use: (folder: string) => void) =>
       withDirectory(async (folder) => {
         const { pem } = await issue({ uris, from, to });
@@ -39,19 +39,23 @@ for (const shell of ["sh", "bash"]) {
 
     it("reads from a certificate when it ends, without openssl", () =>
       withCertificate([ID], "2026-01-01T00:00:00Z", "2031-02-03T04:05:06Z", (folder) => {
-        const { stdout } = run(shell, folder, `certificate_ends; has_ended || echo valid`);
+        const { stdout } = run(
+          shell,
+          folder,
+          `certificate_end "$CERTS/cert-chain.pem"; has_ended "$CERTS/cert-chain.pem" || echo valid`,
+        );
         assert.equal(stdout, `${Date.parse("2031-02-03T04:05:06Z") / 1000}\nvalid\n`);
       }));
 
     it("knows that one has ended", () =>
       withCertificate([ID], "2020-01-01T00:00:00Z", "2021-01-01T00:00:00Z", (folder) => {
-        assert.equal(run(shell, folder, "has_ended && echo ended").stdout, "ended\n");
+        assert.equal(run(shell, folder, 'has_ended "$CERTS/cert-chain.pem" && echo ended').stdout, "ended\n");
       }));
 
     for (const id of [ID, LONG]) {
       it(`knows whose it is, of an identity of ${id.length} characters`, () =>
         withCertificate([id], "2026-01-01T00:00:00Z", "2031-01-01T00:00:00Z", (folder) => {
-          const asks = (who: string) => `is_for ${who} && echo yes || echo no`;
+          const asks = (who: string) => `is_for "$CERTS/cert-chain.pem" ${who} && echo yes || echo no`;
           const script = [id, id.slice(0, -1), `${id}0`, "spiffe://other"].map(asks).join("\n");
           assert.equal(run(shell, folder, script).stdout, "yes\nno\nno\nno\n");
         }));
@@ -59,7 +63,7 @@ for (const shell of ["sh", "bash"]) {
 
     it("says of no certificate neither that it ended nor whose it is", () =>
       withDirectory((folder) => {
-        const asks = `has_ended || echo no; is_for ${ID} || echo no`;
+        const asks = `has_ended "$CERTS/cert-chain.pem" || echo no; is_for "$CERTS/cert-chain.pem" ${ID} || echo no`;
         assert.equal(run(shell, folder, asks).stdout, "no\nno\n");
         writeFileSync(join(folder, "cert-chain.pem"), "-----BEGIN CERTIFICATE-----\n????\n");
         assert.equal(run(shell, folder, asks).stdout, "no\nno\n");

@@ -24,17 +24,33 @@ function shared(script: string): string[] {
   return found;
 }
 
+const namesIn = (script: string) => [...script.matchAll(/^(\w+)\(\) [{(]/gm)].map(([, name = ""]) => name);
+
 describe("functions of the host scripts", () => {
   it("set no variables in small letters but their own", () => {
     for (const [file, script] of Object.entries(hostScripts())) assert.deepEqual(shared(script), [], file);
   });
 
   it("have each a name of its own, for all are sourced into one shell", () => {
-    const names = Object.entries(hostScripts()).flatMap(([file, script]) =>
-      [...script.matchAll(/^(\w+)\(\) [{(]/gm)].map(([, name = ""]) => ({ file, name })),
+    const { "rpm.sh": rpm, ...rest } = hostScripts(); // or deb.sh
+    const names = Object.values(rest).flatMap(namesIn);
+    assert.deepEqual(
+      names.filter((name, index) => names.indexOf(name) !== index),
+      [],
     );
-    const twice = names.filter(({ name }, index) => names.findIndex((other) => other.name === name) !== index);
-    assert.deepEqual(twice, []);
+    const others = names.filter((name) => !namesIn(rest["deb.sh"]!).includes(name));
+    assert.deepEqual(
+      namesIn(rpm!).filter((name) => others.includes(name)),
+      [],
+    );
+  });
+
+  it("are the same for each format of packages, but for its own helpers", () => {
+    const verbs = (file: string) =>
+      [...hostScripts()[file]!.matchAll(/^(package_\w+(?=\(\))|(?:PACKAGE|KEPT)_[A-Z]+(?==))/gm)]
+        .map(([name]) => name)
+        .sort();
+    assert.deepEqual(verbs("deb.sh"), verbs("rpm.sh"));
   });
 
   it("would be caught at it", () => {

@@ -49,7 +49,7 @@ export class Scripts {
 
   /** Starts a session that attends a join, with the lock that the bundle takes. It stays until it is killed. */
   attend(digest: string): ExecaChildProcess {
-    const command = ["sh", join(this.folder, "istio-vm"), "attend", digest, "none"];
+    const command = ["sh", join(this.folder, "istio-vm"), "attend", digest];
     return execa("flock", ["--no-fork", this.folder, ...command], { stdin: "ignore", reject: false });
   }
 }

@@ -11,8 +11,10 @@ describe("hostState", () => {
       identity: "spiffe://cluster.local/ns/vm/sa/default",
       rootCert: "root",
       certChain: await certificate({}),
-      packageSha256: "aa",
-      packageSource: "https://example.org/a.deb",
+      packages: [
+        { format: "deb", architecture: "amd64", sha256: "aa", source: "https://example.org/a.deb" },
+        { format: "rpm", architecture: "arm64", sha256: "bb", source: "sent" },
+      ],
       istiod: { addresses: ["192.168.17.150"], port: 31794, name: "istiod.istio-system.svc" },
       mesh: { serviceCidr: "10.96.0.0/16", trustDomain: "cluster.local", clusterName: "east" },
       workload: { namespace: "vm", serviceAccount: "web", inboundPorts: [8080] },
@@ -26,7 +28,8 @@ describe("hostState", () => {
       `host vm1
 owner 0123
 identity spiffe://cluster.local/ns/vm/sa/default
-package aa https://example.org/a.deb
+package deb amd64 aa https://example.org/a.deb
+package rpm arm64 bb sent
 istiod 31794 istiod.istio-system.svc 192.168.17.150
 not-before 1767225600 2026-01-01T00:00:00Z
 not-after 1798761600 2027-01-01T00:00:00Z
@@ -52,6 +55,11 @@ scripts sha256:${digest('{"istio-vm":"exit"}')}`,
     );
     const run = new Date("2026-02-03T04:05:06.789Z");
     assert.equal(hostState({ ...spec, run }), `${hostState(spec)}\nrun 2026-02-03T04:05:06.789Z`);
+    // What a mesh.yaml of before says must not go on to count.
+    assert.equal(
+      hostState({ ...spec, adopt: true }),
+      `${hostState(spec).replace("\nscripts", "\nfile 0644 /etc/istio/config/mesh lines:mesh restart\nscripts")}\nadopt yes`,
+    );
   });
 });
 

@@ -127,20 +127,24 @@ esac
       },
     ));
 
-  it("sends the package, if the host asks for it", () =>
+  it("sends the package that the host asks for, and no other", () =>
     withDirectory((directory) => {
       const file = join(directory, "istio-sidecar.deb");
       const content = randomBytes(3_000_000);
       writeFileSync(file, content);
-      const attend = `echo "package /run/istio-vm/bundle.abcdef"
+      const attend = `echo "package /run/istio-vm/bundle.abcdef 5b"
         until [ -e "$0.received" ]; do sleep 0.02; done
         echo ready; echo over; ${STAYS}`;
       const confirm = `cat "$6" >"$0.package"; : >"$0.received"`; // behind the name of the script and its action
+      const packages = [
+        { format: "deb", architecture: "amd64", sha256: "5a", file: "/none" },
+        { format: "rpm", architecture: "amd64", sha256: "5b", file },
+      ] as const;
       return withSudo({ attend, confirm }, async (sudo) => {
-        await accompany(login(), { ...BAGGAGE, package: { file, sha256: "5a" } }, { limits: LIMITS });
+        await accompany(login(), { ...BAGGAGE, packages: [...packages] }, { limits: LIMITS });
         await untilAlone();
         assert.ok(readFileSync(`${sudo}.package`).equals(content));
-        assert.match(server.commands[0]!, /sh -s -- attend [0-9a-f]{64} 5a;/);
+        assert.match(server.commands[0]!, /sh -s -- attend [0-9a-f]{64} deb\/amd64\/5a rpm\/amd64\/5b;/);
         assert.match(server.commands[1]!, /exec sh \/run\/istio-vm\/bundle\.abcdef\/istio-vm receive \$input /);
         assert.equal(server.connections.opened, 1);
       });

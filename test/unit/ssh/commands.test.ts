@@ -42,6 +42,7 @@ function run(command: string, input = "", { uid = 1000, sudo = SUDO, shell = ["s
 }
 const leftovers = () => readdirSync("/tmp").filter((name) => /^istio-vm\.\w{6}$/.test(name));
 
+const RPM = { format: "rpm", architecture: "amd64", sha256: "5a" } as const;
 const SCRIPT = `${PROLOGUE}printf '<%s>' "$@"; echo THE KEY
 exit 7
 `;
@@ -49,15 +50,15 @@ exit 7
 describe("a command for a root shell", () => {
   for (const uid of [0, 1000]) {
     it(`runs the script on its stdin, with words and connection, as user ${uid}`, async () => {
-      const { status, stdout } = await run(attendCommand("abc", "def"), SCRIPT, { uid });
-      assert.deepEqual([status, stdout], [7, "<attend><abc><def><10.0.0.9><40000><10.0.0.1><22>THE KEY\n"]);
+      const { status, stdout } = await run(attendCommand("abc", [RPM]), SCRIPT, { uid });
+      assert.deepEqual([status, stdout], [7, "<attend><abc><rpm/amd64/5a><10.0.0.9><40000><10.0.0.1><22>THE KEY\n"]);
     });
   }
 
   it("gives sudo no byte of the script: it may write down what it is given", async () => {
     const { words, stdin } = await run(attendCommand("abc"), SCRIPT);
-    assert.deepEqual(words.split("\n"), ["-n", "sh", "-s", "--", "attend", "abc", "none"]);
-    assert.match(stdin, /^exec sh \/tmp\/istio-vm\.\w{6}\/input attend abc none 10\.0\.0\.9 40000 10\.0\.0\.1 22\n$/);
+    assert.deepEqual(words.split("\n"), ["-n", "sh", "-s", "--", "attend", "abc"]);
+    assert.match(stdin, /^exec sh \/tmp\/istio-vm\.\w{6}\/input attend abc 10\.0\.0\.9 40000 10\.0\.0\.1 22\n$/);
   });
 
   it("does without sudo for root", async () => {
@@ -75,7 +76,7 @@ describe("a command for a root shell", () => {
   it("has nothing that some login shell would read in another way than sh", () => {
     const commands = [
       accessCommand("vm1"),
-      attendCommand("abc", "def"),
+      attendCommand("abc", [RPM]),
       confirmCommand("abc", new Date(0)),
       leaveCommand(),
       logsCommand(5),
@@ -95,7 +96,7 @@ describe("a command for a root shell", () => {
       if (spawnSync(argv[0]!, [...argv.slice(1), "exit 0"]).status !== 0) this.skip();
       for (const uid of [0, 1000]) {
         const { status, stdout, stderr } = await run(attendCommand("abc"), SCRIPT, { uid, shell: argv });
-        const said = `<attend><abc><none><${CONNECTION.replaceAll(" ", "><")}>THE KEY\n`;
+        const said = `<attend><abc><${CONNECTION.replaceAll(" ", "><")}>THE KEY\n`;
         assert.deepEqual([status, stdout, stderr], [7, said, ""]);
       }
     });

@@ -8,10 +8,13 @@ const configure = (change: (config: Config) => unknown) => (facts: Facts) => cha
 const install = (operator: Record<string, unknown>) => ({ install: { version: "1.31.0", operator, operatorText: "" } });
 
 const sidecarFile =
-  (found: Facts["local"]["sidecarFile"]) =>
+  (found: Facts["local"]["sidecarFiles"][number]["found"]) =>
   (facts: Facts): void => {
-    facts.config!.sidecar = { file: "istio-sidecar.deb", sha256: "a".repeat(64) };
-    facts.local.sidecarFile = found;
+    const good = "c".repeat(64);
+    facts.local.sidecarFiles = [
+      { place: "sidecar.deb.amd64", sha256: good, found: { sha256: good } },
+      { place: "sidecar.rpm.amd64", sha256: "a".repeat(64), found },
+    ];
   };
 
 const lifetimes = (workload: number, early: number, intermediate = 43800, root = 87600) =>
@@ -82,12 +85,12 @@ testChecks("configuration", {
     {
       when: "the package is another",
       break: sidecarFile({ sha256: "b".repeat(64) }),
-      finds: error(`the file has SHA-256 ${"b".repeat(64)}, but sidecar.sha256 is ${"a".repeat(64)}`),
+      finds: error(`the file has SHA-256 ${"b".repeat(64)}, but sidecar.rpm.amd64.sha256 is ${"a".repeat(64)}`),
     },
     {
       when: "the package is not there",
-      break: sidecarFile({ problem: "sidecar.file can't be read: ENOENT" }),
-      finds: error("sidecar.file can't be read: ENOENT", "correct sidecar.file"),
+      break: sidecarFile({ problem: "can't be read: ENOENT" }),
+      finds: error("sidecar.rpm.amd64.file can't be read: ENOENT", "correct sidecar.rpm.amd64.file"),
     },
   ],
   IVM206: [

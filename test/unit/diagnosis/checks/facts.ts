@@ -55,7 +55,11 @@ async function make(): Promise<Facts> {
       istiodAddress: "192.0.2.10",
       nameservers: ["192.0.2.53"],
       listening: [22, 8080, 15021],
+      takes: "deb amd64",
       packageReachable: true,
+      settings: [],
+      bridges: [],
+      published: [],
       findings: [],
       joined: {
         owner: OWNER,
@@ -76,7 +80,7 @@ async function make(): Promise<Facts> {
     tools: { node: "v24.19.0", nodeWanted: "22.13", pulumi: "v3.256.0", istioctl: "1.31.0", kubectl: "v1.34.4" },
     configProblems: [],
     config,
-    local: { unknownHostKeys: [], unusableKeys: [] },
+    local: { unknownHostKeys: [], unusableKeys: [], sidecarFiles: [] },
     owner: OWNER,
     outputs: {
       rootFingerprint: fingerprint(root.pem),

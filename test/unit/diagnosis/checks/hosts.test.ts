@@ -188,4 +188,63 @@ testChecks("hosts", {
     "IVM729",
     "it was joined by this program (/etc/hosts has its lines), but the record of what it was is gone",
   ),
+  IVM730: found("IVM730", "sidecar has no rpm for arm64: add sidecar.rpm.arm64"),
+  IVM731: found("IVM731", "the istio-sidecar that is there, 1.30.0-1, can't be kept"),
+  IVM740: found("IVM740", "inbound port 8080 is sent on to a container before the sidecar sees it"),
+  IVM741: [
+    {
+      when: "there are containers",
+      break: onVm2((inspection) =>
+        Object.assign(inspection, { bridges: ["docker0", "br-20a44343e964"], published: ["443", "18000-18002"] }),
+      ),
+      finds: about(
+        "vm2",
+        warning(
+          "vm2: what containers on docker0, br-20a44343e964 send to the mesh does not go through the sidecar; what they send to port 8080 of anybody is taken for what comes in; what comes to the ports that they publish goes past it: 443, 18000-18002",
+          'environment: {KUBE_VIRT_INTERFACES: "docker0,br-20a44343e964"} of vm2, or docker run --network host',
+        ),
+      ),
+    },
+    {
+      when: "the sidecar knows some of them",
+      break: (facts) => {
+        inspectionOf(facts, "vm2").bridges = ["docker0", "podman0"];
+        const vm2 = facts.config!.hosts.find(({ name }) => name === "vm2")!;
+        Object.assign(vm2, { environment: { KUBE_VIRT_INTERFACES: "docker0" }, inboundPorts: [] });
+      },
+      finds: about(
+        "vm2",
+        warning(
+          "vm2: what containers on podman0 send to the mesh does not go through the sidecar",
+          'environment: {KUBE_VIRT_INTERFACES: "docker0,podman0"} of vm2, or docker run --network host',
+        ),
+      ),
+    },
+    {
+      when: "the sidecar knows all of them",
+      break: (facts) => {
+        inspectionOf(facts, "vm2").bridges = ["docker0"];
+        facts.config!.hosts.find(({ name }) => name === "vm2")!.environment = { KUBE_VIRT_INTERFACES: "docker0" };
+      },
+      finds: [],
+    },
+  ],
+  IVM742: [
+    {
+      when: "more was set by hand than the stack sets",
+      break: (facts) => {
+        const names = ["ISTIO_INBOUND_PORTS", "ISTIO_META_DNS_CAPTURE", "ISTIO_META_AUTO_REGISTER_GROUP"];
+        inspectionOf(facts, "vm2").settings = [...names, ...names, "/etc/istio/config/mesh"];
+        const vm2 = facts.config!.hosts.find(({ name }) => name === "vm2")!;
+        vm2.environment = { ISTIO_META_DNS_CAPTURE: "true" };
+      },
+      finds: about(
+        "vm2",
+        warning(
+          "vm2: taking it over drops what was set by hand: ISTIO_META_AUTO_REGISTER_GROUP, /etc/istio/config/mesh",
+          "set what shall stay in the host's environment",
+        ),
+      ),
+    },
+  ],
 });

@@ -75,6 +75,11 @@ testChecks("network", {
       finds: about("vm1", error("vm1: it can't fetch the package from https://example.org/istio-sidecar.deb")),
     },
     {
+      when: "there is none for the host, so that another one's URL does not matter",
+      break: (facts) => Object.assign(inspectionOf(facts), { takes: "rpm arm64", packageReachable: false }),
+      finds: [],
+    },
+    {
       when: "nothing could fetch the package",
       break: (facts) => (inspectionOf(facts).packageReachable = undefined),
       finds: [],

@@ -12,17 +12,17 @@ testChecks("tools", {
     {
       when: "pulumi is of an earlier major version",
       break: (facts) => (facts.tools.pulumi = "v2.25.2"),
-      finds: error("pulumi is of version v2.25.2, but the program needs version 3, from 3.182 on"),
+      finds: error("pulumi is of version v2.25.2, but the program needs version 3, from 3.215 on"),
     },
     {
       when: "pulumi has no resource hooks yet",
-      break: (facts) => (facts.tools.pulumi = "v3.181.0"),
-      finds: error("pulumi is of version v3.181.0, but the program needs version 3, from 3.182 on"),
+      break: (facts) => (facts.tools.pulumi = "v3.214.0"),
+      finds: error("pulumi is of version v3.214.0, but the program needs version 3, from 3.215 on"),
     },
     {
       when: "pulumi does not tell its version",
       break: (facts) => (facts.tools.pulumi = "unknown (it crashed)"),
-      finds: error("pulumi is of version unknown (it crashed), but the program needs version 3, from 3.182 on"),
+      finds: error("pulumi is of version unknown (it crashed), but the program needs version 3, from 3.215 on"),
     },
   ],
   IVM102: [
