@@ -29,6 +29,7 @@ const CREATED = [
   "kubernetes:core/v1:ServiceAccount account-vm/vm1",
   "kubernetes:core/v1:ServiceAccount sleep-account",
   "kubernetes:networking.istio.io/v1:ServiceEntry service-vm-vmhttp-entry",
+  "pulumi:index:Stash vm1-renewed",
   "pulumi:providers:kubernetes cluster",
   "random:index/randomId:RandomId owner",
 ];

@@ -57,6 +57,9 @@ export class ExistingStory extends Story {
     this.cloud.give(INGRESS.namespace, INGRESS.service, "hostname");
     await installIstio(this.lab, "profile=minimal", `revision=${CANARY.revision}`);
     await run(["istioctl", "tag", "set", CANARY.tag, `--revision=${CANARY.revision}`]);
+    // Without metrics; it takes Kubernetes a moment to say so.
+    const scaling = ["horizontalpodautoscalers", "--all", "--for=condition=ScalingActive=False", "--timeout=60s"];
+    await kubectl("wait", "--namespace=istio-system", ...scaling);
     await until("the ingress gateway's name", 10, async () =>
       (await kubectl("get", "service", INGRESS.service, `--namespace=${INGRESS.namespace}`)).includes(this.cloud.name),
     );
