@@ -56,11 +56,11 @@ export class ControlPlaneExposure extends pulumi.ComponentResource {
     const { exposure, istiods, gateway, network, owner } = args;
     const tcp = (portName: string, port: number) => ({ name: portName, port, targetPort: port, protocol: "TCP" });
     const istiodPort = tcp("tls-istiod", ISTIOD_PORT);
-    const patch = (service: string, namespace: string, spec: object, annotations = {}): Exposed =>
+    const patch = (service: string, namespace: string, spec: object, annotations = {}, options = {}): Exposed =>
       new ServicePatch(
         `${name}-${service}`,
         { metadata: { name: service, namespace, annotations }, spec },
-        { parent: this },
+        { parent: this, ...options },
       );
     // Kubernetes itself owns the type of a Service that was created without one.
     const force = { "pulumi.com/patchForce": "true" };
@@ -98,9 +98,9 @@ export class ControlPlaneExposure extends pulumi.ComponentResource {
       const spec = { type, selector: gateway.selector, ports: [istiodPort, ...crossing] };
       ofGateway = own(gateway.service, gateway.namespace, spec, labels);
     } else if (gateway !== undefined && exposure.through === "ingressGateway" && patched.size === 0) {
-      ofGateway = patch(gateway.service, gateway.namespace, {
-        ports: [tcp(gateway.portName ?? istiodPort.name, ISTIOD_PORT)],
-      });
+      const spec = { ports: [tcp(gateway.portName ?? istiodPort.name, ISTIOD_PORT)] };
+      // The provider compares lists by position: it takes the first port of the Service for this one.
+      ofGateway = patch(gateway.service, gateway.namespace, spec, {}, { ignoreChanges: ["spec"] });
     }
     this.places = new Map(
       istiods.map((istiod) => [istiod.service, placeOf(name, exposure, istiod, serviceFor(istiod))]),

@@ -1,6 +1,7 @@
 /** The lab's command line: `npx tsx lab/main.ts`. */
 import { parseArgs } from "node:util";
 import { enterCommand, shell } from "./exec";
+import { installIstio, uninstallIstio } from "./istio";
 import { buildArtifacts, clean, cleanCache, down, status, up } from "./lab";
 import { labByName, vmCount } from "./paths";
 import { rebootVm, resetVm } from "./vm";
@@ -15,6 +16,7 @@ const usage = `Usage: npx tsx lab/main.ts COMMAND
   shell              a shell inside the lab
   vm reset NAME      a fresh disk, and boot
   vm reboot NAME     reboot
+  istio [remove]     an Istio by plain istioctl install, which no stack made
   build              build what is missing, start nothing
   clean [--cache]    down, and remove the state; with --cache the artifacts of all labs too
 
@@ -58,6 +60,10 @@ async function main(): Promise<number> {
       else break;
       return 0;
     }
+    case "istio":
+      if (rest.length > 1 || (rest[0] ?? "remove") !== "remove") break;
+      await (rest[0] === "remove" ? uninstallIstio(lab) : installIstio(lab));
+      return 0;
     case "build":
       await buildArtifacts();
       return 0;

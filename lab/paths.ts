@@ -11,7 +11,8 @@ export const checkout = resolve(__dirname, "..");
 export const cacheFolder = resolve(process.env.ISTIO_VM_CACHE ?? join(homedir(), ".cache", "pulumi-istio-vm"));
 
 export const bridge = { name: "br0", address: "172.30.0.1", prefix: 24 };
-export const node = { name: "lab-node", address: "172.30.0.10" };
+/** Node ports answer at both of its addresses, as those of a cluster with several nodes do. */
+export const node = { name: "lab-node", address: "172.30.0.10", second: "172.30.0.11" };
 export const podRange = "10.244.0.0/16";
 export const serviceRange = "10.96.0.0/16";
 /** Where a VM fetches the sidecar package. */

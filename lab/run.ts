@@ -6,7 +6,7 @@ import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
 /** What every time-out is multiplied with, on a machine that is much slower than others. */
-const patience = Number(process.env.ISTIO_VM_PATIENCE ?? 1);
+export const patience = Number(process.env.ISTIO_VM_PATIENCE ?? 1);
 
 /** The log of one step: a file, and its last line for the progress display. */
 export class Log {

@@ -72,7 +72,7 @@ export function clusterEnv(env: ClusterEnvironment): string[] {
     assignment("ISTIO_SERVICE_CIDR", env.serviceCidr),
     inboundPortsLine(env),
     ...istiodLines(env.istiod),
-    assignment("ISTIO_NAMESPACE", env.namespace),
+    namespaceLine(env),
     assignment("SERVICE_ACCOUNT", env.serviceAccount),
     assignment("POD_NAME", env.proxyName),
     assignment("TRUST_DOMAIN", env.trustDomain),
@@ -107,6 +107,15 @@ export function sidecarEnv({ address, labels, extra }: SidecarEnvironment): stri
 }
 
 const hasAddresses = ({ addresses }: IstiodEndpoint) => addresses.every((address) => isIP(address) !== 0);
+
+/**
+ * istio-start.sh always gives the agent a CA_ADDR, for which ISTIOD_SAN does not count: only without one is the CA, as all
+ * else, istiod at its discoveryAddress. It can be kept from the agent where its command is put together, as text, from
+ * this variable, which serves nothing else.
+ */
+function namespaceLine({ namespace, istiod }: Pick<ClusterEnvironment, "namespace" | "istiod">): string {
+  return assignment("ISTIO_NAMESPACE", hasAddresses(istiod) ? namespace : `${namespace} CA_ADDR=`);
+}
 
 /**
  * The variables by which istio-start.sh tells the agent where istiod is. By a name of its own it is dialled as that, and

@@ -100,7 +100,8 @@ export function existingControlPlane(
   { revision, namespace, tags, deployment }: Installed,
   objects: KubernetesObject[],
 ): ExistingControlPlane {
-  const suffix = revision === DEFAULT_REVISION ? "" : `-${revision}`;
+  // Of everything that belongs to it; a revision may also have been called `default` by its name.
+  const suffix = deployment.metadata.name === `istiod-${revision}` ? `-${revision}` : "";
   const { image, variables } = environmentOf(deployment);
   const meshConfig = load(dataOf(objects, `istio${suffix}`, "mesh") ?? "{}");
   const values = load(dataOf(objects, `istio-sidecar-injector${suffix}`, "values") ?? "{}");
@@ -108,27 +109,19 @@ export function existingControlPlane(
     throw new Error(`hosts can't join revision "${revision}" of Istio in ${namespace}: ${why}`);
   };
 
-  const authority = text(at(meshConfig, "ca.address")) ?? text(at(values, "global.caAddress"));
+  const issuer = text(at(meshConfig, "ca.address")) ?? text(at(values, "global.caAddress"));
+  // istiod itself may be named as well.
+  const authority = issuer?.match(/^istiod[^.]*\./) ? undefined : issuer;
   if (variables.get("ENABLE_CA_SERVER") === "false" || authority !== undefined) {
     refuse(
       `its certificates come from another CA than istiod (${authority ?? "ENABLE_CA_SERVER is false"}), such as istio-csr: ` +
         "that wants a token at every renewal, which a host has but once",
     );
   }
-  const services = objects.filter(
-    (object) => object.kind === "Service" && ports(object).some(({ port }) => port === ISTIOD_PORT),
-  );
-  const selects = (object: KubernetesObject) => {
-    const selector = at(object, "spec.selector");
-    const labels = at(deployment, "spec.template.metadata.labels");
-    return (
-      isObject(selector) &&
-      isObject(labels) &&
-      Object.entries(selector).every(([label, value]) => labels[label] === value)
-    );
-  };
-  const own = services.find((object) => object.metadata.name === `istiod${suffix}`) ?? services.find(selects);
-  if (own === undefined) return refuse(`no Service in ${namespace} leads to port ${ISTIOD_PORT} of istiod`);
+  const own = named(objects, "Service", `istiod${suffix}`);
+  if (own === undefined || !ports(own).some(({ port }) => port === ISTIOD_PORT)) {
+    return refuse(`there is no Service istiod${suffix} with port ${ISTIOD_PORT}, the name by which it proves itself`);
+  }
   const rootCerts = text(dataOf(objects, "istio-ca-root-cert", "root-cert.pem"));
   if (rootCerts === undefined) {
     return refuse(

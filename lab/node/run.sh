@@ -7,6 +7,7 @@ config=/lab/config pki=/lab/pki log=/lab/log address=172.30.0.10 services=10.96.
 ip link set lo up
 until ip link show eth0 >/dev/null 2>&1; do sleep 0.05; done # node.ts plugs it in
 ip addr add $address/24 dev eth0
+ip addr add 172.30.0.11/24 dev eth0 # a second one, at which node ports answer as well
 ip link set eth0 up
 ip route add default via 172.30.0.1
 sysctl --quiet --write net.ipv4.ip_forward=1 net.bridge.bridge-nf-call-iptables=1

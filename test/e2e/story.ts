@@ -29,7 +29,7 @@ export class Story {
   readonly arguments = new Set<string>();
   /** Every private key that a stack of this story has had. */
   readonly keys = new Set<string>();
-  private hasBegun = false;
+  protected hasBegun = false;
   private isUp = false;
 
   constructor() {

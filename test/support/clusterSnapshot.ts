@@ -9,6 +9,9 @@ const IGNORED: Record<string, string> = {
   componentstatuses: "no stored objects: answers of the moment",
 };
 
+/** Leader election as it was before there were Leases: Istio still has it. */
+const LEADER = "control-plane.alpha.kubernetes.io/leader";
+
 interface KubernetesObject {
   apiVersion: string;
   kind: string;
@@ -17,19 +20,27 @@ interface KubernetesObject {
   status?: { conditions?: Record<string, unknown>[] };
 }
 
-/** Takes a snapshot of all objects of all kinds that can be listed, by kubectl on the PATH. */
-export async function snapshotCluster(): Promise<Snapshot> {
+/** All objects of all kinds that can be listed, by kubectl on the PATH. */
+async function allObjects(...options: string[]): Promise<KubernetesObject[]> {
   const kinds = (await run(["kubectl", "api-resources", "--verbs=list", "--output=name"])).trim().split("\n");
   const wanted = kinds.filter((kind) => !(kind in IGNORED)).join(",");
-  const all = JSON.parse(await run(["kubectl", "get", wanted, "--all-namespaces", "--output=json"])) as {
-    items: KubernetesObject[];
-  };
-  return new Map(
-    all.items.map((object) => {
-      const { apiVersion, kind, metadata } = object;
-      return [`${apiVersion} ${kind} ${metadata.namespace ?? "-"}/${metadata.name}`, JSON.stringify(steady(object))];
-    }),
-  );
+  const answer = await run(["kubectl", "get", wanted, "--all-namespaces", "--output=json", ...options]);
+  return (JSON.parse(answer) as { items: KubernetesObject[] }).items;
+}
+
+const nameOf = ({ apiVersion, kind, metadata }: KubernetesObject) =>
+  `${apiVersion} ${kind} ${metadata.namespace ?? "-"}/${metadata.name}`;
+
+/** Takes a snapshot of all objects. */
+export async function snapshotCluster(): Promise<Snapshot> {
+  return new Map((await allObjects()).map((object) => [nameOf(object), JSON.stringify(steady(object))]));
+}
+
+/** The objects of which somebody whose name begins so has changed something that still is as he left it. */
+export async function managedBy(manager: string): Promise<string[]> {
+  const isTheirs = ({ metadata }: KubernetesObject) =>
+    (metadata.managedFields as { manager: string }[] | undefined)?.some((entry) => entry.manager.startsWith(manager));
+  return (await allObjects("--show-managed-fields")).filter(isTheirs).map(nameOf);
 }
 
 /** The object without what Kubernetes itself changes over time. Its uid stays: an object made anew is another one. */
@@ -39,6 +50,9 @@ function steady(object: KubernetesObject): KubernetesObject {
   for (const field of ["resourceVersion", "generation", "managedFields"]) delete copy.metadata[field];
   // Leader election, and the node's sign of life.
   if (copy.kind === "Lease") delete copy.spec?.renewTime;
+  const annotations = copy.metadata.annotations as Record<string, string> | undefined;
+  const leader = annotations?.[LEADER];
+  if (leader !== undefined) annotations![LEADER] = leader.replace(/"renewTime":"[^"]*"/, "");
   for (const condition of copy.status?.conditions ?? []) delete condition.lastHeartbeatTime;
   return copy;
 }

@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { execa, type ExecaReturnValue } from "execa";
 import { dump, load } from "js-yaml";
 import { checkout } from "../../lab/paths";
+import { patience } from "../../lab/run";
 
 /** What makes up the program. */
 const PROGRAM = [
@@ -110,7 +111,7 @@ export class TestStack {
       env: { ...env, ...this.env },
       all: true,
       reject: false,
-      timeout: 240_000,
+      timeout: 240_000 * patience,
       maxBuffer: 256 << 20,
     });
   }
