@@ -59,11 +59,15 @@ export class Cloud {
     const patch = JSON.stringify({ status: { loadBalancer: { ingress } } });
     const attempt = async () => {
       const { spec, status } = await this.read();
-      if (spec.type !== "LoadBalancer" || status.loadBalancer.ingress !== undefined) return;
-      const subresource = ["--subresource=status", "--type=merge", `--patch=${patch}`];
-      await kubectl("patch", "service", service, `--namespace=${namespace}`, ...subresource);
+      if (spec.type !== "LoadBalancer") return;
+      if (status.loadBalancer.ingress === undefined) {
+        const subresource = ["--subresource=status", "--type=merge", `--patch=${patch}`];
+        await kubectl("patch", "service", service, `--namespace=${namespace}`, ...subresource);
+      }
+      clearInterval(watch);
     };
-    this.watch = setInterval(() => void attempt().catch(() => undefined), 500);
+    // There may be no such Service yet.
+    const watch = (this.watch = setInterval(() => void attempt().catch(() => undefined), 500));
   }
 
   /** Leads a connection to the Service. */

@@ -38,7 +38,7 @@ export function exposingByTheirGateway(story: ExistingStory): void {
     before(() => story.bring({ ...story.config, exposure: { type: "LoadBalancer" } }));
 
     it("serves, by that name", async () => {
-      await serves(story, `${story.cloud.address}:15012`);
+      await serves(story, [`${story.cloud.address}:15012`]);
       dialsByName(story, story.cloud.name);
     });
 
@@ -65,7 +65,7 @@ export function exposingByAGatewayOfOurOwn(story: ExistingStory): void {
 
     it("serves, by its node port, which is the only one more that answers", async () => {
       const port = await nodePortOf(GATEWAY.namespace, GATEWAY.service);
-      await serves(story, `${node.address}:${port}`);
+      await serves(story, [`${node.address}:${port}`]);
       await opensOnly(story, port);
     });
 
@@ -80,7 +80,7 @@ export function exposingByAGatewayOfOurOwn(story: ExistingStory): void {
     it("serves by a load balancer with an address of its own", async () => {
       story.cloud.give(GATEWAY.namespace, GATEWAY.service, "ip");
       await story.bring({ ...story.config, exposure: { type: "EastWestGateway" } });
-      await serves(story, `${story.cloud.address}:15012`);
+      await serves(story, [`${story.cloud.address}:15012`]);
       assert.match(story.fileOfVm("/etc/hosts"), new RegExp(`^${story.cloud.address} istiod`, "m"));
     });
   });
@@ -113,7 +113,7 @@ export function exposingAsTold(story: ExistingStory): void {
     });
 
     it("serves, by that name, and makes nothing of its own for it", async () => {
-      await serves(story, `${story.cloud.address}:15012`);
+      await serves(story, [`${story.cloud.address}:15012`]);
       dialsByName(story, story.cloud.name);
       assert.equal(await kubectl("get", "namespace", GATEWAY.namespace, "--ignore-not-found"), "");
     });

@@ -34,13 +34,16 @@ const CREATED = [
   "random:index/randomId:RandomId owner",
 ];
 
-/** A pod's request reaches the VM, by mutual TLS, and its sidecar has its configuration from istiod at one of these. */
-export async function serves(story: ExistingStory, ...places: string[]): Promise<void> {
+/**
+ * A pod's request reaches the VM, by mutual TLS, and its sidecar has its configuration from istiod at one of these places,
+ * and from that revision of it.
+ */
+export async function serves(story: ExistingStory, places: string[], revision = "default"): Promise<void> {
   const answer = await untilPodSees("the VM's page by mutual TLS", ({ server }) => server !== undefined);
   assert.match(answer.page, /^This is vm1\./);
   assert.equal(answer.server, VM_ID, answer.page);
   assert.equal(answer.client, POD_ID, answer.page);
-  assertInSync(await run(["istioctl", "proxy-status"]), "vm1.vm");
+  assertInSync(await run(["istioctl", "proxy-status", `--revision=${revision}`]), "vm1.vm");
   const connected = await story.istiodOfVm();
   assert.ok(
     connected.length > 0 && connected.every((peer) => places.includes(peer)),
@@ -87,7 +90,10 @@ export function joining(story: ExistingStory): void {
 
     it("joins the VM by a token: a pod's request reaches it by mutual TLS, each side knows the other", async () => {
       const port = await nodePortOf("istio-system", "istiod-vm");
-      await serves(story, ...NODE_ADDRESSES.map((address) => `${address}:${port}`));
+      await serves(
+        story,
+        NODE_ADDRESSES.map((address) => `${address}:${port}`),
+      );
       assert.equal(
         story.fileOfVm("/etc/hosts").match(/ istiod\.istio-system\.svc$/gm)?.length,
         NODE_ADDRESSES.length,
@@ -177,9 +183,9 @@ export function joining(story: ExistingStory): void {
       const port = await nodePortOf("istio-system", "istiod-vm");
       const [vm1] = story.config.hosts as object[];
       await story.bring({ ...story.config, hosts: [{ ...vm1, labels: { app: "vmhttp", tier: "web" } }] });
-      await serves(story, `${alive}:${port}`);
+      await serves(story, [`${alive}:${port}`]);
       await story.bring({ ...story.config, exposure: { type: "NodePort", nodeAddresses: [alive] } });
-      await serves(story, `${alive}:${port}`);
+      await serves(story, [`${alive}:${port}`]);
       assert.doesNotMatch(story.fileOfVm("/etc/hosts"), new RegExp(`^${dead.replaceAll(".", "\\.")} `, "m"));
     });
   });
