@@ -52,7 +52,7 @@ describe("cluster.env", () => {
 describe("where istiod is", () => {
   const name = "istiod.istio-system.svc";
   const linesOf = (istiod: ClusterEnvironment["istiod"]) => ({
-    variables: clusterEnv({ ...tutorial, istiod }).filter((line) => /PILOT|ISTIOD/.test(line)),
+    variables: clusterEnv({ ...tutorial, istiod }).filter((line) => /PILOT|ISTIOD|CA_ADDR/.test(line)),
     hosts: hostsEntries(istiod),
   });
 
@@ -70,7 +70,8 @@ describe("where istiod is", () => {
 
   it("needs no hosts entry where it is dialled by a name of its own, and is verified as istiod all the same", () =>
     assert.deepEqual(linesOf({ addresses: ["lb.example.com"], port: 15012, name }), {
-      variables: ["PILOT_ADDRESS=lb.example.com:15012", `ISTIOD_SAN=${name}`],
+      // The agent verifies the CA by ISTIOD_SAN only if it has no CA_ADDR.
+      variables: ["PILOT_ADDRESS=lb.example.com:15012", `ISTIOD_SAN=${name}`, 'ISTIO_NAMESPACE="vm CA_ADDR="'],
       hosts: [],
     }));
 
@@ -101,5 +102,6 @@ it("RESERVED_VARIABLES are exactly those that the program sets", () => {
     ...sidecarEnv({ address: "::1", labels: { app: "a" }, extra: {} }),
   ];
   // CA_ADDR is what PILOT_ADDRESS says, unless somebody sets it.
-  assert.deepEqual([...lines.map((line) => line.split("=")[0]), "CA_ADDR"].sort(), [...RESERVED_VARIABLES].sort());
+  const names = new Set([...lines.map((line) => line.split("=")[0]), "CA_ADDR"]);
+  assert.deepEqual([...names].sort(), [...RESERVED_VARIABLES].sort());
 });
