@@ -168,7 +168,7 @@ describe("a user's IstioOperator, with the real istioctl", function () {
     const parsed = parseConfig({
       values: {
         controlPlane: `{"install":{"version":"${version}","operator":${inline}}}`,
-        exposure: '{"type":"LoadBalancer"}',
+        exposure: '{"type":"NodePort","nodeAddresses":["10.0.0.1"]}',
         sidecar: JSON.stringify({ url: "https://example.org/sidecar.deb", sha256: "a".repeat(64) }),
       },
       isSecret: () => false,

@@ -17,9 +17,9 @@ export const adopted = (state: string) =>
  * stack's, a mesh.yaml, all outbound traffic caught, and a line of /etc/hosts that is long out of date.
  */
 export async function joinByHand(host: Host, means: Means): Promise<void> {
-  const [, address, port] = /^istiod (\S+) (\S+)$/m.exec(host.commands.state)!;
+  const [, port, address] = /^istiod (\S+) \S+ (\S+)$/m.exec(host.commands.state)!;
   const files = host.commands.certificates;
-  const token = await kubectl("create", "token", "default", "--namespace=vm", "--audience=istio-ca", "--duration=1h");
+  const token = await kubectl("create", "token", "vm1", "--namespace=vm", "--audience=istio-ca", "--duration=1h");
   const put = (path: string, text: string) => `mkdir -p ${path.replace(/\/[^/]*$/, "")}
     cat >${path} <<'END_OF_FILE'
 ${text.trimEnd()}
@@ -48,7 +48,7 @@ ISTIO_NAMESPACE='vm'
 ISTIO_SERVICE='vmhttp.vm'
 ISTIO_SERVICE_CIDR='*'
 POD_NAMESPACE='vm'
-SERVICE_ACCOUNT='default'
+SERVICE_ACCOUNT='vm1'
 TRUST_DOMAIN='cluster.local'`,
     )}
     printf 'ISTIO_PILOT_PORT=${port}\\n' >>/var/lib/istio/envoy/sidecar.env

@@ -88,7 +88,7 @@ export const hosts: Breakage[] = [
   {
     code: "IVM604",
     what: "a firewall that swallows what is meant for istiod",
-    says: /vm2: it can't reach istiod at 172\.30\.0\.10:\d+ over TCP/,
+    says: /vm2: it can't reach istiod at 172\.30\.0\.10, port \d+, over TCP/,
     make: async (site) => site.sh("vm2", `iptables -A OUTPUT ${await meantForIstiod(site)} -j DROP`),
     mend: async (site) => site.sh("vm2", `iptables -D OUTPUT ${await meantForIstiod(site)} -j DROP`),
   },

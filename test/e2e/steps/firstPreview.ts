@@ -24,6 +24,7 @@ const TOP_LEVEL = [
   "istio-vm:index:SampleClient sleep",
   "istio-vm:index:WorkloadIdentity vm1-identity",
   "kubernetes:core/v1:Namespace namespace-vm",
+  "kubernetes:core/v1:ServiceAccount account-vm/vm1",
   "pulumi:providers:kubernetes cluster",
   "random:index/randomId:RandomId owner",
 ];

@@ -20,7 +20,7 @@ export function adopting(mesh: Mesh): void {
       await untilReady(host);
       await becomesSame(was, () => snapshotBeside(host), host.name, 20);
       const { server } = await askFromPod();
-      assert.equal(server, "spiffe://cluster.local/ns/vm/sa/default");
+      assert.equal(server, "spiffe://cluster.local/ns/vm/sa/vm1");
     }
 
     for (const means of ["token", "certificates"] as Means[]) {
@@ -48,7 +48,7 @@ export function adopting(mesh: Mesh): void {
 
         it("goes on undisturbed when the join fails before it comes to the sidecar", async () => {
           const sidecar = await host.sh(SIDECAR);
-          const { exitCode, output } = await host.join({ state: state.replace(/^package \S+/m, "package 0123") });
+          const { exitCode, output } = await host.join({ state: state.replace(/^package deb amd64 \S+/m, "package deb amd64 0123") });
           assert.equal(exitCode, 3, output);
           assert.match(output, /SHA-256/);
           assert.match(output, /its own sidecar runs as before/);
@@ -79,7 +79,7 @@ export function adopting(mesh: Mesh): void {
 
         it("has what the stack says, and nothing of what contradicts it, until it leaves", async () => {
           await host.mustJoin({ state });
-          assert.equal((await askFromPod()).server, "spiffe://cluster.local/ns/vm/sa/default");
+          assert.equal((await askFromPod()).server, "spiffe://cluster.local/ns/vm/sa/vm1");
           assert.doesNotMatch(await host.sh("dpkg-query -W istio-sidecar"), /\+2$/m);
           assert.equal(await host.sh("cat /etc/istio/config/mesh; systemctl is-enabled istio"), "enabled\n");
           assert.match(await host.sh("cat /etc/hosts"), /^# set aside by istio-vm: 192\.0\.2\.1\tistiod/m);

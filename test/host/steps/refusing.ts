@@ -56,8 +56,8 @@ const FINDINGS: Finding[] = [
   },
   {
     what: "an istiod that can't be reached",
-    state: (state) => state.replace(/^(istiod \S+) .*$/m, "$1 1"),
-    says: /it can't reach istiod at 172\.30\.0\.10:1 over TCP/,
+    state: (state) => state.replace(/^istiod \S+/m, "istiod 1"),
+    says: /it can't reach istiod at 172\.30\.0\.10, port 1, over TCP/,
   },
   {
     what: "the port of SSH among the inbound ports",
