@@ -48,7 +48,9 @@ export function adopting(mesh: Mesh): void {
 
         it("goes on undisturbed when the join fails before it comes to the sidecar", async () => {
           const sidecar = await host.sh(SIDECAR);
-          const { exitCode, output } = await host.join({ state: state.replace(/^package deb amd64 \S+/m, "package deb amd64 0123") });
+          const { exitCode, output } = await host.join({
+            state: state.replace(/^package deb amd64 \S+/m, "package deb amd64 0123"),
+          });
           assert.equal(exitCode, 3, output);
           assert.match(output, /SHA-256/);
           assert.match(output, /its own sidecar runs as before/);
