@@ -9,7 +9,7 @@ import { TestStack } from "../../support/testStack";
 import { snapshotVm } from "../../support/vmSnapshot";
 import { kubectl, untilPodSees } from "../mesh";
 import type { Story } from "../story";
-import { assertInSync, VM_ID } from "./serving";
+import { assertInSync } from "./serving";
 
 export function joiningMore(story: Story): void {
   describe("a second host", () => {
@@ -33,7 +33,7 @@ export function joiningMore(story: Story): void {
     it("serves the pod by mutual TLS, as the first does", async () => {
       for (const name of ["vm1", "vm2"]) {
         await untilPodSees(`an answer of ${name} by mutual TLS`, ({ page, server }) => {
-          return page.startsWith(`This is ${name}.`) && server === VM_ID;
+          return page.startsWith(`This is ${name}.`) && server === `spiffe://cluster.local/ns/vm/sa/${name}`;
         });
       }
     });
