@@ -65,7 +65,7 @@ export function commands(site: Site): void {
       assert.equal(exitCode, 0, stdout);
       assert.match(
         stdout,
-        /^✓ vm1 +1\.31\.0-\w+ +yes +cluster\.local\/ns\/vm\/sa\/default +\d+ \w+ left +\S.*yes +none/m,
+        /^✓ vm1 +1\.31\.0-\w+ +yes +cluster\.local\/ns\/vm\/sa\/vm1 +\d+ \w+ left +\S.*yes +none/m,
       );
       assert.match(stdout, /^✓ vmhttp\.vm +vm1 +1 of 1 +HTTP 200 in \d+ ms$/m);
     });
