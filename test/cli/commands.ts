@@ -63,10 +63,7 @@ export function commands(site: Site): void {
       site.configure({ ...site.config, hosts: (site.config.hosts as object[]).slice(0, 1) });
       const { exitCode, stdout } = await site.cli(["status"]);
       assert.equal(exitCode, 0, stdout);
-      assert.match(
-        stdout,
-        /^✓ vm1 +1\.31\.0-\w+ +yes +cluster\.local\/ns\/vm\/sa\/vm1 +\d+ \w+ left +\S.*yes +none/m,
-      );
+      assert.match(stdout, /^✓ vm1 +1\.31\.0-\w+ +yes +cluster\.local\/ns\/vm\/sa\/vm1 +\d+ \w+ left +\S.*yes +none/m);
       assert.match(stdout, /^✓ vmhttp\.vm +vm1 +1 of 1 +HTTP 200 in \d+ ms$/m);
     });
 
