@@ -204,7 +204,12 @@ async function program() {
     /** The stack's owner mark, which everything that it makes carries. */
     owner,
     /** The control planes that hosts belong to, by revision: what was installed, or mesh. */
-    controlPlanes: Object.fromEntries(istiods.map((one) => [one.revision, factsOf(one)])),
+    controlPlanes: Object.fromEntries(
+      istiods.map((one) => [
+        one.revision,
+        { ...factsOf(one), istiod: { ...exposure.of(one.service), name: istiodName(one) } },
+      ]),
+    ),
     /** SHA-256 of the certificate that the mesh trusts, as `openssl x509 -fingerprint -sha256` prints it. */
     rootFingerprint: pulumi.output(istiods[0]!.rootCerts ?? ca!.rootCert).apply(fingerprint),
     /** How hosts reach istiod. */

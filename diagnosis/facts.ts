@@ -1,4 +1,4 @@
-import type { Config } from "../config";
+import type { Config, HostConfig } from "../config";
 import type { IstiodEndpoint } from "../mesh/environment";
 import type { ControlPlane } from "../mesh/istiod";
 import type { Inspection } from "./inspection";
@@ -70,11 +70,18 @@ export interface Outputs {
   /** SHA-256 of the mesh's root certificate. */
   rootFingerprint: string;
   /** The control planes that hosts belong to, by revision. */
-  controlPlanes: Record<string, ControlPlane>;
+  controlPlanes: Record<string, ControlPlane & { tags?: string[]; istiod: IstiodEndpoint }>;
   /** address:port */
   istiod: string;
   meshHosts: Record<string, { identity: string; istiod: IstiodEndpoint; revision: string; state: string }>;
   services: Record<string, string>;
+}
+
+/** Where a host reaches istiod: as it was told, or, before it joins, as it will be. */
+export function istiodOf(outputs: Outputs | undefined, { name, revision }: HostConfig): IstiodEndpoint | undefined {
+  const planes = Object.values(outputs?.controlPlanes ?? {});
+  const own = planes.find((one) => one.revision === revision || (one.tags?.includes(revision) ?? false));
+  return outputs?.meshHosts[name]?.istiod ?? own?.istiod;
 }
 
 export interface ClusterFacts {

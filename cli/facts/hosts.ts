@@ -3,7 +3,7 @@ import type { Client } from "ssh2";
 import { bundleScript, hostScripts, renderFiles } from "../../ssh/bundle";
 import { remoteCommand } from "../../ssh/commands";
 import type { HostConfig } from "../../config";
-import type { HostFacts } from "../../diagnosis/facts";
+import { type HostFacts, istiodOf } from "../../diagnosis/facts";
 import { type Inspection, parseInspection } from "../../diagnosis/inspection";
 import { addressLine, excludedPortsLine, hostsEntries, inboundPortsLine } from "../../mesh/environment";
 import { fileLines, istiodFact, packageLine, SECRET_URL, stateText } from "../../mesh/hostState";
@@ -26,7 +26,7 @@ const WATCH: Watch = { look: 2000, login: 10_000 };
 
 /** What a host must know to look at itself: a part of what join gets (mesh/hostState.ts), nothing secret. */
 function stateFor({ config: { sidecar }, owner, outputs }: ConfiguredStack, host: HostConfig): string {
-  const istiod = outputs?.meshHosts[host.name]?.istiod;
+  const istiod = istiodOf(outputs, host);
   return stateText({
     host: [host.name],
     owner: owner === undefined ? [] : [owner],
@@ -111,7 +111,7 @@ export function inspectHosts(
   const files = scripts();
   const { outputs } = stack;
   const ask = async (client: Client, host: HostConfig): Promise<HostFacts> => {
-    const istiod = outputs?.meshHosts[host.name]?.istiod;
+    const istiod = istiodOf(outputs, host);
     const proof =
       istiod && rootCert && proveIstiod(client, istiod, rootCert).catch(({ message }: Error) => ({ untried: message }));
     const seen = await look(client, host, "inspect", bundleScript(files, stateFor(stack, host)));

@@ -94,6 +94,7 @@ async function make(): Promise<Facts> {
           trustDomain: "cluster.local",
           clusterName: "Kubernetes",
           audience: "istio-ca",
+          istiod: toldOf().istiod,
         },
       },
       meshHosts: { vm1: toldOf(), vm2: toldOf() },
