@@ -25,16 +25,14 @@ import type { Authority, Config, ServiceConfig } from "./config";
 import { privateKeyBlock } from "./config/privateKey";
 import { loadConfig } from "./config/stackConfig";
 import { fingerprint } from "./mesh/certificates";
-import { hasGateway } from "./mesh/controlPlane";
-import { exposureOf } from "./mesh/exposure";
 import { spiffeId } from "./mesh/spiffe";
 import { factsOf, istiodName } from "./mesh/istiod";
-import { type KubernetesObject, ownerLabels } from "./mesh/kubernetesObject";
+import { ownerLabels } from "./mesh/kubernetesObject";
 import { configuredTarget, Neighbours } from "./ssh/machine";
 import { requireAnsweringAgent, sshConnection, valueOf } from "./ssh/connection";
 import { endedIdentities } from "./ssh/ended";
 import type { Login } from "./ssh/session";
-import { readMesh } from "./tools/mesh";
+import { type Mesh, readMesh } from "./tools/mesh";
 import { requestToken } from "./tools/serviceAccounts";
 import { detectServiceCidr } from "./tools/serviceCidr";
 
@@ -66,7 +64,7 @@ async function program() {
 
   const ca = config.ca && new CertificateAuthority("ca", authorityArgs(config.ca));
 
-  const installed = mesh.manifest === undefined ? [] : [install(config, mesh.manifest, ca!, { provider, owner })];
+  const installed = mesh.manifest === undefined ? [] : [install(config, mesh, ca!, { provider, owner })];
 
   const used = [...config.hosts, ...config.services, ...(sampleClient ? [sampleClient] : [])];
   const gatewayNamespace = wanted.through === "ownGateway" ? [mesh.gateway!.namespace] : [];
@@ -241,8 +239,8 @@ async function askForEnded(hosts: [string, types.input.remote.ConnectionArgs][])
 
 /** A control plane of the stack's own: its CA in the cluster, then Istio. */
 function install(
-  { cluster, exposure }: Config,
-  manifest: KubernetesObject[],
+  { cluster }: Config,
+  { manifest = [], exposure }: Mesh,
   ca: CertificateAuthority,
   { provider, owner }: { provider: Provider; owner: pulumi.Output<string> },
 ) {
@@ -251,10 +249,9 @@ function install(
     { ...ca, namespaceExists: cluster.existingNamespaces.includes("istio-system"), access: cluster, owner },
     { provider, dependsOn: ca },
   );
-  const { serviceTypes } = exposureOf(exposure, { installed: true, gateway: hasGateway(manifest) });
   return new IstioControlPlane(
     "istio",
-    { manifest, exposed: Object.keys(serviceTypes), owner },
+    { manifest, exposed: Object.keys(exposure.serviceTypes), owner },
     { provider, dependsOn: cacerts },
   );
 }

@@ -1,9 +1,8 @@
 import type { AuthorizationPolicy } from "../diagnosis/access";
 import { renderGraph } from "../diagnosis/graph";
-import { kubectlFor } from "../tools/kubectl";
+import { kubectlFor, list } from "../tools/kubectl";
 import { isAvailable, isUnavailable } from "../diagnosis/facts";
 import { unavailable } from "./facts/answers";
-import { list } from "./facts/objects";
 import { print } from "./output";
 import { startProgress } from "./progress";
 import { readStack, requireConfig } from "./stack";

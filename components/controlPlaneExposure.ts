@@ -1,7 +1,7 @@
 import { Service, ServicePatch } from "@pulumi/kubernetes/core/v1";
 import * as pulumi from "@pulumi/pulumi";
 import { unknown } from "@pulumi/pulumi/output";
-import { CROSS_NETWORK_PORT, type Exposure, INGRESS_GATEWAY } from "../mesh/exposure";
+import { CROSS_NETWORK_PORT, type ExposedGateway, type Exposure, INGRESS_GATEWAY } from "../mesh/exposure";
 import { ISTIOD_PORT } from "../mesh/istiod";
 import { ownerLabels } from "../mesh/kubernetesObject";
 
@@ -11,16 +11,6 @@ export interface ExposedIstiod {
   namespace: string;
   /** The labels of its pods. Not needed where its own Service is patched. */
   selector?: Record<string, string>;
-}
-
-/** The gateway that passes istiod's ports on. */
-export interface ExposedGateway {
-  /** Of an ingress gateway that is there already: its Service, and how that calls or shall call istiod's port. */
-  service: string;
-  namespace: string;
-  portName?: string;
-  /** The labels of its pods. */
-  selector: Record<string, string>;
 }
 
 /** Plain values where they decide which resources there are. */
@@ -76,32 +66,35 @@ export class ControlPlaneExposure extends pulumi.ComponentResource {
         { parent: this },
       );
 
-    const serviceFor = ({ service, namespace, selector }: ExposedIstiod): Exposed | undefined => {
+    const serviceFor = ((): ((istiod: ExposedIstiod) => Exposed | undefined) => {
       switch (exposure.through) {
         case "istiod":
-          return patched.get(service);
-        case "ownService":
-          return own(`${service}-vm`, namespace, { type: "NodePort", selector, ports: [istiodPort] });
-        case "ingressGateway":
-          return patched.get(INGRESS_GATEWAY.service) ?? ofGateway;
-        case "ownGateway":
-          return ofGateway;
+          return ({ service }) => patched.get(service);
+        case "ownService": {
+          const spec = { type: "NodePort", ports: [istiodPort] };
+          return ({ service, namespace, selector }) => own(`${service}-vm`, namespace, { ...spec, selector });
+        }
+        case "ingressGateway": {
+          const ours = patched.get(INGRESS_GATEWAY.service);
+          if (ours !== undefined || gateway === undefined) return () => ours;
+          const spec = { ports: [tcp(gateway.portName ?? istiodPort.name, ISTIOD_PORT)] };
+          // The provider compares lists by position: it takes the first port of the Service for this one.
+          const theirs = patch(gateway.service, gateway.namespace, spec, {}, { ignoreChanges: ["spec"] });
+          return () => theirs;
+        }
+        case "ownGateway": {
+          if (gateway === undefined) return () => undefined;
+          const type = exposure.istiod.by === "nodePort" ? "NodePort" : "LoadBalancer";
+          const crossing = network === undefined ? [] : [tcp(CROSS_NETWORK_PORT.name, CROSS_NETWORK_PORT.port)];
+          const labels = network === undefined ? {} : { "topology.istio.io/network": network };
+          const spec = { type, selector: gateway.selector, ports: [istiodPort, ...crossing] };
+          const ofGateway = own(gateway.service, gateway.namespace, spec, labels);
+          return () => ofGateway;
+        }
         case "none":
-          return undefined;
+          return () => undefined;
       }
-    };
-    let ofGateway: Exposed | undefined;
-    if (gateway !== undefined && exposure.through === "ownGateway") {
-      const type = exposure.istiod.by === "nodePort" ? "NodePort" : "LoadBalancer";
-      const crossing = network === undefined ? [] : [tcp(CROSS_NETWORK_PORT.name, CROSS_NETWORK_PORT.port)];
-      const labels = network === undefined ? {} : { "topology.istio.io/network": network };
-      const spec = { type, selector: gateway.selector, ports: [istiodPort, ...crossing] };
-      ofGateway = own(gateway.service, gateway.namespace, spec, labels);
-    } else if (gateway !== undefined && exposure.through === "ingressGateway" && patched.size === 0) {
-      const spec = { ports: [tcp(gateway.portName ?? istiodPort.name, ISTIOD_PORT)] };
-      // The provider compares lists by position: it takes the first port of the Service for this one.
-      ofGateway = patch(gateway.service, gateway.namespace, spec, {}, { ignoreChanges: ["spec"] });
-    }
+    })();
     this.places = new Map(
       istiods.map((istiod) => [istiod.service, placeOf(name, exposure, istiod, serviceFor(istiod))]),
     );

@@ -6,12 +6,8 @@ export {
   type KeyAlgorithm,
   type ProvidedAuthority,
 } from "./certificateAuthority";
-export {
-  ControlPlaneExposure,
-  type ControlPlaneExposureArgs,
-  type ExposedGateway,
-  type ExposedIstiod,
-} from "./controlPlaneExposure";
+export { ControlPlaneExposure, type ControlPlaneExposureArgs, type ExposedIstiod } from "./controlPlaneExposure";
+export type { ExposedGateway } from "../mesh/exposure";
 export { EastWestGateway, type EastWestGatewayArgs } from "./eastWestGateway";
 export { ExternalService, type ExternalServiceArgs } from "./externalService";
 export { IstioControlPlane, type IstioControlPlaneArgs } from "./istioControlPlane";

@@ -9,6 +9,7 @@ import { keys, type Stack, stack } from "./schema";
 import { CodedError } from "../mesh/codes";
 import { exposureOf } from "../mesh/exposure";
 import { at, type IstioOperatorFacts, type UserOperator } from "../mesh/istioOperator";
+import { DEFAULT_CLUSTER_NAME, DEFAULT_TRUST_DOMAIN } from "../mesh/istiod";
 import { operatorProblems } from "../mesh/operatorRules";
 import { inlineOperator, readOperator } from "../mesh/operatorText";
 
@@ -46,7 +47,7 @@ function structured(raw: string): unknown {
 
 /** What of an IstioOperator follows from the rest. */
 export function operatorFacts({ cluster, exposure }: Pick<Config, "cluster" | "exposure">): IstioOperatorFacts {
-  const { trustDomain = "cluster.local", name = "Kubernetes" } = cluster;
+  const { trustDomain = DEFAULT_TRUST_DOMAIN, name = DEFAULT_CLUSTER_NAME } = cluster;
   return { trustDomain, clusterName: name, exposure: exposureOf(exposure, { installed: true }) };
 }
 

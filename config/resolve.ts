@@ -1,7 +1,7 @@
 /** The configuration with everything filled in: after this nobody merges or defaults again. */
 import { expandHome } from "./homePath";
 import type { UserOperator } from "../mesh/istioOperator";
-import { DEFAULT_REVISION } from "../mesh/istiod";
+import { DEFAULT_CLUSTER_NAME, DEFAULT_REVISION, DEFAULT_TRUST_DOMAIN } from "../mesh/istiod";
 import {
   type Authority,
   ca,
@@ -33,7 +33,7 @@ export interface SshConfig extends SshServer {
 }
 
 /** How a host proves who it is. */
-export type IdentityType = "certificate" | "token";
+export type IdentityType = NonNullable<HostFields["identity"]>;
 
 export type HostConfig = Omit<HostFields, "ssh" | "labels" | "serviceAccount" | "identity" | "revision"> & {
   ssh: SshConfig;
@@ -112,7 +112,11 @@ export function resolve(
     ...stack,
     // Of an existing mesh, what is not said here is what is found there.
     cluster: installed
-      ? { ...cluster, name: cluster.name ?? "Kubernetes", trustDomain: cluster.trustDomain ?? "cluster.local" }
+      ? {
+          ...cluster,
+          name: cluster.name ?? DEFAULT_CLUSTER_NAME,
+          trustDomain: cluster.trustDomain ?? DEFAULT_TRUST_DOMAIN,
+        }
       : cluster,
     controlPlane: installed
       ? { install: { version: controlPlane.install.version, operator: operator.content, operatorText: operator.text } }

@@ -3,7 +3,15 @@
  * and why they could not join it. Nothing here asks anybody.
  */
 import { load } from "js-yaml";
-import { DEFAULT_REVISION, type ControlPlane, ISTIOD_PORT, TOKEN_AUDIENCE } from "./istiod";
+import type { ExposedGateway } from "./exposure";
+import {
+  DEFAULT_CLUSTER_NAME,
+  DEFAULT_REVISION,
+  DEFAULT_TRUST_DOMAIN,
+  type ControlPlane,
+  ISTIOD_PORT,
+  TOKEN_AUDIENCE,
+} from "./istiod";
 import { at, isObject } from "./istioOperator";
 import type { KubernetesObject } from "./kubernetesObject";
 
@@ -135,8 +143,8 @@ export function existingControlPlane(
     version: versionOf(image, labelsOf(deployment)),
     service: own.metadata.name,
     namespace,
-    trustDomain: text(at(meshConfig, "trustDomain")) ?? "cluster.local",
-    clusterName: variables.get("CLUSTER_ID") ?? "Kubernetes",
+    trustDomain: text(at(meshConfig, "trustDomain")) ?? DEFAULT_TRUST_DOMAIN,
+    clusterName: variables.get("CLUSTER_ID") ?? DEFAULT_CLUSTER_NAME,
     network: label ?? text(at(values, "global.network")),
     audience: variables.get("TOKEN_AUDIENCES")?.split(",")[0] ?? TOKEN_AUDIENCE,
     rootCerts,
@@ -154,18 +162,8 @@ interface ServicePort {
 
 const ports = (service: KubernetesObject) => (at(service, "spec.ports") as ServicePort[] | undefined) ?? [];
 
-/** An ingress gateway that is there already. */
-export interface ExistingGateway {
-  service: string;
-  namespace: string;
-  /** The labels of its pods. */
-  selector: Record<string, string>;
-  /** How its Service calls istiod's port, if it has that already; else how it shall. */
-  portName: string;
-}
-
-/** @throws why hosts can't reach istiod through it */
-export function existingGateway(service: KubernetesObject): ExistingGateway {
+/** An ingress gateway that is there already, by its Service. @throws why hosts can't reach istiod through it */
+export function existingGateway(service: KubernetesObject): ExposedGateway {
   const { name, namespace = "" } = service.metadata;
   const type = at(service, "spec.type");
   const selector = at(service, "spec.selector");

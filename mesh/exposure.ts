@@ -9,6 +9,16 @@ export const EAST_WEST_GATEWAY = { service: "istio-vm-gateway", selector: { isti
 /** Where services of the mesh are reached from other networks (samples/multicluster/expose-services.yaml). */
 export const CROSS_NETWORK_PORT = { name: "tls", port: 15443 };
 
+/** A gateway that passes istiod's ports on: ours, or one that is there already. */
+export interface ExposedGateway {
+  /** Its Service, and how that calls istiod's port, or shall. */
+  service: string;
+  namespace: string;
+  portName?: string;
+  /** The labels of its pods. */
+  selector: Record<string, string>;
+}
+
 /** How hosts reach istiod, as it is asked for. `Address` is a text, or what will be one. */
 export type ExposureArgs<Address = string> =
   | {

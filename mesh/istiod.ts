@@ -22,6 +22,11 @@ export function factsOf(controlPlane: ControlPlane & { tags?: string[] }) {
   return { revision, tags, version, service, namespace, trustDomain, clusterName, network, audience };
 }
 
+/** Where it is installed without a revision, as here. */
+export const USUAL_ISTIOD = { service: "istiod", namespace: "istio-system" };
+/** What Istio takes where nobody says otherwise. */
+export const DEFAULT_TRUST_DOMAIN = "cluster.local";
+export const DEFAULT_CLUSTER_NAME = "Kubernetes";
 export const DEFAULT_REVISION = "default";
 /** In a service account token, unless istiod was told another (TOKEN_AUDIENCES). */
 export const TOKEN_AUDIENCE = "istio-ca";
@@ -33,7 +38,4 @@ export const istiodName = ({ service, namespace }: Pick<ControlPlane, "service" 
   `${service}.${namespace}.svc`;
 
 /** That of an Istio without revision in its usual namespace. */
-export const ISTIOD_NAME = istiodName({ service: "istiod", namespace: "istio-system" });
-
-/** The Service of a revision (manifests/charts/istio-control/istio-discovery/templates/service.yaml). */
-export const serviceOf = (revision: string) => (revision === DEFAULT_REVISION ? "istiod" : `istiod-${revision}`);
+export const ISTIOD_NAME = istiodName(USUAL_ISTIOD);

@@ -6,27 +6,19 @@ import {
   contradictions,
   type ExistingControlPlane,
   existingControlPlane,
-  type ExistingGateway,
   existingGateway,
   findRevision,
   type Installed,
   installedRevisions,
 } from "../mesh/existing";
-import type { KubernetesObject } from "../mesh/kubernetesObject";
-import { parseJson } from "./command";
-import { type Kubectl, kubectlFor } from "./kubectl";
-
-/** @throws CommandError */
-async function objectsOf(kubectl: Kubectl, ...args: string[]): Promise<KubernetesObject[]> {
-  const answer = await kubectl(["get", ...args, "--output=json"]);
-  return parseJson<{ items: KubernetesObject[] }>(answer, `kubectl get ${args[0]}`).items;
-}
+import type { ExposedGateway } from "../mesh/exposure";
+import { type Kubectl, kubectlFor, list } from "./kubectl";
 
 /** The revisions of Istio in a cluster. @throws CommandError */
 export async function readRevisions(kubectl: Kubectl): Promise<Installed[]> {
   const [deployments, webhooks] = await Promise.all([
-    objectsOf(kubectl, "deployments", "--all-namespaces", "--selector=app=istiod"),
-    objectsOf(kubectl, "mutatingwebhookconfigurations", "--selector=istio.io/rev"),
+    list(kubectl, "deployments", "--all-namespaces", "--selector=app=istiod"),
+    list(kubectl, "mutatingwebhookconfigurations", "--selector=istio.io/rev"),
   ]);
   return installedRevisions(deployments, webhooks);
 }
@@ -34,8 +26,8 @@ export async function readRevisions(kubectl: Kubectl): Promise<Installed[]> {
 /** What hosts must know of a revision. @throws CommandError, or why no host could join it */
 export async function readControlPlane(kubectl: Kubectl, installed: Installed): Promise<ExistingControlPlane> {
   const [ofNamespace, itself] = await Promise.all([
-    objectsOf(kubectl, "services,configmaps", `--namespace=${installed.namespace}`),
-    objectsOf(kubectl, "namespaces", `--field-selector=metadata.name=${installed.namespace}`),
+    list(kubectl, "services,configmaps", `--namespace=${installed.namespace}`),
+    list(kubectl, "namespaces", `--field-selector=metadata.name=${installed.namespace}`),
   ]);
   return existingControlPlane(installed, [...ofNamespace, ...itself]);
 }
@@ -54,7 +46,7 @@ export interface ExistingMesh {
   /** By the names by which the configuration calls them, of a revision or a tag. */
   controlPlanes: Map<string, ExistingControlPlane>;
   /** The ingress gateway that exposure LoadBalancer names. */
-  gateway?: ExistingGateway;
+  gateway?: ExposedGateway;
 }
 
 /**
@@ -82,10 +74,10 @@ export async function readExistingMesh(
     }
   });
   const controlPlanes = new Map((await Promise.all(read)).flat());
-  let gateway: ExistingGateway | undefined;
+  let gateway: ExposedGateway | undefined;
   if (exposure.type === "LoadBalancer") {
     const { service, namespace } = exposure.gateway;
-    const [object] = await objectsOf(
+    const [object] = await list(
       kubectl,
       "services",
       `--namespace=${namespace}`,

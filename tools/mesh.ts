@@ -1,8 +1,9 @@
 /** What a stack's program must know of the cluster before it can say which resources there are: nothing is changed. */
 import type { Config, installationOf } from "../config";
 import { hasGateway } from "../mesh/controlPlane";
-import { EAST_WEST_GATEWAY, type Exposure, exposureOf, INGRESS_GATEWAY } from "../mesh/exposure";
-import { type ControlPlane, DEFAULT_REVISION, serviceOf, TOKEN_AUDIENCE } from "../mesh/istiod";
+import type { ExistingControlPlane } from "../mesh/existing";
+import { EAST_WEST_GATEWAY, type ExposedGateway, type Exposure, exposureOf, INGRESS_GATEWAY } from "../mesh/exposure";
+import { type ControlPlane, DEFAULT_REVISION, TOKEN_AUDIENCE, USUAL_ISTIOD } from "../mesh/istiod";
 import { at } from "../mesh/istioOperator";
 import type { KubernetesObject } from "../mesh/kubernetesObject";
 import { readExistingMesh } from "./existing";
@@ -10,21 +11,7 @@ import { controlPlaneManifest } from "./istioctl";
 import { accountsToMake, type ServiceAccountName } from "./serviceAccounts";
 
 /** A control plane, and of one that is there already what a new one would be told. */
-export type KnownControlPlane = ControlPlane & {
-  tags?: string[];
-  rootCerts?: string;
-  selector?: Record<string, string>;
-};
-
-/** The gateway through which hosts reach istiod. */
-export interface KnownGateway {
-  service: string;
-  namespace: string;
-  /** The labels of its pods. */
-  selector: Record<string, string>;
-  /** How its Service calls istiod's port, or shall. */
-  portName?: string;
-}
+export type KnownControlPlane = ControlPlane & Partial<ExistingControlPlane>;
 
 export interface Mesh {
   /** What istioctl makes, for a control plane of the stack's own. */
@@ -32,7 +19,8 @@ export interface Mesh {
   /** By the names by which the configuration calls them, of a revision or a tag. */
   controlPlanes: Map<string, KnownControlPlane>;
   exposure: Exposure;
-  gateway?: KnownGateway;
+  /** Through which hosts reach istiod, if they do by one. */
+  gateway?: ExposedGateway;
   /** The network of the cluster, if a host is in another. */
   crossedNetwork?: string;
   /** The service accounts of hosts that the stack makes. */
@@ -47,8 +35,7 @@ function planned({ cluster }: Config, { version, operator }: Installation): Know
   return {
     revision: DEFAULT_REVISION,
     version,
-    service: serviceOf(DEFAULT_REVISION),
-    namespace: "istio-system",
+    ...USUAL_ISTIOD,
     trustDomain: cluster.trustDomain!,
     clusterName: cluster.name!,
     network: typeof network === "string" && network !== "" ? network : undefined,
@@ -76,7 +63,7 @@ export async function readMesh(config: Config): Promise<Mesh> {
     installed: manifest !== undefined,
     gateway: manifest === undefined || hasGateway(manifest),
   });
-  const gateway: KnownGateway | undefined =
+  const gateway: ExposedGateway =
     wanted.type === "EastWestGateway"
       ? { ...EAST_WEST_GATEWAY, namespace: wanted.namespace }
       : (mesh.gateway ?? {
@@ -84,9 +71,7 @@ export async function readMesh(config: Config): Promise<Mesh> {
           namespace: "istio-system",
           selector: { istio: INGRESS_GATEWAY.selector },
         });
-  const [{ network }] = controlPlanes.values() as unknown as [KnownControlPlane];
-  const crossedNetwork = hosts.some((host) => host.network !== undefined && host.network !== network)
-    ? network
-    : undefined;
-  return { manifest, controlPlanes, exposure, gateway, crossedNetwork, accounts };
+  const [first] = controlPlanes.values();
+  const crossed = hosts.some((host) => host.network !== undefined && host.network !== first?.network);
+  return { manifest, controlPlanes, exposure, gateway, crossedNetwork: crossed ? first?.network : undefined, accounts };
 }

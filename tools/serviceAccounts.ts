@@ -1,8 +1,6 @@
 /** Service accounts of hosts: which there are, and tokens of theirs. */
-import type { KubernetesObject } from "../mesh/kubernetesObject";
 import { OWNER_LABEL } from "../mesh/kubernetesObject";
-import { parseJson } from "./command";
-import { type ClusterAccess, type Kubectl, kubectlFor } from "./kubectl";
+import { type ClusterAccess, type Kubectl, kubectlFor, list } from "./kubectl";
 
 export interface ServiceAccountName {
   namespace: string;
@@ -23,9 +21,8 @@ export async function accountsToMake(
   const namespaces = [...new Set(wanted.map(({ namespace }) => namespace))];
   const foreign = await Promise.all(
     namespaces.map(async (namespace) => {
-      const answer = await kubectl(["get", "serviceaccounts", `--namespace=${namespace}`, "--output=json"]);
-      const { items } = parseJson<{ items: KubernetesObject[] }>(answer, "kubectl get serviceaccounts");
-      return items
+      const accounts = await list(kubectl, "serviceaccounts", `--namespace=${namespace}`);
+      return accounts
         .filter(({ metadata }) => metadata.labels?.[OWNER_LABEL] === undefined)
         .map(({ metadata }) => `${namespace}/${metadata.name}`);
     }),

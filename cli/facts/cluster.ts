@@ -1,9 +1,10 @@
-import { accessFlags, type Kubectl } from "../../tools/kubectl";
+import { accessFlags, type Kubectl, list } from "../../tools/kubectl";
 import { readExistingMesh } from "../../tools/existing";
 import { detectServiceCidr } from "../../tools/serviceCidr";
 import { type Config, isInstalled } from "../../config";
 import type { Cluster, ClusterFacts } from "../../diagnosis/facts";
 import {
+  type ClusterObject,
   hasReadyEndpoint,
   readIstiods,
   readIstiodService,
@@ -18,7 +19,7 @@ import { capture, parseJson } from "../../tools/command";
 import type { ConfiguredStack } from "../stack";
 import { answers, unavailable } from "./answers";
 import { lookAtDns } from "./dns";
-import { list, slicesOf } from "./objects";
+import { slicesOf } from "./objects";
 import { requestServices } from "./requests";
 import { askRights } from "./rights";
 
@@ -120,9 +121,14 @@ export async function lookAtCluster(
     istiodService: async () => readIstiodService(await list(kubectl, "services", "--namespace=istio-system")),
     dns: () => lookAtDns(stack, kubectl),
     rootCerts: async () =>
-      (await list(kubectl, "configmaps", "--all-namespaces", "--field-selector=metadata.name=istio-ca-root-cert")).map(
-        ({ metadata: { namespace = "" }, data }) => ({ namespace, pem: data?.["root-cert.pem"] ?? "" }),
-      ),
+      (
+        await list<ClusterObject>(
+          kubectl,
+          "configmaps",
+          "--all-namespaces",
+          "--field-selector=metadata.name=istio-ca-root-cert",
+        )
+      ).map(({ metadata: { namespace = "" }, data }) => ({ namespace, pem: data?.["root-cert.pem"] ?? "" })),
     requests: async () => {
       const requests = outputs && (await requestServices(config, outputs, kubectl));
       const untried = Object.values(requests ?? {}).find((request) => request.untried);

@@ -1,9 +1,9 @@
 import { dnsServices, hasReadyEndpoint } from "../../diagnosis/clusterObjects";
 import type { ClusterFacts } from "../../diagnosis/facts";
 import type { CommandError } from "../../tools/command";
-import type { Kubectl } from "../../tools/kubectl";
+import { type Kubectl, list } from "../../tools/kubectl";
 import type { ConfiguredStack } from "../stack";
-import { list, slicesOf } from "./objects";
+import { slicesOf } from "./objects";
 import { inSampleClient } from "./requests";
 
 /** Whether a name of the cluster resolves in the sample client's pod; undefined where that can't be told. */

@@ -25,12 +25,8 @@ async function lookOutside(
   ]);
   // Whom it tells that he may not ask has reached it.
   const silent = isAvailable(version) || version.forbidden ? undefined : version;
-  const rootCert =
-    existing !== undefined && "rootCerts" in existing
-      ? existing.rootCerts
-      : isAvailable(cacerts)
-        ? cacerts?.rootCert
-        : undefined;
+  const rootCerts = existing !== undefined && "rootCerts" in existing ? existing.rootCerts : undefined;
+  const rootCert = rootCerts ?? (isAvailable(cacerts) ? cacerts?.rootCert : undefined);
   const [cluster, hosts] = await Promise.all([
     silent ?? lookAtCluster(known, kubectl, { version, cacerts, existing }),
     inspectHosts(known, rootCert, progress.count("hosts", known.config.hosts.length)),

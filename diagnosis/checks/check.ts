@@ -119,6 +119,9 @@ export function ofAllHosts(judge: (host: HostFacts, facts: Configured) => Verdic
   );
 }
 
+/** What the configuration says of a host: only its hosts are asked. */
+export const hostConfig = ({ hosts }: Config, name: string) => hosts.find((host) => host.name === name)!;
+
 /** Of a host that has its finding elsewhere. */
 export const notAsked = ({ name }: HostFacts) => skipped(`${name} could not be asked`);
 /** Whether the configuration says that it no longer exists, so that nothing was asked of it. */

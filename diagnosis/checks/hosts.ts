@@ -2,7 +2,7 @@ import { HEAL } from "../advice";
 import { installationOf } from "../../config";
 import type { Code } from "../../mesh/codes";
 import { RESERVED_VARIABLES } from "../../mesh/environment";
-import { type Check, error, ofHosts, ofJoined, ok, skipped, warning, wasInspected } from "./check";
+import { type Check, error, ofHosts, ofJoined, ok, skipped, warning, wasInspected, hostConfig } from "./check";
 
 type Words = Pick<Check, "title" | "why" | "fix"> & {
   /** Only where the address of istiod is known, that is after the first update. */
@@ -139,7 +139,7 @@ export const hosts: Check[] = [
     why: "With DNS capture the sidecar asks the host's nameservers; one that is itself captured is asked for ever.",
     fix: "remove ISTIO_META_DNS_CAPTURE from the host's environment, or name real nameservers in /etc/resolv.conf",
     evaluate: ofHosts(({ name, inspection: { nameservers } }, { config }) => {
-      const { environment } = config.hosts.find((host) => host.name === name)!;
+      const { environment } = hostConfig(config, name);
       // systemd-resolved asks its own upstream servers, whom the sidecar does not capture.
       const local = nameservers.filter((server) => /^127\.|^::1$/.test(server) && server !== "127.0.0.53");
       return environment.ISTIO_META_DNS_CAPTURE !== "true" || local.length === 0
@@ -246,7 +246,7 @@ export const hosts: Check[] = [
     why: "What containers send does not go through the sidecar, for it is not the host itself that sends it: services of the mesh get no mutual TLS from them, or refuse them. And what they send to an inbound port, of whomever, is taken for what comes in. Ports that they publish are theirs alone.",
     fix: "KUBE_VIRT_INTERFACES, with the names of the bridges and commas between, in the host's environment: then what containers send to the mesh goes through the sidecar; or run them with --network host",
     evaluate: ofHosts(({ name, inspection: { bridges, published } }, { config }) => {
-      const { environment, inboundPorts } = config.hosts.find((host) => host.name === name)!;
+      const { environment, inboundPorts } = hostConfig(config, name);
       const known = (environment.KUBE_VIRT_INTERFACES ?? "").split(",");
       const unknown = bridges.filter((bridge) => !known.includes(bridge));
       if (unknown.length === 0) return ok(bridges.join(", "));
@@ -270,7 +270,7 @@ export const hosts: Check[] = [
     why: "Where a sidecar that was joined by hand is taken over (adopt: true), cluster.env and sidecar.env are the stack's from then on, and mesh.yaml is empty, until the host leaves. Without ISTIO_META_AUTO_REGISTER_GROUP, for one, istiod removes the host's WorkloadEntry.",
     fix: "set what shall stay in the host's environment",
     evaluate: ofHosts(({ name, inspection: { settings } }, { config }) => {
-      const { environment } = config.hosts.find((host) => host.name === name)!;
+      const { environment } = hostConfig(config, name);
       const stays = (setting: string) => setting in environment || RESERVED_VARIABLES.includes(setting);
       const lost = [...new Set(settings)].filter((setting) => !stays(setting));
       return lost.length === 0

@@ -13,6 +13,7 @@ import {
   skipped,
   warning,
   wasInspected,
+  hostConfig,
 } from "./check";
 import { hostsEntries } from "../../mesh/environment";
 import type { HostFailure } from "../facts";
@@ -128,7 +129,7 @@ export const network: Check[] = [
     why: "The sidecar hands connections on to the application; without one they are refused.",
     fix: "start the application, or correct inboundPorts",
     evaluate: ofHosts(({ name, inspection: { listening } }, { config }) => {
-      const { inboundPorts } = config.hosts.find((host) => host.name === name)!;
+      const { inboundPorts } = hostConfig(config, name);
       if (inboundPorts === "*") return skipped(`${name} serves all ports`);
       const silent = inboundPorts.filter((port) => !listening.includes(port));
       return silent.length === 0 ? ok() : warning(`${name}: nothing listens on ${silent.join(", ")}`);
