@@ -124,9 +124,12 @@ write_files() {
 # With a certificate the agent would prove that it is who it was, and not look at the token.
 write_file() {
   case $3 in
-    token:*) [ -z "$SENT" ] || rm -f "$2" ;;
-    *) ! is_written "$3" || put "$(place "$2" "$3")" ;;
+    token:*)
+      [ -z "$SENT" ] || rm -f "$2"
+      return
+      ;;
   esac
+  ! is_written "$3" || put "$(place "$2" "$3")"
 }
 
 start() {

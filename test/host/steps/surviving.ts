@@ -107,12 +107,6 @@ export function surviving(mesh: Mesh): void {
     });
     let worker: Promise<unknown>;
 
-    it("can be cut off at every place of the matrix", () => {
-      for (const { phase, place } of ALL) {
-        withPause(mesh.host("vm1").bundle, phase, place);
-      }
-    });
-
     for (const one of [...cases, ...ofRpm]) {
       it(`${title(one)}: joins, and leaves, afterwards`, async function () {
         this.timeout(3_600_000);

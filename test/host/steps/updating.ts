@@ -1,12 +1,16 @@
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { until } from "../../../lab/run";
-import { FAULTS, type FaultName } from "../faults";
+import { FAULTS, holdLock, RELEASE_LOCK, type FaultName } from "../faults";
 import { mustSucceed, type Host } from "../host";
 import type { HostName, Mesh } from "../mesh";
-import { untilPaused, withPause, type Phase, type Place } from "../pauses";
+import { insertAfter, untilPaused, withPause, type Phase, type Place } from "../pauses";
 import { opens } from "../probes";
 import { withTimes } from "../times";
 import { Update } from "../update";
+
+/** There as soon as the scripts have asked who has the package manager's lock. */
+const ASKED = "/run/host-test.asked";
 
 const INTERRUPTIONS: [phase: Phase, place: Place, fault: FaultName][] = [
   ["install_package", "end", "kill"],
@@ -62,8 +66,17 @@ export function updating(mesh: Mesh, name: HostName = "vm1", interruptions = INT
         console.log(`        let in after ${((Date.now() - begun) / 1000).toFixed(0)} s more`);
       });
 
-    it("can be made again, and counts when it is confirmed", async () => {
-      await host.mustJoin({ state: update.newer });
+    it("can be made again, waits for whoever uses the package manager, and counts when it is confirmed", async () => {
+      await host.sh(holdLock(host));
+      const bundle = insertAfter(host.bundle, "lock_holders() {", `: >${ASKED}`);
+      const session = await host.startJoin({ state: update.newer, bundle });
+      let ended: string | undefined;
+      void session.done.then(({ output }) => (ended = output));
+      await until("the join to ask who it is", 60, () => ended !== undefined || existsSync(host.root + ASKED));
+      assert.equal(ended, undefined, "it did not wait");
+      await host.sh(RELEASE_LOCK);
+      mustSucceed(await session.done.finally(session.stopConfirming), "join");
+      mustSucceed(await host.status(), "status");
       assert.match(await host.sh(host.packages.show), /\+2$/m);
       await host.mustJoin();
       assert.doesNotMatch(await update.files(), /9090|\+2/);

@@ -1,0 +1,161 @@
+/**
+ * What `Pulumi.<stack>.yaml` may hold: every field, what is allowed there, and its default. A secret never stands in a
+ * structure: a field names a secret key (`secret: sshKey`), and that key is set by
+ * `pulumi config set --secret sshKey < file`, so that stack files stay readable and every secret stays a Pulumi secret.
+ */
+import { z } from "zod";
+import { PROTOCOLS } from "../../mesh/externalService";
+import { rangesProblem } from "../../mesh/serviceCidr";
+import { controlPlane, exposure } from "./controlPlane";
+import { bastion, host, identity, ofOneMachine, sshServer } from "./host";
+import { dnsLabel, dnsName, hours, is, map, namespace, path, pem, port, secretName, text } from "./values";
+
+export type { HostFields, SshFields, SshKey } from "./host";
+
+const service = map({
+  /** The name of the Service and the ServiceEntry. */
+  name: dnsLabel.regex(/^[a-z]/, "a name that begins with a letter, as Kubernetes wants it of a Service"),
+  namespace,
+  /** Names of the hosts that serve it. */
+  hosts: z.array(text, { error: "a list of host names" }).min(1, "at least one host"),
+  ports: z
+    .array(
+      map({
+        port,
+        /** The port on the hosts. Default: the same. */
+        targetPort: port.optional(),
+        /** Default: HTTP. */
+        protocol: z.enum(PROTOCOLS, { error: `one of ${PROTOCOLS.join(", ")}` }).default("HTTP"),
+      }).transform(({ targetPort, ...rest }) => ({ ...rest, targetPort: targetPort ?? rest.port })),
+      { error: "a list of ports" },
+    )
+    .min(1, "at least one port"),
+});
+
+export const ca = z.xor(
+  [
+    map({
+      /** The organization in the subject of both certificates. Default: Istio. */
+      organization: text.default("Istio"),
+      /** The root's common name; the intermediate's is the same with "Intermediate". Default: Root CA. */
+      commonName: text.default("Root CA"),
+      /** Default: ECDSA-P256. */
+      keyAlgorithm: z
+        .enum(["ECDSA-P256", "ECDSA-P384", "RSA-4096"], { error: "one of ECDSA-P256, ECDSA-P384, RSA-4096" })
+        .default("ECDSA-P256"),
+      /** Hours that the root is valid. Default: 87600 (ten years). */
+      rootValidityHours: hours.default(87600),
+      /** Hours that the intermediate is valid. Default: 43800 (five years). */
+      intermediateValidityHours: hours.default(43800),
+    }),
+    map({
+      /** Your own intermediate: PEM texts as in Istio's plug-in CA. The root's key is not needed, nor ever seen. */
+      provided: map({
+        rootCert: pem,
+        caCert: pem,
+        /** The intermediate and its issuers up to the root. */
+        certChain: pem,
+        caKey: map({ secret: secretName }, "{secret: NAME}"),
+      }),
+    }),
+  ],
+  { error: "the fields of a new CA, or {provided: {rootCert, caCert, certChain, caKey}}" },
+);
+
+const PACKAGE_URL = "an http or https URL without user, password or query; {secret: NAME} for one that has any";
+const packageUrl = is(/^https?:\/\/[^\s'"\\?#@/]+(\/[^\s'"\\?#]*)?$/, PACKAGE_URL).refine(
+  (url) => URL.canParse(url),
+  PACKAGE_URL,
+);
+const sha256 = is(/^[0-9a-f]{64}$/, "a SHA-256 in hex");
+const SIDECAR_PACKAGE = "{url: URL, sha256: HEX} or {file: PATH, sha256: HEX}";
+const sidecarPackage = [
+  map({
+    /** From where each host fetches it; one that opens something by what it says is a secret. */
+    url: z.union([packageUrl, map({ secret: secretName }, "{secret: NAME}")], { error: PACKAGE_URL }),
+    sha256,
+  }),
+  map({
+    /** A file here, which is copied to each host that takes it. */
+    file: path,
+    sha256,
+  }),
+] as const;
+/** What hosts have. */
+export const FORMATS = ["deb", "rpm"] as const;
+export const ARCHITECTURES = ["amd64", "arm64"] as const;
+const ofFormat = map({
+  amd64: z.xor(sidecarPackage, { error: SIDECAR_PACKAGE }).optional(),
+  arm64: z.xor(sidecarPackage, { error: SIDECAR_PACKAGE }).optional(),
+}).refine((packages) => Object.keys(packages).length > 0, "a package for amd64, arm64 or both");
+const sidecarPackages = map({ deb: ofFormat.optional(), rpm: ofFormat.optional() }).refine(
+  (formats) => Object.keys(formats).length > 0,
+  "packages as deb, rpm or both",
+);
+const SERVICE_CIDR = 'auto, a CIDR such as 10.96.0.0/16 (several with commas between), or "*"';
+
+/** Every top-level key of a stack's configuration that is not a secret. */
+export const keys = {
+  /** The cluster. */
+  cluster: map({
+    /** The cluster's name as istiod knows it. Default: Kubernetes, as in Istio; or what the existing istiod says. */
+    name: z.union([dnsName, z.literal("Kubernetes")], { error: "a DNS name in lower case" }).optional(),
+    /** Path of the kubeconfig. Default: as kubectl finds it. */
+    kubeconfig: path.optional(),
+    /** Default: the kubeconfig's current context. */
+    context: text.optional(),
+    /** The mesh's SPIFFE trust domain. Default: cluster.local; or that of the existing mesh. */
+    trustDomain: dnsName.optional(),
+    /** The domain of the cluster's DNS. Default: cluster.local. */
+    domain: dnsName.default("cluster.local"),
+    /** Namespaces of hosts, services or the sample client that are there already and are not ours to remove. */
+    existingNamespaces: z.array(dnsLabel, { error: "a list of namespaces" }).default(["default"]),
+  }).prefault({}),
+  /** Whose Istio it is: one that this stack installs, or one that is there already. */
+  controlPlane,
+  /** How hosts reach istiod. */
+  exposure,
+  /**
+   * How hosts prove who they are: by a certificate of the stack's CA, or, in every other mesh, by a service account token,
+   * for which istiod gives them certificates. Default: certificate where the stack has a CA, else token.
+   */
+  identity: identity.optional(),
+  /** The service ranges whose traffic goes through the sidecars, with commas between; `auto` asks the cluster. Default: auto. */
+  serviceCidr: z
+    .string({ error: SERVICE_CIDR })
+    .superRefine((text, context) => {
+      const problem = text === "auto" || text === "*" ? undefined : rangesProblem(text);
+      if (problem !== undefined) context.addIssue(`${SERVICE_CIDR}: ${problem}`);
+    })
+    .transform((text) => text.replace(/\s/g, ""))
+    .default("auto"),
+  /** The certificate authority. Default: a new one; none beside an existing control plane. */
+  ca: ca.optional(),
+  /** Hours that a host's certificate is valid, and how long before its end `pulumi up` renews it. Default: 8760, 720. */
+  workloadCertificate: map({ validityHours: hours.default(8760), earlyRenewalHours: hours.default(720) }).prefault({}),
+  /** How to log in to hosts, unless a host says otherwise. */
+  ssh: map({ ...sshServer, host: ofOneMachine, hostKey: ofOneMachine, bastion }).default({}),
+  /** The machines that join the mesh. */
+  hosts: z.array(host, { error: "a list of hosts" }).default([]),
+  /** Run join on every host at each `pulumi up`, so that what was changed there by hand is put right. Default: false. */
+  healDrift: z.stringbool({ truthy: ["true"], falsy: ["false"], error: "true or false" }).default(false),
+  /** The services that they offer. */
+  services: z.array(service, { error: "a list of services" }).default([]),
+  /** The istio-sidecar packages for the hosts, each of which takes the one that fits. */
+  sidecar: z.xor([...sidecarPackage, sidecarPackages], {
+    error: `${SIDECAR_PACKAGE}; or of several {deb: {amd64: ..., arm64: ...}, rpm: ...}`,
+  }),
+  /** A pod to try the mesh from (Istio's `sleep`). Default: none. */
+  sampleClient: map({
+    namespace: namespace.default("default"),
+    /** An image with `sleep` and `curl`. Default: curlimages/curl:8.17.0. */
+    image: text.default("curlimages/curl:8.17.0"),
+  }).optional(),
+};
+
+export const stack = z.strictObject(keys);
+
+/** The stack's configuration as it was written, with the defaults of single fields. */
+export type Stack = z.infer<typeof stack>;
+export type Authority = z.infer<typeof ca>;
+export type ServiceFields = z.infer<typeof service>;
