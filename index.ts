@@ -21,7 +21,6 @@ import {
   WorkloadIdentity,
 } from "./components";
 import type { Authority, Config, ServiceConfig } from "./config";
-
 import { privateKeyBlock } from "./config/privateKey";
 import { loadConfig } from "./config/stackConfig";
 import { fingerprint } from "./mesh/certificates";
@@ -162,7 +161,10 @@ async function program() {
         },
         { dependsOn: [exposure, ...(identity ? [identity] : []), ...namespaces, ...accounts] },
       );
-      return [host.name, { identity: spiffeId(workload), istiod, member, config: host }];
+      return [
+        host.name,
+        { identity: spiffeId(workload), istiod, revision: controlPlane.revision, member, config: host },
+      ];
     }),
   );
 
@@ -214,17 +216,10 @@ async function program() {
     istiod: pulumi.interpolate`${first.addresses[0]}:${first.port}`,
     /** Each host's identity in the mesh, and what its last join said. */
     meshHosts: Object.fromEntries(
-      [...hosts].map(
-        ([
-          name,
-          {
-            identity,
-            istiod,
-            member,
-            config: { revision },
-          },
-        ]) => [name, { identity, istiod, revision: controlPlanes.get(revision)!.revision, state: member.state }],
-      ),
+      [...hosts].map(([name, { identity, istiod, revision, member }]) => [
+        name,
+        { identity, istiod, revision, state: member.state },
+      ]),
     ),
     /** Each service's URL for clients in the mesh. */
     services: Object.fromEntries(externalServices),

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { snapshotCluster } from "../../support/clusterSnapshot";
 import { assertSame } from "../../support/snapshot";
+import { kubectl } from "../mesh";
 import { type ExistingStory } from "./story";
 
 /** What the configuration says and the cluster contradicts: said at once, before anything is there. */
@@ -35,6 +36,18 @@ export function refusing(story: ExistingStory): void {
       const output = await story.stack.fail(["up", "--yes", "--skip-preview"]);
       assert.match(output, /hosts\[0\]\.identity: "certificate" is not allowed; it needs the CA of the existing mesh/);
       assertSame(story.before.cluster, await snapshotCluster(), "the cluster");
+    });
+
+    it("is refused where somebody else has a Service of that name, which is not taken over", async () => {
+      await kubectl("create", "service", "clusterip", "istiod-vm", "--namespace=istio-system", "--tcp=15012");
+      try {
+        const cluster = await snapshotCluster();
+        story.stack.configure(story.config);
+        assert.match(await story.stack.fail(["preview"]), /services "istiod-vm" already exists/);
+        assertSame(cluster, await snapshotCluster(), "the cluster");
+      } finally {
+        await kubectl("delete", "service", "istiod-vm", "--namespace=istio-system");
+      }
     });
   });
 }
