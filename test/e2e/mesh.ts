@@ -24,14 +24,14 @@ export async function askFromPod(url = SERVICE_URL): Promise<Answer> {
 }
 
 /** Requests from the pod until the answer is as wanted: sidecars learn of a change some moments after the cluster. */
-export async function untilPodSees(what: string, wanted: (answer: Answer) => boolean): Promise<Answer> {
+export async function untilPodSees(what: string, wanted: (answer: Answer) => boolean, url?: string): Promise<Answer> {
   let last = "";
   return until(
     what,
     20,
     async () => {
       try {
-        const answer = await askFromPod();
+        const answer = await askFromPod(url);
         last = answer.page;
         return wanted(answer) ? answer : undefined;
       } catch (error) {

@@ -5,31 +5,56 @@ import { kubectl } from "../e2e/mesh";
 import type { Snapshot } from "../support/snapshot";
 import type { Host } from "./host";
 
-/** How it proves who it is when it comes for the first time. */
-export type Means = "token" | "certificates";
+/** A machine, as far as one needs it here. */
+export type Machine = Pick<Host, "name" | "sh" | "snapshot">;
+
+/** What somebody knew who followed the guide. */
+export interface Guide {
+  istiod: { address: string; port: string | number };
+  rootCert: string;
+  namespace: string;
+  serviceAccount: string;
+  /** How it proves who it is when it comes for the first time. Default: by a token. */
+  certificates?: { "cert-chain.pem": string; "key.pem": string };
+}
 
 /** The state that takes such a host over: what `adopt: true` adds to it (mesh/hostState.ts). */
 export const adopted = (state: string) =>
   `${state.replace(/^(file 0600 .*)$/m, "$1\nfile 0644 /etc/istio/config/mesh lines:mesh restart")}\nadopt yes`;
 
+/** What the stack says of that host, done by hand. */
+export function guideOf({ commands }: Host, means: "token" | "certificates"): Guide {
+  const [, port = "", address = ""] = /^istiod (\S+) \S+ (\S+)$/m.exec(commands.state)!;
+  const [rootCert = "", chain = "", key = ""] = ["root-cert.pem", "cert-chain.pem", "key.pem"].map(
+    (name) => commands.certificates[name],
+  );
+  return {
+    ...{ istiod: { address, port }, rootCert, namespace: "vm", serviceAccount: "vm1" },
+    certificates: means === "certificates" ? { "cert-chain.pem": chain, "key.pem": key } : undefined,
+  };
+}
+
 /**
  * What the guide says, with what `istioctl x workload entry configure` makes: another version of the package than the
  * stack's, a mesh.yaml, all outbound traffic caught, and a line of /etc/hosts that is long out of date.
  */
-export async function joinByHand(host: Host, means: Means): Promise<void> {
-  const [, port, address] = /^istiod (\S+) \S+ (\S+)$/m.exec(host.commands.state)!;
-  const files = host.commands.certificates;
-  const token = await kubectl("create", "token", "vm1", "--namespace=vm", "--audience=istio-ca", "--duration=1h");
+export async function joinByHand(host: Machine, guide: Guide): Promise<void> {
+  const { istiod, rootCert, namespace, serviceAccount, certificates } = guide;
+  const { address, port } = istiod;
+  const account = [serviceAccount, `--namespace=${namespace}`];
+  const token = await kubectl("create", "token", ...account, "--audience=istio-ca", "--duration=1h");
   const put = (path: string, text: string) => `mkdir -p ${path.replace(/\/[^/]*$/, "")}
     cat >${path} <<'END_OF_FILE'
 ${text.trimEnd()}
 END_OF_FILE`;
   await host.sh(`
-    ${put("/etc/certs/root-cert.pem", files["root-cert.pem"]!)}
+    ${put("/etc/certs/root-cert.pem", rootCert)}
     ${
-      means === "token"
+      certificates === undefined
         ? put("/var/run/secrets/tokens/istio-token", token)
-        : ["cert-chain.pem", "key.pem"].map((name) => put(`/etc/certs/${name}`, files[name]!)).join("\n")
+        : Object.entries(certificates)
+            .map(([name, pem]) => put(`/etc/certs/${name}`, pem))
+            .join("\n")
     }
     curl -sS -o /root/istio-sidecar.deb http://${bridge.address}:8000/istio-sidecar-2.deb
     dpkg -i /root/istio-sidecar.deb >/dev/null 2>&1
@@ -44,11 +69,11 @@ ISTIO_META_CLUSTER_ID='Kubernetes'
 ISTIO_META_DNS_CAPTURE='true'
 ISTIO_META_MESH_ID='cluster.local'
 ISTIO_META_WORKLOAD_NAME='vmhttp'
-ISTIO_NAMESPACE='vm'
-ISTIO_SERVICE='vmhttp.vm'
+ISTIO_NAMESPACE='${namespace}'
+ISTIO_SERVICE='vmhttp.${namespace}'
 ISTIO_SERVICE_CIDR='*'
-POD_NAMESPACE='vm'
-SERVICE_ACCOUNT='vm1'
+POD_NAMESPACE='${namespace}'
+SERVICE_ACCOUNT='${serviceAccount}'
 TRUST_DOMAIN='cluster.local'`,
     )}
     printf 'ISTIO_PILOT_PORT=${port}\\n' >>/var/lib/istio/envoy/sidecar.env
@@ -67,7 +92,7 @@ TRUST_DOMAIN='cluster.local'`,
   await untilReady(host);
 }
 
-export const untilReady = (host: Host) =>
+export const untilReady = (host: Machine) =>
   until(
     `the sidecar of ${host.name} to be ready`,
     60,
@@ -79,7 +104,7 @@ const ITS_OWN =
   /^\/(etc\/certs\/(cert-chain|key|root-cert)\.pem|(etc|var\/lib)\/istio\/proxy(\/.*)?|run\/secrets\/workload-spiffe.*)$/;
 
 /** What the host looks like, but for what any start of its sidecar changes. */
-export async function snapshotBeside(host: Host): Promise<Snapshot> {
+export async function snapshotBeside(host: Machine): Promise<Snapshot> {
   const all = await host.snapshot();
   return new Map([...all].filter(([thing]) => !ITS_OWN.test(thing)));
 }

@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
 import { node } from "../../../lab/paths";
-import { run } from "../../../lab/run";
 import { becomesSame, type Snapshot } from "../../support/snapshot";
 import { snapshotCluster } from "../../support/clusterSnapshot";
 import { kubectl } from "../mesh";
 import { nodePortOf, opensOnly, serves } from "./joining";
 import { type ExistingStory, INGRESS } from "./story";
 
-const GATEWAY = { service: "istio-vm-gateway", namespace: "istio-vm" };
+export const GATEWAY = { service: "istio-vm-gateway", namespace: "istio-vm" };
 
 interface ServiceObject {
   spec: { ports: { name: string; port: number; nodePort?: number }[] };
@@ -19,7 +18,7 @@ const ingressOf = async () =>
   ) as ServiceObject;
 
 /** Of a name alone nothing is in /etc/hosts, and the agent dials it as it is. */
-function dialsByName(story: ExistingStory, name: string): void {
+export function dialsByName(story: ExistingStory, name: string): void {
   assert.doesNotMatch(story.fileOfVm("/etc/hosts"), /istiod/);
   const env = story.fileOfVm("/var/lib/istio/envoy/cluster.env");
   assert.match(env, new RegExp(`^PILOT_ADDRESS='?${name.replaceAll(".", "\\.")}:15012'?$`, "m"));
@@ -82,40 +81,6 @@ export function exposingByAGatewayOfOurOwn(story: ExistingStory): void {
       await story.bring({ ...story.config, exposure: { type: "EastWestGateway" } });
       await serves(story, [`${story.cloud.address}:15012`]);
       assert.match(story.fileOfVm("/etc/hosts"), new RegExp(`^${story.cloud.address} istiod`, "m"));
-    });
-  });
-}
-
-export function exposingAsTold(story: ExistingStory): void {
-  describe("through what somebody else made", () => {
-    // A Service by which the cloud's address leads to istiod, as it were.
-    const service = { apiVersion: "v1", kind: "Service", metadata: { name: "theirs", namespace: "cloud" } };
-    const istiod = async () => {
-      const path = "--output=jsonpath={.items[0].status.podIP}";
-      return kubectl("get", "pods", "--namespace=istio-system", "--selector=app=istiod,istio.io/rev=default", path);
-    };
-    before(async () => {
-      const slice = {
-        apiVersion: "discovery.k8s.io/v1",
-        kind: "EndpointSlice",
-        metadata: { ...service.metadata, labels: { "kubernetes.io/service-name": "theirs" } },
-        addressType: "IPv4",
-        endpoints: [{ addresses: [await istiod()] }],
-        ports: [{ name: "istiod", port: 15012 }],
-      };
-      const ports = [{ name: "istiod", port: 15012 }];
-      const items = [{ ...service, spec: { type: "LoadBalancer", ports } }, slice];
-      await run(["kubectl", "apply", "--filename=-"], {
-        input: JSON.stringify({ apiVersion: "v1", kind: "List", items }),
-      });
-      story.cloud.give("cloud", "theirs", "hostname");
-      await story.bring({ ...story.config, exposure: { type: "Address", address: story.cloud.name } });
-    });
-
-    it("serves, by that name, and makes nothing of its own for it", async () => {
-      await serves(story, [`${story.cloud.address}:15012`]);
-      dialsByName(story, story.cloud.name);
-      assert.equal(await kubectl("get", "namespace", GATEWAY.namespace, "--ignore-not-found"), "");
     });
   });
 }

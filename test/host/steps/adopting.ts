@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { askFromPod } from "../../e2e/mesh";
 import { becomesSame, differences, type Snapshot } from "../../support/snapshot";
-import { adopted, joinByHand, type Means, snapshotBeside, untilReady } from "../handMade";
+import { adopted, guideOf, joinByHand, snapshotBeside, untilReady } from "../handMade";
 import type { Host } from "../host";
 import { loadDuring } from "../load";
 import type { Mesh } from "../mesh";
@@ -23,13 +23,13 @@ export function adopting(mesh: Mesh): void {
       assert.equal(server, "spiffe://cluster.local/ns/vm/sa/vm1");
     }
 
-    for (const means of ["token", "certificates"] as Means[]) {
+    for (const means of ["token", "certificates"] as const) {
       describe(`with ${means}`, () => {
         before(async function () {
           this.timeout(120_000);
           host = mesh.host("vm1");
           await host.reset();
-          await joinByHand(host, means);
+          await joinByHand(host, guideOf(host, means));
           state = adopted(host.commands.state);
           was = await snapshotBeside(host);
         });

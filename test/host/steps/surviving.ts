@@ -2,7 +2,7 @@ import { rpmVm } from "../../../lab/paths";
 import { until } from "../../../lab/run";
 import { becomesSame, type Snapshot } from "../../support/snapshot";
 import { bootWithSmallDisk, FAULTS, type FaultName } from "../faults";
-import { adopted, joinByHand, snapshotBeside, untilReady } from "../handMade";
+import { adopted, guideOf, joinByHand, snapshotBeside, untilReady } from "../handMade";
 import type { Host, JoinSession } from "../host";
 import type { HostName, Mesh } from "../mesh";
 import { PHASES, PLACES, removePause, untilPaused, withPause, type Phase, type Place } from "../pauses";
@@ -87,7 +87,7 @@ export function surviving(mesh: Mesh): void {
           if (!before) {
             await (isSmall ? bootWithSmallDisk(host, DISK_MEGABYTES + (ADOPTED ? 700 : 0)) : host.reset());
             if (ADOPTED) {
-              await joinByHand(host, "certificates");
+              await joinByHand(host, guideOf(host, "certificates"));
               await host.sh("systemctl enable istio 2>&1");
             }
             before = await look(host);
