@@ -15,7 +15,14 @@ const LEADER = "control-plane.alpha.kubernetes.io/leader";
 interface KubernetesObject {
   apiVersion: string;
   kind: string;
-  metadata: { name: string; namespace?: string; [field: string]: unknown };
+  metadata: {
+    name: string;
+    namespace?: string;
+    generateName?: string;
+    labels?: Record<string, string>;
+    annotations?: Record<string, string>;
+    [field: string]: unknown;
+  };
   spec?: Record<string, unknown>;
   status?: { conditions?: Record<string, unknown>[] };
 }
@@ -28,8 +35,16 @@ async function allObjects(...options: string[]): Promise<KubernetesObject[]> {
   return (JSON.parse(answer) as { items: KubernetesObject[] }).items;
 }
 
-const nameOf = ({ apiVersion, kind, metadata }: KubernetesObject) =>
-  `${apiVersion} ${kind} ${metadata.namespace ?? "-"}/${metadata.name}`;
+/** Kubernetes makes another slice whenever a Service's ports change. */
+const isMadeAnew = ({ kind, metadata }: KubernetesObject) =>
+  kind === "EndpointSlice" &&
+  metadata.labels?.["endpointslice.kubernetes.io/managed-by"] === "endpointslice-controller.k8s.io";
+
+const nameOf = (object: KubernetesObject) => {
+  const { apiVersion, kind, metadata } = object;
+  const name = isMadeAnew(object) ? metadata.generateName : metadata.name;
+  return `${apiVersion} ${kind} ${metadata.namespace ?? "-"}/${name}`;
+};
 
 /** Takes a snapshot of all objects. */
 export async function snapshotCluster(): Promise<Snapshot> {
@@ -48,9 +63,12 @@ function steady(object: KubernetesObject): KubernetesObject {
   const copy = structuredClone(object);
   // They count and attribute changes, those that were taken back included.
   for (const field of ["resourceVersion", "generation", "managedFields"]) delete copy.metadata[field];
+  if (isMadeAnew(object)) for (const field of ["name", "uid", "creationTimestamp"]) delete copy.metadata[field];
+  // When a change of the Service or of its pods was noticed.
+  delete copy.metadata.annotations?.["endpoints.kubernetes.io/last-change-trigger-time"];
   // Leader election, and the node's sign of life.
   if (copy.kind === "Lease") delete copy.spec?.renewTime;
-  const annotations = copy.metadata.annotations as Record<string, string> | undefined;
+  const { annotations } = copy.metadata;
   const leader = annotations?.[LEADER];
   if (leader !== undefined) annotations![LEADER] = leader.replace(/"renewTime":"[^"]*"/, "");
   for (const condition of copy.status?.conditions ?? []) delete condition.lastHeartbeatTime;
