@@ -46,7 +46,8 @@ export class EastWestGateway extends pulumi.ComponentResource {
             },
             spec: {
               serviceAccountName: account.metadata.name,
-              containers: [{ name: "istio-proxy", image: "auto", env }],
+              // Injection says which image. Kubernetes, which sees the text alone, would have it pulled at each start.
+              containers: [{ name: "istio-proxy", image: "auto", imagePullPolicy: "IfNotPresent", env }],
             },
           },
         },

@@ -64,13 +64,14 @@ function steady(object: KubernetesObject): KubernetesObject {
   // They count and attribute changes, those that were taken back included.
   for (const field of ["resourceVersion", "generation", "managedFields"]) delete copy.metadata[field];
   if (isMadeAnew(object)) for (const field of ["name", "uid", "creationTimestamp"]) delete copy.metadata[field];
+  const { annotations } = copy.metadata;
   // When a change of the Service or of its pods was noticed.
-  delete copy.metadata.annotations?.["endpoints.kubernetes.io/last-change-trigger-time"];
+  delete annotations?.["endpoints.kubernetes.io/last-change-trigger-time"];
   // Leader election, and the node's sign of life.
   if (copy.kind === "Lease") delete copy.spec?.renewTime;
-  const { annotations } = copy.metadata;
   const leader = annotations?.[LEADER];
   if (leader !== undefined) annotations![LEADER] = leader.replace(/"renewTime":"[^"]*"/, "");
+  if (Object.keys(annotations ?? {}).length === 0) delete copy.metadata.annotations;
   for (const condition of copy.status?.conditions ?? []) delete condition.lastHeartbeatTime;
   return copy;
 }

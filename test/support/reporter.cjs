@@ -1,4 +1,4 @@
-/** Mocha's reporter for people, which also writes the counts to a file: `--reporter-option file=PATH`. */
+/** Mocha's reporter for people: says why a test failed at once, and writes the counts to `--reporter-option file=PATH`. */
 const { writeFileSync } = require("node:fs");
 const { reporters, Runner } = require("mocha");
 
@@ -6,6 +6,7 @@ module.exports = class extends reporters.Spec {
   constructor(runner, options) {
     super(runner, options);
     const { file } = options.reporterOptions ?? options.reporterOption ?? {};
+    runner.on(Runner.constants.EVENT_TEST_FAIL, (_test, { stack, message }) => console.log(stack ?? message));
     runner.on(Runner.constants.EVENT_RUN_END, () => {
       const { passes, failures, pending } = runner.stats;
       if (file) writeFileSync(file, JSON.stringify({ stats: { passes, failures, pending } }));

@@ -65,6 +65,7 @@ export class HandMade {
 
   async end(): Promise<void> {
     await kubectl("delete", "serviceaccount", "byhand", "--namespace=default", "--ignore-not-found");
+    await kubectl("delete", "service,endpointslice", "theirs", "--namespace=cloud", "--ignore-not-found");
   }
 
   /** Its own sidecar serves, and all else is as it was. */

@@ -104,6 +104,11 @@ export function joining(story: ExistingStory): void {
     it("shows in the stack's outputs what it found", async () => {
       const { stdout } = await story.stack.succeed(["stack", "output", "--json"]);
       const { controlPlanes, meshHosts } = JSON.parse(stdout) as Record<string, object>;
+      const reached = {
+        addresses: NODE_ADDRESSES,
+        port: await nodePortOf("istio-system", "istiod-vm"),
+        name: "istiod.istio-system.svc",
+      };
       assert.deepEqual(controlPlanes, {
         default: {
           revision: "default",
@@ -114,16 +119,13 @@ export function joining(story: ExistingStory): void {
           trustDomain: "cluster.local",
           clusterName: "Kubernetes",
           audience: "istio-ca",
+          istiod: reached,
         },
       });
       const { state, istiod, ...vm1 } = (meshHosts as Record<string, Record<string, unknown>>).vm1!;
       assert.deepEqual(vm1, { identity: VM_ID, revision: "default" });
       assert.match(String(state), /in sync with istiod/);
-      assert.deepEqual(istiod, {
-        addresses: NODE_ADDRESSES,
-        port: await nodePortOf("istio-system", "istiod-vm"),
-        name: "istiod.istio-system.svc",
-      });
+      assert.deepEqual(istiod, reached);
     });
 
     it("changes nothing that was in the cluster", async () => {

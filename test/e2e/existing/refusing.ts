@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { snapshotCluster } from "../../support/clusterSnapshot";
-import { assertSame } from "../../support/snapshot";
+import { assertSame, becomesSame } from "../../support/snapshot";
+import { snapshotVm } from "../../support/vmSnapshot";
 import { kubectl } from "../mesh";
 import { type ExistingStory } from "./story";
 
@@ -40,14 +41,18 @@ export function refusing(story: ExistingStory): void {
 
     it("is refused where somebody else has a Service of that name, which is not taken over", async () => {
       await kubectl("create", "service", "clusterip", "istiod-vm", "--namespace=istio-system", "--tcp=15012");
+      const theirs = () => kubectl("get", "service", "istiod-vm", "--namespace=istio-system", "--output=yaml");
+      const was = await theirs();
       try {
-        const cluster = await snapshotCluster();
         story.stack.configure(story.config);
-        assert.match(await story.stack.fail(["preview"]), /services "istiod-vm" already exists/);
-        assertSame(cluster, await snapshotCluster(), "the cluster");
+        assert.match(await story.stack.fail(["up", "--yes", "--skip-preview"]), /services "istiod-vm" already exists/);
+        await story.stack.succeed(["destroy", "--yes", "--skip-preview"]);
+        assert.equal(await theirs(), was);
       } finally {
         await kubectl("delete", "service", "istiod-vm", "--namespace=istio-system");
       }
+      await becomesSame(story.before.cluster, snapshotCluster, "the cluster");
+      assertSame(story.before.vm1, await snapshotVm(story.lab, "vm1"), "vm1");
     });
   });
 }

@@ -333,7 +333,10 @@ describe("EastWestGateway", () => {
         labels: { istio: "vm-gateway", "sidecar.istio.io/inject": "true" },
         annotations: { "inject.istio.io/templates": "gateway" },
       },
-      spec: { serviceAccountName: "istio-vm-gateway", containers: [{ name: "istio-proxy", image: "auto", env: [] }] },
+      spec: {
+        serviceAccountName: "istio-vm-gateway",
+        containers: [{ name: "istio-proxy", image: "auto", imagePullPolicy: "IfNotPresent", env: [] }],
+      },
     });
   });
 
