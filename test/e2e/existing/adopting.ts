@@ -63,7 +63,9 @@ export class HandMade {
     this.before = await snapshotBeside(this.host);
   }
 
+  /** Nothing of it is left. */
   async end(): Promise<void> {
+    await resetVm(this.story.lab, "vm2");
     await kubectl("delete", "serviceaccount", "byhand", "--namespace=default", "--ignore-not-found");
     await kubectl("delete", "service,endpointslice", "theirs", "--namespace=cloud", "--ignore-not-found");
   }

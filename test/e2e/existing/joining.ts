@@ -79,6 +79,11 @@ export function joining(story: ExistingStory): void {
       assertSame(story.before.cluster, await snapshotCluster(), "the cluster");
       assertSame(story.before.vm1, await snapshotVm(story.lab, "vm1"), "vm1");
     });
+
+    it("is what doctor expects to succeed", async () => {
+      const said = await story.cli("doctor", "--strict");
+      assert.match(said, /^ {2}✓ IVM317 /m);
+    });
   });
 
   describe("the first up", () => {
@@ -133,6 +138,13 @@ export function joining(story: ExistingStory): void {
         (line) => !line.startsWith("+"),
       );
       assert.deepEqual(changed, []);
+    });
+
+    it("is found well by doctor and status", async () => {
+      await story.cli("doctor", "--strict");
+      const said = await story.cli("status");
+      assert.match(said, /^✓ vm1 .* yes .* cluster\.local\/ns\/vm\/sa\/vm1 /m);
+      assert.match(said, /^✓ vmhttp\.vm .* HTTP 200 /m);
     });
 
     it("opens one node port, that of istiod's 15012, and no other", async () => {

@@ -72,6 +72,11 @@ export class ExistingStory extends Story {
     return this.without;
   }
 
+  /** Runs `npx istio-vm` as a person does. @throws with what it said, if it finds anything wrong */
+  cli(...args: string[]): Promise<string> {
+    return run(["npx", "--no-install", "istio-vm", ...args], { cwd: this.stack.folder, env: this.stack.env });
+  }
+
   /** In the node's network. */
   ofNode(...argv: string[]): Promise<string> {
     return run(["nsenter", `--target=${leaderOf(this.lab, "node")}`, "--net", "--", ...argv]);
