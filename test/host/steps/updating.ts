@@ -40,6 +40,20 @@ export function updating(mesh: Mesh, name: HostName = "vm1", interruptions = INT
       mustSucceed(await host.status(), "status");
     });
 
+    it("waits for whoever uses the package manager", async () => {
+      await host.sh(holdLock(host));
+      const bundle = insertAfter(host.bundle, "lock_holders() {", `: >${ASKED}`);
+      const session = await host.startJoin({ state: update.newer, bundle });
+      let ended: string | undefined;
+      void session.done.then(({ output }) => (ended = output));
+      await until("the join to ask who it is", 60, () => ended !== undefined || existsSync(host.root + ASKED));
+      assert.equal(ended, undefined, "it did not wait");
+      await host.sh(RELEASE_LOCK);
+      mustSucceed(await session.done.finally(session.stopConfirming), "join");
+      mustSucceed(await host.status(), "status");
+      await host.mustJoin();
+    });
+
     for (const [phase, place, fault] of interruptions) {
       it(`goes back by itself after ${fault} in the ${place} of ${phase}`, async () => {
         const [confirmed, books] = [await update.files(), await update.books()];
@@ -66,17 +80,8 @@ export function updating(mesh: Mesh, name: HostName = "vm1", interruptions = INT
         console.log(`        let in after ${((Date.now() - begun) / 1000).toFixed(0)} s more`);
       });
 
-    it("can be made again, waits for whoever uses the package manager, and counts when it is confirmed", async () => {
-      await host.sh(holdLock(host));
-      const bundle = insertAfter(host.bundle, "lock_holders() {", `: >${ASKED}`);
-      const session = await host.startJoin({ state: update.newer, bundle });
-      let ended: string | undefined;
-      void session.done.then(({ output }) => (ended = output));
-      await until("the join to ask who it is", 60, () => ended !== undefined || existsSync(host.root + ASKED));
-      assert.equal(ended, undefined, "it did not wait");
-      await host.sh(RELEASE_LOCK);
-      mustSucceed(await session.done.finally(session.stopConfirming), "join");
-      mustSucceed(await host.status(), "status");
+    it("can be made again, and counts when it is confirmed", async () => {
+      await host.mustJoin({ state: update.newer });
       assert.match(await host.sh(host.packages.show), /\+2$/m);
       await host.mustJoin();
       assert.doesNotMatch(await update.files(), /9090|\+2/);
