@@ -65,13 +65,10 @@ async function program() {
 
   const installed = mesh.manifest === undefined ? [] : [install(config, mesh, ca!, { provider, owner })];
 
-  const used = [...config.hosts, ...config.services, ...(sampleClient ? [sampleClient] : [])];
-  const gatewayNamespace = wanted.through === "ownGateway" ? [mesh.gateway!.namespace] : [];
-  const namespaces = [...new Set([...used.map(({ namespace }) => namespace), ...gatewayNamespace])]
-    .filter((name) => !cluster.existingNamespaces.includes(name))
-    .map(
-      (name) => new Namespace(`namespace-${name}`, { metadata: { name, labels: ownerLabels(owner) } }, { provider }),
-    );
+  const namespaces = mesh.namespaces.map(
+    ({ name, labels }) =>
+      new Namespace(`namespace-${name}`, { metadata: { name, labels: ownerLabels<pulumi.Input<string>>(owner, labels) } }, { provider }),
+  );
 
   const accounts = mesh.accounts.map(
     ({ namespace, serviceAccount: name }) =>

@@ -62,7 +62,11 @@ export class ControlPlaneExposure extends pulumi.ComponentResource {
     const own = (service: string, namespace: string, spec: object, labels = {}): Exposed =>
       new Service(
         `${name}-${service}`,
-        { metadata: { name: service, namespace, labels: ownerLabels(owner, labels) }, spec },
+        {
+          metadata: { name: service, namespace, labels: ownerLabels(owner, labels) },
+          // Nodes may have addresses of both families.
+          spec: { ...spec, ipFamilyPolicy: "PreferDualStack" },
+        },
         { parent: this },
       );
 
@@ -78,8 +82,10 @@ export class ControlPlaneExposure extends pulumi.ComponentResource {
           const ours = patched.get(INGRESS_GATEWAY.service);
           if (ours !== undefined || gateway === undefined) return () => ours;
           const spec = { ports: [tcp(gateway.portName ?? istiodPort.name, ISTIOD_PORT)] };
-          // The provider compares lists by position: it takes the first port of the Service for this one.
-          const theirs = patch(gateway.service, gateway.namespace, spec, {}, { ignoreChanges: ["spec"] });
+          // The provider compares lists by position: it takes the first port of the Service for this one. Nothing is to be
+          // compared while the port is there; one that was lost (the gateway was installed anew) is added again.
+          const ignoreChanges = gateway.carriesIstiod ? ["spec"] : [];
+          const theirs = patch(gateway.service, gateway.namespace, spec, {}, { ignoreChanges });
           return () => theirs;
         }
         case "ownGateway": {

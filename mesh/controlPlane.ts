@@ -1,5 +1,5 @@
 import { load } from "js-yaml";
-import { INGRESS_GATEWAY } from "./exposure";
+import { INGRESS_GATEWAY, ingressPorts } from "./exposure";
 import { ISTIOD_PORT } from "./istiod";
 import { at, type IstioOperatorFacts } from "./istioOperator";
 import type { KubernetesObject } from "./kubernetesObject";
@@ -67,7 +67,7 @@ export function manifestProblems(objects: KubernetesObject[], facts: IstioOperat
   );
   if (elsewhere.size > 0)
     problems.push(`it would install into ${[...elsewhere].join(", ")} as well: only istio-system is there`);
-  const { passed } = facts.exposure;
+  const passed = ingressPorts(facts.exposure);
   const gateway = find(objects, "Service", INGRESS_GATEWAY.service);
   if (passed.length > 0 && gateway === undefined) {
     problems.push(

@@ -5,6 +5,7 @@
 import { load } from "js-yaml";
 import type { ExposedGateway } from "./exposure";
 import {
+  DEFAULT_CLUSTER_DOMAIN,
   DEFAULT_CLUSTER_NAME,
   DEFAULT_REVISION,
   DEFAULT_TRUST_DOMAIN,
@@ -13,7 +14,11 @@ import {
   TOKEN_AUDIENCE,
 } from "./istiod";
 import { at, isObject } from "./istioOperator";
+import { selectorsIn } from "./labelSelector";
 import type { KubernetesObject } from "./kubernetesObject";
+
+/** Istio's minor version from which on there is networking.istio.io/v1. */
+const OLDEST_MINOR = 22;
 
 /** An existing control plane, with what a new one would be told. */
 export interface ExistingControlPlane extends ControlPlane {
@@ -23,6 +28,8 @@ export interface ExistingControlPlane extends ControlPlane {
   rootCerts: string;
   /** The labels of istiod's pods, by which its Service finds them. */
   selector: Record<string, string>;
+  /** The domain of the cluster's DNS, as Istio knows it. */
+  clusterDomain: string;
 }
 
 /** A Deployment of istiod: one revision. */
@@ -48,10 +55,15 @@ export function installedRevisions(deployments: KubernetesObject[], webhooks: Ku
   });
 }
 
-/** The installed revision that is meant by its own name or by a tag. @throws saying which there are */
+/**
+ * The installed revision that is meant by its own name or by a tag. `default` is first of all a tag: it takes the place of
+ * the istiod without a revision (istioctl/pkg/tag: DeactivateIstioInjectionWebhook). @throws saying which there are
+ */
 export function findRevision(installed: Installed[], wanted: string): Installed {
   const own = installed.filter(({ revision }) => revision === wanted);
-  const meant = own.length > 0 ? own : installed.filter(({ tags }) => tags.includes(wanted));
+  const tagged = installed.filter(({ tags }) => tags.includes(wanted));
+  const order = wanted === DEFAULT_REVISION ? [tagged, own] : [own, tagged];
+  const meant = order.find((found) => found.length > 0) ?? [];
   const [first, second] = meant;
   if (first === undefined) {
     const there = installed.map(
@@ -84,10 +96,14 @@ function environmentOf(deployment: KubernetesObject): { image: string; variables
   };
 }
 
-/** The version of Istio: of the image's tag, without the kind of image; of one that is named by a digest, what a label says. */
+/**
+ * The version of Istio: of the image's tag, without the kind of image; of one that is named by a digest or otherwise, what
+ * a label says.
+ */
 function versionOf(image: string, labels: Record<string, string>): string {
   const tag = /^[^@]*:([^:/@]+)(@.*)?$/.exec(image)?.[1]?.replace(/-(distroless|debug)$/, "");
-  return tag ?? labels["app.kubernetes.io/version"] ?? "unknown";
+  const isVersion = (text?: string) => text !== undefined && /^\d+\.\d+/.test(text);
+  return [tag, labels["app.kubernetes.io/version"]].find(isVersion) ?? "unknown";
 }
 
 const named = (objects: KubernetesObject[], kind: string, name: string) =>
@@ -120,32 +136,51 @@ export function existingControlPlane(
   const issuer = text(at(meshConfig, "ca.address")) ?? text(at(values, "global.caAddress"));
   // istiod itself may be named as well.
   const authority = issuer?.match(/^istiod[^.]*\./) ? undefined : issuer;
-  if (variables.get("ENABLE_CA_SERVER") === "false" || authority !== undefined) {
+  const external = variables.get("EXTERNAL_CA");
+  const elsewhere =
+    authority ??
+    (variables.get("ENABLE_CA_SERVER") === "false" ? "ENABLE_CA_SERVER is false" : undefined) ??
+    (external ? `EXTERNAL_CA is ${external}` : undefined);
+  if (elsewhere !== undefined) {
     refuse(
-      `its certificates come from another CA than istiod (${authority ?? "ENABLE_CA_SERVER is false"}), such as istio-csr: ` +
+      `its certificates come from another CA than istiod (${elsewhere}), such as istio-csr: ` +
         "that wants a token at every renewal, which a host has but once",
+    );
+  }
+  const provider = variables.get("PILOT_CERT_PROVIDER") ?? "istiod";
+  if (provider !== "istiod") {
+    refuse(
+      `istiod's own certificate is not of the mesh's CA (PILOT_CERT_PROVIDER is ${provider}), which is all that hosts trust`,
+    );
+  }
+  const version = versionOf(image, labelsOf(deployment));
+  const minor = Number(/^1\.(\d+)/.exec(version)?.[1]);
+  if (minor < OLDEST_MINOR) {
+    refuse(
+      `it is of version ${version}: from 1.${OLDEST_MINOR} on Istio has networking.istio.io/v1, as this program makes it`,
     );
   }
   const own = named(objects, "Service", `istiod${suffix}`);
   if (own === undefined || !ports(own).some(({ port }) => port === ISTIOD_PORT)) {
     return refuse(`there is no Service istiod${suffix} with port ${ISTIOD_PORT}, the name by which it proves itself`);
   }
-  const rootCerts = text(dataOf(objects, "istio-ca-root-cert", "root-cert.pem"));
+  const ofRoot = text(variables.get("PILOT_CA_CERT_CONFIGMAP")) ?? "istio-ca-root-cert";
+  const rootCerts = text(dataOf(objects, ofRoot, "root-cert.pem"));
   if (rootCerts === undefined) {
-    return refuse(
-      `there is no ConfigMap istio-ca-root-cert in ${namespace}, with the certificates that hosts must trust`,
-    );
+    return refuse(`there is no ConfigMap ${ofRoot} in ${namespace}, with the certificates that hosts must trust`);
   }
   const label = labelsOf(named(objects, "Namespace", namespace) ?? deployment)["topology.istio.io/network"];
   return {
     revision,
     tags,
-    version: versionOf(image, labelsOf(deployment)),
+    version,
     service: own.metadata.name,
     namespace,
     trustDomain: text(at(meshConfig, "trustDomain")) ?? DEFAULT_TRUST_DOMAIN,
     clusterName: variables.get("CLUSTER_ID") ?? DEFAULT_CLUSTER_NAME,
     network: label ?? text(at(values, "global.network")),
+    clusterDomain: text(at(values, "global.proxy.clusterDomain")) ?? DEFAULT_CLUSTER_DOMAIN,
+    discoverySelectors: selectorsIn(meshConfig),
     audience: variables.get("TOKEN_AUDIENCES")?.split(",")[0] ?? TOKEN_AUDIENCE,
     rootCerts,
     selector: at(own, "spec.selector") as Record<string, string>,
@@ -181,21 +216,22 @@ export function existingGateway(service: KubernetesObject): ExposedGateway {
     namespace,
     selector: selector as Record<string, string>,
     portName: present?.name ?? "tls-istiod",
+    carriesIstiod: present !== undefined,
   };
 }
 
 /** What the configuration says of a control plane and the cluster contradicts, a line each. */
 export function contradictions(
-  found: ControlPlane,
-  { trustDomain, name }: { trustDomain?: string; name?: string },
+  found: ExistingControlPlane,
+  { trustDomain, name, domain }: { trustDomain?: string; name?: string; domain: string },
 ): string[] {
   const place = `revision "${found.revision}" of Istio in ${found.namespace}`;
-  return [
-    ...(trustDomain === undefined || trustDomain === found.trustDomain
-      ? []
-      : [`cluster.trustDomain: "${trustDomain}" is not that of ${place}, "${found.trustDomain}"`]),
-    ...(name === undefined || name === found.clusterName
-      ? []
-      : [`cluster.name: "${name}" is not that of ${place}, "${found.clusterName}"`]),
+  const compared: [field: string, said: string | undefined, is: string][] = [
+    ["cluster.trustDomain", trustDomain, found.trustDomain],
+    ["cluster.name", name, found.clusterName],
+    ["cluster.domain", domain, found.clusterDomain],
   ];
+  return compared
+    .filter(([, said, is]) => said !== undefined && said !== is)
+    .map(([field, said, is]) => `${field}: "${said}" is not that of ${place}, "${is}"`);
 }

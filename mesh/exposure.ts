@@ -17,6 +17,8 @@ export interface ExposedGateway {
   portName?: string;
   /** The labels of its pods. */
   selector: Record<string, string>;
+  /** Whether a Service of others has istiod's port just now. */
+  carriesIstiod?: boolean;
 }
 
 /** How hosts reach istiod, as it is asked for. `Address` is a text, or what will be one. */
@@ -82,6 +84,9 @@ const PROXIES: PassedPort = { name: "tls-istiod", gateway: ISTIOD_PORT, istiod: 
 /** istiod's webhooks, which its Service has as 443: of use to other clusters, not to hosts. */
 const WEBHOOKS: PassedPort = { name: "tls-webhook", gateway: 15017, istiod: 443 };
 
+/** What the ingress gateway passes on: nothing, where hosts do not go through it. */
+export const ingressPorts = ({ through, passed }: Exposure) => (through === "ingressGateway" ? passed : []);
+
 /** Whose Istio it is. */
 export interface ExposedControlPlane {
   /** Whether the stack installs it. */
@@ -129,4 +134,26 @@ export function exposureOf<Address>(
         istiod: { by: "address", address: args.address, port: args.port },
       };
   }
+}
+
+/**
+ * What keeps hosts of other networks from services of the mesh through a gateway of our own, a line each. Of a NodePort
+ * istiod tells them only where it says which nodes are meant, and those must have external addresses
+ * (pilot/pkg/serviceregistry/kube/controller: getNodePortGatewayServices).
+ */
+export function crossingProblems(
+  hosts: { name: string; network?: string }[],
+  network: string | undefined,
+  { nodeAddresses }: { nodeAddresses?: unknown[] },
+): string[] {
+  return hosts.flatMap(({ name, network: own }) => [
+    ...(network === undefined
+      ? [
+          `${name} is in network "${own}", and that of the cluster has no name: give istiod's namespace the label topology.istio.io/network`,
+        ]
+      : []),
+    ...(nodeAddresses === undefined
+      ? []
+      : [`${name} is in network "${own}": Istio leads it to a load balancer only: leave exposure.nodeAddresses out`]),
+  ]);
 }

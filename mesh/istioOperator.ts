@@ -1,4 +1,4 @@
-import { type Exposure, INGRESS_GATEWAY } from "./exposure";
+import { type Exposure, INGRESS_GATEWAY, ingressPorts, type PassedPort } from "./exposure";
 
 /** A JSON-like object, such as the spec of an IstioOperator. */
 export type JsonObject = { [key: string]: unknown };
@@ -61,7 +61,7 @@ function freeName(name: string, taken: ServicePort[]): string {
  * `values.global.meshExpansion`, which current istioctl refuses): behind the ports that it has, each by itself, so that
  * none of the user's own is written anew. A port that the user's list has already is not added.
  */
-function gatewayFlags(user: JsonObject, { passed }: Exposure): string[] {
+function gatewayFlags(user: JsonObject, passed: PassedPort[]): string[] {
   const ofEntry = portsIn(at(gatewayEntry(user), "k8s.service.ports"));
   const ofValues = portsIn(at(user, `spec.${GATEWAY_VALUES}.ports`));
   const inValues = ofEntry.length === 0 && ofValues.length > 0;
@@ -94,7 +94,7 @@ export interface IstioctlInput {
 
 export function istioctlInput({ text, content }: UserOperator, facts: IstioOperatorFacts): IstioctlInput {
   const { trustDomain, clusterName, exposure } = facts;
-  const throughGateway = exposure.passed.length > 0;
+  const passed = ingressPorts(exposure);
   const hasGateways = at(content, "spec.components.ingressGateways") !== undefined;
   const components = { ingressGateways: [{ name: INGRESS_GATEWAY.service, enabled: true }] };
   const ours = {
@@ -102,9 +102,9 @@ export function istioctlInput({ text, content }: UserOperator, facts: IstioOpera
     kind: "IstioOperator",
     spec: {
       meshConfig: { trustDomain },
-      ...(throughGateway && !hasGateways ? { components } : {}),
+      ...(passed.length > 0 && !hasGateways ? { components } : {}),
       values: { global: { multiCluster: { clusterName } } },
     },
   };
-  return { user: text, ours: JSON.stringify(ours), flags: throughGateway ? gatewayFlags(content, exposure) : [] };
+  return { user: text, ours: JSON.stringify(ours), flags: passed.length > 0 ? gatewayFlags(content, passed) : [] };
 }

@@ -1,3 +1,5 @@
+import type { LabelSelector } from "./labelSelector";
+
 /** What hosts must know of a control plane, whoever installed it: one revision of Istio in one cluster. */
 export interface ControlPlane {
   /** As istiod itself calls it: `default` where it was installed without one. */
@@ -14,6 +16,8 @@ export interface ControlPlane {
   network?: string;
   /** What it takes for its own in a service account token. */
   audience: string;
+  /** The namespaces that it looks at. Default: all. */
+  discoverySelectors?: LabelSelector[];
 }
 
 /** What of it a person wants to see, whatever else is known. */
@@ -27,6 +31,7 @@ export const USUAL_ISTIOD = { service: "istiod", namespace: "istio-system" };
 /** What Istio takes where nobody says otherwise. */
 export const DEFAULT_TRUST_DOMAIN = "cluster.local";
 export const DEFAULT_CLUSTER_NAME = "Kubernetes";
+export const DEFAULT_CLUSTER_DOMAIN = "cluster.local";
 export const DEFAULT_REVISION = "default";
 /** In a service account token, unless istiod was told another (TOKEN_AUDIENCES). */
 export const TOKEN_AUDIENCE = "istio-ca";

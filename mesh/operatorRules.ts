@@ -1,4 +1,4 @@
-import { INGRESS_GATEWAY } from "./exposure";
+import { INGRESS_GATEWAY, ingressPorts } from "./exposure";
 import { at, GATEWAY_VALUES, gatewayEntry, isObject, type IstioOperatorFacts, type JsonObject } from "./istioOperator";
 
 /** A value as a text; a map or a list as JSON. */
@@ -141,7 +141,7 @@ export function operatorProblems(user: JsonObject, facts: IstioOperatorFacts): s
     ...lists,
     ...elsewhere,
     ...(lacksPort ? ["spec.components.pilot.k8s.service.ports: lacks port 15012, at which hosts reach istiod"] : []),
-    ...(facts.exposure.passed.length > 0 ? gatewayProblems(user) : []),
+    ...(ingressPorts(facts.exposure).length > 0 ? gatewayProblems(user) : []),
   ];
   return found.map((problem) => `controlPlane.install.operator.${problem}`);
 }

@@ -2,12 +2,22 @@
 import type { Config, installationOf } from "../config";
 import { hasGateway } from "../mesh/controlPlane";
 import type { ExistingControlPlane } from "../mesh/existing";
-import { EAST_WEST_GATEWAY, type ExposedGateway, type Exposure, exposureOf, INGRESS_GATEWAY } from "../mesh/exposure";
+import {
+  crossingProblems,
+  EAST_WEST_GATEWAY,
+  type ExposedGateway,
+  type Exposure,
+  exposureOf,
+  INGRESS_GATEWAY,
+} from "../mesh/exposure";
 import { type ControlPlane, DEFAULT_REVISION, TOKEN_AUDIENCE, USUAL_ISTIOD } from "../mesh/istiod";
+import { CodedError } from "../mesh/codes";
 import { at } from "../mesh/istioOperator";
+import { selectorsIn } from "../mesh/labelSelector";
 import type { KubernetesObject } from "../mesh/kubernetesObject";
 import { readExistingMesh } from "./existing";
 import { controlPlaneManifest } from "./istioctl";
+import { type NewNamespace, namespacesToMake } from "./namespaces";
 import { accountsToMake, type ServiceAccountName } from "./serviceAccounts";
 
 /** A control plane, and of one that is there already what a new one would be told. */
@@ -23,6 +33,7 @@ export interface Mesh {
   gateway?: ExposedGateway;
   /** The network of the cluster, if a host is in another. */
   crossedNetwork?: string;
+  namespaces: NewNamespace[];
   /** The service accounts of hosts that the stack makes. */
   accounts: ServiceAccountName[];
 }
@@ -39,6 +50,7 @@ function planned({ cluster }: Config, { version, operator }: Installation): Know
     trustDomain: cluster.trustDomain!,
     clusterName: cluster.name!,
     network: typeof network === "string" && network !== "" ? network : undefined,
+    discoverySelectors: selectorsIn(at(operator, "spec.meshConfig")),
     audience: TOKEN_AUDIENCE,
   };
 }
@@ -72,6 +84,16 @@ export async function readMesh(config: Config): Promise<Mesh> {
           selector: { istio: INGRESS_GATEWAY.selector },
         });
   const [first] = controlPlanes.values();
-  const crossed = hosts.some((host) => host.network !== undefined && host.network !== first?.network);
-  return { manifest, controlPlanes, exposure, gateway, crossedNetwork: crossed ? first?.network : undefined, accounts };
+  const crossing = hosts.filter(({ network }) => network !== undefined && network !== first?.network);
+  const selectors = [...controlPlanes.values()].map(({ discoverySelectors = [] }) => discoverySelectors);
+  const problems = wanted.type === "EastWestGateway" ? crossingProblems(crossing, first?.network, wanted) : [];
+  const namespaces = await namespacesToMake(config, selectors, problems);
+  if (problems.length > 0) {
+    throw new CodedError(
+      "IVM317",
+      `hosts could not join the mesh as the configuration says:\n  ${problems.join("\n  ")}`,
+    );
+  }
+  const crossedNetwork = crossing.length > 0 ? first?.network : undefined;
+  return { manifest, controlPlanes, exposure, gateway, crossedNetwork, namespaces, accounts };
 }

@@ -159,6 +159,7 @@ export const hosts: Check[] = [
       if (sidecar === undefined) return skipped(`${name} has no package istio-sidecar`);
       const minor = (version: string) => Number(/^\d+\.(\d+)/.exec(version)?.[1]);
       const older = minor(version) - minor(sidecar);
+      if (Number.isNaN(older)) return skipped(`istiod's version, ${version}, says nothing`);
       return older >= 0 && older <= 2
         ? ok(sidecar)
         : error(`${name}: its sidecar is of version ${sidecar}, istiod of ${version}`);

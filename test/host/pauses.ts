@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { existsSync, rmSync } from "node:fs";
 import { until } from "../../lab/run";
-import type { Host } from "./host";
+import type { Host, Session } from "./host";
 
 /** While this file exists on a host, a paused script waits. */
 const FILE = "/run/host-test.pause";
@@ -82,9 +82,12 @@ export function insertAfter(bundle: string, line: string, code: string): string 
   return [...lines.slice(0, at[0]! + 1), code, ...lines.slice(at[0]! + 1)].join("\n");
 }
 
-/** Waits until the scripts on a host have come to the pause. */
-export async function untilPaused(host: Host): Promise<void> {
-  await until(`${host.name} to come to the pause`, 60, () => existsSync(host.root + FILE));
+/** Waits until the scripts on a host have come to the pause. @throws with what a session said, if it ends before */
+export async function untilPaused(host: Host, session?: Session): Promise<void> {
+  let ended: string | undefined;
+  void session?.done.then(({ output }) => (ended = output));
+  await until(`${host.name} to come to the pause`, 60, () => ended !== undefined || existsSync(host.root + FILE));
+  assert.equal(ended, undefined, "it ended before it came to the pause");
 }
 
 /** Lets the scripts go on. */

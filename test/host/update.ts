@@ -38,7 +38,7 @@ export class Update {
   /** Begins the change and kills it at the pause that the bundle has. */
   async killed(bundle: string): Promise<void> {
     const session = await this.host.startJoin({ state: this.newer, bundle });
-    await untilPaused(this.host);
+    await untilPaused(this.host, session);
     await FAULTS.kill(this.host, session);
     session.stopConfirming();
   }

@@ -28,7 +28,7 @@ export function comingBack(mesh: Mesh): void {
       const earlier = await update.files();
       const bundle = withTimes(withPause(host.bundle, "stop_sidecar", "start"), { ready: 10, lock: 3 });
       const session = await host.startJoin({ state: failing(update.newer), bundle });
-      await untilPaused(host);
+      await untilPaused(host, session);
       await host.sh(holdLock(host));
       resume(host);
       const { exitCode, output } = await session.done;
@@ -54,7 +54,7 @@ export function comingBack(mesh: Mesh): void {
       );
       const state = failing(update.newer);
       const session = await host.startJoin({ state, bundle });
-      await untilPaused(host);
+      await untilPaused(host, session);
       await FAULTS.kill(host, session);
       session.stopConfirming();
       const outcome = await host.join({ state, bundle: withTimes(host.bundle, { ready: 10 }) });
@@ -109,7 +109,7 @@ export function comingBack(mesh: Mesh): void {
         // What join leaves on the host is what it ran.
         await host.mustJoin({ bundle: insertAfter(host.bundle, line, PAUSE_LEFT) });
         const leaving = host.ssh(host.commands.leave, host.commands.script);
-        await untilPaused(host);
+        await untilPaused(host, leaving);
         await FAULTS.kill(host, leaving);
         await removePause(host);
         await host.mustLeave();

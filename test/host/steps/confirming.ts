@@ -49,7 +49,7 @@ export function confirming(mesh: Mesh): void {
       this.timeout(200_000);
       const bundle = withPause(host.bundle, "await_confirmation", "start");
       const session = await host.startJoin({ bundle });
-      await untilPaused(host);
+      await untilPaused(host, session);
       await host.sh(LIMIT);
       for (let n = 0; n < 5; n++) assert.equal((await host.ssh("true").done).exitCode, 0);
       resume(host);
@@ -83,7 +83,7 @@ export function confirming(mesh: Mesh): void {
         state: `${host.commands.state}\nsidecar.env FIRST=1`,
         bundle: withPause(host.bundle, "install_package", "end"),
       });
-      await untilPaused(host);
+      await untilPaused(host, first);
       // The second waits for the lock, and has lost whoever brought it what it needs; the third comes, and clears away.
       const second = await host.startJoin({ state: `${host.commands.state}\nsidecar.env SECOND=1` });
       await until("the second to wait", 20, async () => /flock -w/.test(await host.exec("ps", "-e", "-o", "args=")));

@@ -78,7 +78,7 @@ export function finishing(mesh: Mesh): void {
     it("leaves nothing by which a later one would be confirmed too early", async () => {
       await update.killed(withPause(bundle, "await_confirmation", "middle"));
       const session = await host.startJoin({ bundle: withPause(bundle, "start", "end"), confirm: false });
-      await untilPaused(host);
+      await untilPaused(host, session);
       for (const state of [update.newer, host.commands.state]) {
         const { exitCode } = await host.ssh(confirmCommand(stateDigest(state), new Date()), CONFIRM_SCRIPT).done;
         assert.equal(exitCode, 4, "a change was confirmed that does not wait for it yet");

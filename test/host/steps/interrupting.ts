@@ -16,7 +16,7 @@ export function interrupting(mesh: Mesh): void {
 
     const bundle = withPause(host.bundle, "install_package", "end");
     const session = await host.startJoin({ state: `${host.commands.state}\nsidecar.env INTERRUPTED=1`, bundle });
-    await untilPaused(host);
+    await untilPaused(host, session);
     await until("the program to attend", 20, async () => !(await unattended()));
     session.stopConfirming();
     await until("the program to be gone", 20, unattended);

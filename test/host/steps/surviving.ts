@@ -162,12 +162,8 @@ async function begin(host: Host, { phase, place }: Case): Promise<JoinSession> {
 async function suffer(host: Host, one: Case): Promise<void> {
   const { fault } = one;
   const session = await begin(host, one);
-  const ended = session.done.then(({ output }) => {
-    throw new Error(`it ended before it came to the pause:\n${output}`);
-  });
-  ended.catch(() => undefined);
   try {
-    await Promise.race([untilPaused(host), ended]);
+    await untilPaused(host, session);
     await FAULTS[fault](host, session);
     await removePause(host);
   } finally {

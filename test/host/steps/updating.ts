@@ -60,7 +60,7 @@ export function updating(mesh: Mesh, name: HostName = "vm1", interruptions = INT
         const bundle = withTimes(host.bundle, { undo: 20 });
         const state = update.newer;
         const session = await host.startJoin({ state, bundle: withPause(bundle, phase, place), confirm: false });
-        await untilPaused(host);
+        await untilPaused(host, session);
         assert.notEqual(await update.files(), confirmed, "the change had not begun");
         await FAULTS[fault](host, session);
         const begun = Date.now();

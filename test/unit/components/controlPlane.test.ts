@@ -217,7 +217,7 @@ describe("ControlPlaneExposure", () => {
       [istiod, canary].map(({ service, namespace, selector }) => [
         "kubernetes:core/v1:Service",
         { name: `${service}-vm`, namespace, labels: OWNER },
-        { type: "NodePort", selector, ports: [tcp("tls-istiod", 15012)] },
+        { type: "NodePort", selector, ports: [tcp("tls-istiod", 15012)], ipFamilyPolicy: "PreferDualStack" },
       ]),
     );
     assert.deepEqual(await place(made, "istiod-canary"), [["192.168.17.150", "192.168.17.151"], 30012]);
@@ -231,6 +231,14 @@ describe("ControlPlaneExposure", () => {
     assert.deepEqual(inputs.metadata, { name: "edge", namespace: "istio-ingress", annotations: {} });
     assert.deepEqual(inputs.spec, { ports: [tcp("tls-istiod", 15012)] });
     assert.deepEqual(await place(made), [["lb.example.com"], 15012]);
+  });
+
+  it("compares nothing of that gateway while it has the port, and adds it again when it was lost", async () => {
+    for (const carriesIstiod of [true, false]) {
+      const gateway = { ...theirs, carriesIstiod };
+      const made = await make(balancer, ingress({ ip: "1.2.3.4" }), { installed: false, gateway });
+      assert.deepEqual(made.find("exposure-edge").ignoreChanges, carriesIstiod ? ["spec"] : []);
+    }
   });
 
   for (const [what, args, outputs, type, addresses, number] of [
@@ -250,7 +258,8 @@ describe("ControlPlaneExposure", () => {
         assert.equal(made.resources.length, 2);
         const { inputs } = made.find("exposure-istio-vm-gateway");
         assert.deepEqual(inputs.metadata, { name: "istio-vm-gateway", namespace: "istio-vm", labels: OWNER });
-        assert.deepEqual(inputs.spec, { type, selector: ours.selector, ports: [tcp("tls-istiod", 15012)] });
+        const ports = [tcp("tls-istiod", 15012)];
+        assert.deepEqual(inputs.spec, { type, selector: ours.selector, ports, ipFamilyPolicy: "PreferDualStack" });
         assert.deepEqual(await place(made), [addresses, number]);
       }
     });

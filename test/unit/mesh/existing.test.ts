@@ -65,18 +65,18 @@ describe("the revisions of a cluster", () => {
 
   it("mean themselves rather than another's tag of the same name", () => {
     const objects = changed("MutatingWebhookConfiguration", "istio-revision-tag-prod", ({ metadata }) => {
-      metadata.labels!["istio.io/tag"] = "default";
+      metadata.labels = { ...metadata.labels, "istio.io/rev": "default", "istio.io/tag": "canary" };
     });
-    assert.equal(findRevision(revisions(objects), "default").revision, "default");
+    assert.equal(findRevision(revisions(objects), "canary").revision, "canary");
   });
 
-  it("may be called default by a tag alone", () => {
-    const objects = without("Deployment", "istiod").filter(
-      ({ metadata }) => metadata.name !== "istio-revision-tag-default",
-    );
-    objects.find(({ metadata }) => metadata.name === "istio-revision-tag-prod")!.metadata.labels!["istio.io/tag"] =
-      "default";
-    assert.equal(findRevision(revisions(objects), "default").revision, "canary");
+  it("are default by a tag, also beside one without a name, which it takes the place of", () => {
+    const tagged = changed("MutatingWebhookConfiguration", "istio-revision-tag-prod", ({ metadata }) => {
+      metadata.labels!["istio.io/tag"] = "default";
+    });
+    assert.equal(findRevision(revisions(tagged), "default").revision, "canary");
+    const alone = tagged.filter(({ kind, metadata }) => kind !== "Deployment" || metadata.name !== "istiod");
+    assert.equal(findRevision(revisions(alone), "default").revision, "canary");
   });
 
   it("are listed where the wanted one is not among them", () => {
@@ -111,6 +111,8 @@ describe("an existing control plane", () => {
       network: undefined,
       audience: "istio-ca",
       selector: { app: "istiod", istio: "pilot" },
+      clusterDomain: "cluster.local",
+      discoverySelectors: undefined,
     });
   });
 
@@ -142,6 +144,7 @@ describe("an existing control plane", () => {
     [`docker.io/istio/pilot@sha256:${"a".repeat(64)}`, "1.28.3"],
     [`localhost:5000/pilot@sha256:${"a".repeat(64)}`, "1.28.3"],
     ["localhost:5000/pilot", "1.28.3"],
+    ["localhost:5000/pilot:latest", "1.28.3"],
   ] as const) {
     it(`has its version from the image ${image.slice(0, 50)}`, () => {
       const objects = changed("Deployment", "istiod", (deployment) => {
@@ -160,6 +163,24 @@ describe("an existing control plane", () => {
       read("default", withVariable("TOKEN_AUDIENCES", "mesh.example.org,istio-ca")).audience,
       "mesh.example.org",
     );
+  });
+
+  it("has the domain of its cluster, the selectors of its namespaces, and its roots, where it was told to have them", () => {
+    assert.equal(
+      read("default", withValues({ global: { proxy: { clusterDomain: "corp.example" } } })).clusterDomain,
+      "corp.example",
+    );
+    const selectors = [{ matchLabels: { mesh: "yes" } }];
+    assert.deepEqual(
+      read("default", withMesh(JSON.stringify({ discoverySelectors: selectors }))).discoverySelectors,
+      selectors,
+    );
+    const roots = withVariable("PILOT_CA_CERT_CONFIGMAP", "their-roots").map((object) =>
+      object.metadata.name === "istio-ca-root-cert"
+        ? { ...object, metadata: { ...object.metadata, name: "their-roots" } }
+        : object,
+    );
+    assert.match(read("default", roots).rootCerts, /BEGIN CERTIFICATE/);
   });
 
   it("has the network of its namespace's label, or else of its values", () => {
@@ -202,6 +223,21 @@ describe("an existing control plane", () => {
       withVariable("ENABLE_CA_SERVER", "false"),
       /another CA than istiod \(ENABLE_CA_SERVER is false\)/,
     ],
+    [
+      "a CA of Kubernetes's, for which it only asks",
+      withVariable("EXTERNAL_CA", "ISTIOD_RA_KUBERNETES_API"),
+      /another CA than istiod \(EXTERNAL_CA is ISTIOD_RA_KUBERNETES_API\)/,
+    ],
+    [
+      "a certificate of its own from elsewhere",
+      withVariable("PILOT_CERT_PROVIDER", "kubernetes"),
+      /istiod's own certificate is not of the mesh's CA \(PILOT_CERT_PROVIDER is kubernetes\)/,
+    ],
+    [
+      "no API v1 yet",
+      inContainer((container) => (container.image = "docker.io/istio/pilot:1.21.6")),
+      /it is of version 1\.21\.6: from 1\.22 on/,
+    ],
     ["no Service for hosts", without("Service", "istiod"), /there is no Service istiod with port 15012/],
     [
       "no certificates that hosts could trust",
@@ -229,6 +265,7 @@ describe("an existing gateway", () => {
       namespace: "istio-system",
       selector: { app: "istio-ingressgateway", istio: "ingressgateway" },
       portName: "tls-istiod",
+      carriesIstiod: false,
     });
   });
 
@@ -236,6 +273,7 @@ describe("an existing gateway", () => {
     const object = ingress();
     (at(object, "spec.ports") as object[]).push({ name: "tls-xds", port: 15012, targetPort: 15012, protocol: "TCP" });
     assert.equal(existingGateway(object).portName, "tls-xds");
+    assert.equal(existingGateway(object).carriesIstiod, true);
   });
 
   it("is refused where it is no load balancer, or leads nowhere", () => {
@@ -251,11 +289,13 @@ describe("an existing gateway", () => {
 describe("what the configuration says of an existing mesh", () => {
   it("is as it is found, or said to be otherwise", () => {
     const found = read("default");
-    assert.deepEqual(contradictions(found, {}), []);
-    assert.deepEqual(contradictions(found, { trustDomain: "cluster.local", name: "Kubernetes" }), []);
-    assert.deepEqual(contradictions(found, { trustDomain: "a.example", name: "east" }), [
+    const domain = "cluster.local";
+    assert.deepEqual(contradictions(found, { domain }), []);
+    assert.deepEqual(contradictions(found, { trustDomain: "cluster.local", name: "Kubernetes", domain }), []);
+    assert.deepEqual(contradictions(found, { trustDomain: "a.example", name: "east", domain: "corp.example" }), [
       'cluster.trustDomain: "a.example" is not that of revision "default" of Istio in istio-system, "cluster.local"',
       'cluster.name: "east" is not that of revision "default" of Istio in istio-system, "Kubernetes"',
+      'cluster.domain: "corp.example" is not that of revision "default" of Istio in istio-system, "cluster.local"',
     ]);
   });
 });

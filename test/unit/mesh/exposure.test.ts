@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type ExposureArgs, exposureOf } from "../../../mesh/exposure";
+import { type ExposureArgs, exposureOf, crossingProblems, ingressPorts } from "../../../mesh/exposure";
 
 describe("exposureOf", () => {
   const [ours, theirs] = [{ installed: true }, { installed: false }];
@@ -61,4 +61,32 @@ describe("exposureOf", () => {
       for (const whose of [ours, theirs]) assert.deepEqual(exposureOf(args, whose), { serviceTypes: {}, ...expected });
     });
   }
+});
+
+describe("the ports of istiod's that the ingress gateway passes on", () => {
+  it("are those of hosts that go through it, and none where they go another way", () => {
+    const of = (args: ExposureArgs) =>
+      ingressPorts(exposureOf(args, { installed: true })).map(({ gateway }) => gateway);
+    assert.deepEqual(of({ type: "LoadBalancer" }), [15012, 15017]);
+    assert.deepEqual(of({ type: "EastWestGateway" }), []);
+    assert.deepEqual(of({ type: "NodePort", nodeAddresses: ["10.0.0.1"] }), []);
+  });
+});
+
+describe("hosts in other networks", () => {
+  const db1 = { name: "db1", network: "dmz" };
+
+  it("come through a load balancer, where the cluster's network has a name", () => {
+    assert.deepEqual(crossingProblems([db1], "net1", {}), []);
+    assert.deepEqual(crossingProblems([], undefined, { nodeAddresses: [] }), []);
+  });
+
+  it("are refused, each, where Istio would not lead them to the gateway", () => {
+    const [unnamed, byNode] = crossingProblems([db1], undefined, { nodeAddresses: ["10.0.0.1"] });
+    assert.match(
+      unnamed!,
+      /^db1 is in network "dmz", and that of the cluster has no name: .*topology\.istio\.io\/network$/,
+    );
+    assert.match(byNode!, /^db1 is in network "dmz": .*: leave exposure\.nodeAddresses out$/);
+  });
 });

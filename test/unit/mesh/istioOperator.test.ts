@@ -48,6 +48,14 @@ describe("istioctlInput", () => {
     assert.equal(input(entry([])).ours.spec.components, undefined);
   });
 
+  it("has nothing of the gateway's, if hosts reach istiod through one of our own", () => {
+    const own = exposureOf<string>({ type: "EastWestGateway" }, { installed: true });
+    const { ours, flags } = input({}, own);
+    assert.deepEqual([ours.spec.components, flags], [undefined, []]);
+    const off = { spec: { components: { ingressGateways: [{ name: "istio-ingressgateway", enabled: false }] } } };
+    assert.deepEqual(operatorProblems(off, { ...facts, exposure: own }), []);
+  });
+
   it("gives one port one entry, under the user's name, and each name to one port", () => {
     assert.equal(
       added(
