@@ -21,6 +21,7 @@ import { tellingTime } from "./steps/tellingTime";
 import { tokens } from "./steps/tokens";
 import { updating } from "./steps/updating";
 import { upgrading } from "./steps/upgrading";
+import { THOROUGH } from "./times";
 
 describe("hosts that operators trust", () => {
   const mesh = new Mesh();
@@ -48,7 +49,7 @@ describe("hosts that operators trust", () => {
   interrupting(mesh);
   surviving(mesh);
   // Minutes of waiting for timers, reboots and time-outs: make test-faults.
-  if (process.env.ISTIO_VM_FAULTS) {
+  if (THOROUGH) {
     lockingOut(mesh);
     updating(mesh);
     finishing(mesh);

@@ -4,6 +4,9 @@ import assert from "node:assert/strict";
 /** ISTIO_VM_MATRIX=full: all cases, and the scripts' own waiting times. */
 export const FULL = process.env.ISTIO_VM_MATRIX === "full";
 
+/** ISTIO_VM_FAULTS: what takes minutes of waiting, and every variant of what is one rule (make test-faults). */
+export const THOROUGH = FULL || Boolean(process.env.ISTIO_VM_FAULTS);
+
 /**
  * The bundle with shorter times than its own: seconds until an unconfirmed change is undone by the timer, until a sidecar
  * is given up that does not become ready, the package manager that somebody else uses, or a confirmation.

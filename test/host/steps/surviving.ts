@@ -6,7 +6,7 @@ import { adopted, guideOf, joinByHand, snapshotBeside, untilReady } from "../han
 import type { Host, JoinSession } from "../host";
 import type { HostName, Mesh } from "../mesh";
 import { PHASES, PLACES, removePause, untilPaused, withPause, type Phase, type Place } from "../pauses";
-import { FULL, withTimes } from "../times";
+import { FULL, THOROUGH, withTimes } from "../times";
 
 /** Room for the system's own check and the package, and little more. */
 const DISK_MEGABYTES = 900;
@@ -64,7 +64,7 @@ const FEW: Case[] = [
 /** ISTIO_VM_MATRIX: "full", or a pattern for the titles of those that are wanted. */
 const wanted = process.env.ISTIO_VM_MATRIX;
 const matching = (all: Case[]) => all.filter((one) => new RegExp(wanted!).test(title(one)));
-const cases = FULL ? ALL : wanted ? matching(ALL) : process.env.ISTIO_VM_FAULTS ? SOME : FEW;
+const cases = FULL ? ALL : wanted ? matching(ALL) : THOROUGH ? SOME : FEW;
 const ofRpm = FULL || !wanted ? OF_RPM : matching(OF_RPM);
 
 export function surviving(mesh: Mesh): void {
