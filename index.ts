@@ -67,7 +67,11 @@ async function program() {
 
   const namespaces = mesh.namespaces.map(
     ({ name, labels }) =>
-      new Namespace(`namespace-${name}`, { metadata: { name, labels: ownerLabels<pulumi.Input<string>>(owner, labels) } }, { provider }),
+      new Namespace(
+        `namespace-${name}`,
+        { metadata: { name, labels: ownerLabels<pulumi.Input<string>>(owner, labels) } },
+        { provider },
+      ),
   );
 
   const accounts = mesh.accounts.map(
