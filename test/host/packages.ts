@@ -10,6 +10,8 @@ export interface PackageTools {
   remove: string;
   /** The file on which whoever is at work has a lock. */
   lock: string;
+  /** The line of the scripts to which a join comes that waits for it. */
+  waiting: string;
 }
 
 const DEB: PackageTools = {
@@ -18,6 +20,7 @@ const DEB: PackageTools = {
   install: (file) => `DEBIAN_FRONTEND=noninteractive apt-get -q -y install ${file} >/dev/null 2>&1`,
   remove: "dpkg --purge istio-sidecar >/dev/null 2>&1",
   lock: "/var/lib/dpkg/lock-frontend",
+  waiting: '    said=$("$@" 2>&1) || failed=yes',
 };
 
 const RPM: PackageTools = {
@@ -26,6 +29,7 @@ const RPM: PackageTools = {
   install: (file) => `dnf -q -y --disablerepo='*' install ${file} >/dev/null 2>&1`,
   remove: "dnf -q -y --disablerepo='*' remove istio-sidecar >/dev/null 2>&1",
   lock: "/var/lib/rpm/.rpm.lock",
+  waiting: "lock_holders() {",
 };
 
 export const packageToolsOf = (host: string): PackageTools => (host === rpmVm ? RPM : DEB);

@@ -9,8 +9,8 @@ import { opens } from "../probes";
 import { withTimes } from "../times";
 import { Update } from "../update";
 
-/** There as soon as the scripts have asked who has the package manager's lock. */
-const ASKED = "/run/host-test.asked";
+/** There as soon as a join waits for the package manager. */
+const WAITING = "/run/host-test.waiting";
 
 const INTERRUPTIONS: [phase: Phase, place: Place, fault: FaultName][] = [
   ["install_package", "end", "kill"],
@@ -42,13 +42,16 @@ export function updating(mesh: Mesh, name: HostName = "vm1", interruptions = INT
 
     it("waits for whoever uses the package manager", async () => {
       await host.sh(holdLock(host));
-      const bundle = insertAfter(host.bundle, "lock_holders() {", `: >${ASKED}`);
+      const bundle = insertAfter(host.bundle, host.packages.waiting, `: >${WAITING}`);
       const session = await host.startJoin({ state: update.newer, bundle });
       let ended: string | undefined;
       void session.done.then(({ output }) => (ended = output));
-      await until("the join to ask who it is", 60, () => ended !== undefined || existsSync(host.root + ASKED));
-      assert.equal(ended, undefined, "it did not wait");
-      await host.sh(RELEASE_LOCK);
+      try {
+        await until("the join to wait", 60, () => ended !== undefined || existsSync(host.root + WAITING));
+        assert.equal(ended, undefined, "it did not wait");
+      } finally {
+        await host.sh(RELEASE_LOCK);
+      }
       mustSucceed(await session.done.finally(session.stopConfirming), "join");
       mustSucceed(await host.status(), "status");
       await host.mustJoin();
