@@ -46,5 +46,5 @@ export function selects(selectors: LabelSelector[], name: string, labels: Labels
 /** Labels with which a new namespace of that name is taken by one of the selectors; undefined if it takes more than such. */
 export function labelsFor(selectors: LabelSelector[], name: string): Record<string, string> | undefined {
   const candidates = [{}, ...selectors.map(({ matchLabels = {} }) => matchLabels)];
-  return candidates.find((labels) => !(NAME_LABEL in labels) && selects(selectors, name, labels));
+  return candidates.find((labels) => selects(selectors, name, labels));
 }

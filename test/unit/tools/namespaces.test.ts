@@ -34,6 +34,13 @@ describe("the namespaces that a stack makes", () => {
     assert.deepEqual(problems, []);
   });
 
+  it("are refused where two istiods want what can't be both", async () => {
+    const { problems } = await make([[{ matchLabels: { mesh: "a" } }], [{ matchLabels: { mesh: "b" } }]], {
+      mesh: "b",
+    });
+    assert.equal(problems.length, 4);
+  });
+
   it("and those that are there are refused where an istiod would not look at them", async () => {
     const { problems } = await make([[{ matchExpressions: [{ key: "team", operator: "Exists" }] }]]);
     assert.deepEqual(
