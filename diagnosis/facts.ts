@@ -1,6 +1,6 @@
 import type { Config, HostConfig } from "../config";
 import type { IstiodEndpoint } from "../mesh/environment";
-import type { ControlPlane } from "../mesh/istiod";
+import { type ControlPlane, USUAL_ISTIOD } from "../mesh/istiod";
 import type { Inspection } from "./inspection";
 
 /** Everything that the checks judge. It is gathered first (cli/facts), so that a check is a pure function of it. */
@@ -82,6 +82,15 @@ export function istiodOf(outputs: Outputs | undefined, { name, revision }: HostC
   const planes = Object.values(outputs?.controlPlanes ?? {});
   const own = planes.find((one) => one.revision === revision || (one.tags?.includes(revision) ?? false));
   return outputs?.meshHosts[name]?.istiod ?? own?.istiod;
+}
+
+/** Where istiod is. */
+export type Istiod = Pick<ControlPlane, "service" | "namespace"> & Partial<Pick<ControlPlane, "revision">>;
+
+/** The control planes that hosts belong to; before the first update, where the stack installs one. */
+export function istiodsOf(outputs: Outputs | undefined): Istiod[] {
+  const found = Object.values(outputs?.controlPlanes ?? {});
+  return found.length > 0 ? found : [USUAL_ISTIOD];
 }
 
 export interface ClusterFacts {
