@@ -33,8 +33,11 @@ function unread(cluster: Cluster, forbidden: boolean): string[] {
 
 /** The namespaces that the stack makes or uses. */
 function wantedNamespaces({ config }: Configured): string[] {
-  const { hosts, services, sampleClient } = config;
-  const used = [...hosts, ...services, ...(sampleClient ? [sampleClient] : [])].map(({ namespace }) => namespace);
+  const { hosts, services, sampleClient, exposure } = config;
+  const gateway = exposure.type === "EastWestGateway" ? [exposure] : [];
+  const used = [...hosts, ...services, ...gateway, ...(sampleClient ? [sampleClient] : [])].map(
+    ({ namespace }) => namespace,
+  );
   return [...new Set([...used, ...(isInstalled(config) ? ["istio-system"] : [])])];
 }
 

@@ -180,6 +180,15 @@ testChecks("cluster", {
       break: inCluster(({ namespaces }) => namespaces.push({ name: "vm" })),
       finds: about("vm", error("the namespace vm is there already, and this stack did not make it")),
     },
+    {
+      when: "somebody made the namespace of our gateway before the first update",
+      in: freshFacts,
+      break: (facts) => {
+        facts.config!.exposure = { type: "EastWestGateway", namespace: "edge" };
+        clusterOf(facts).namespaces.push({ name: "edge" });
+      },
+      finds: about("edge", error("the namespace edge is there already, and this stack did not make it")),
+    },
   ],
   IVM310: [
     {
