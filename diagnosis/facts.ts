@@ -1,6 +1,7 @@
 import type { Config, HostConfig } from "../config";
 import type { IstiodEndpoint } from "../mesh/environment";
 import { type ControlPlane, USUAL_ISTIOD } from "../mesh/istiod";
+import type { FoundService } from "./exposed";
 import type { Inspection } from "./inspection";
 
 /** Everything that the checks judge. It is gathered first (cli/facts), so that a check is a pure function of it. */
@@ -122,8 +123,8 @@ export interface ClusterFacts {
   serviceCidr: string;
   /** Explicit node ports of the IstioOperator that the API server refuses, and its words. */
   refusedNodePorts: string[];
-  /** The node port and type of the Service istiod; undefined if there is none. */
-  istiodService?: { type: string; nodePort?: number };
+  /** The Services by which hosts reach istiod, as far as they are there. */
+  istiodServices: FoundService[];
   /** The cluster's DNS. */
   dns: {
     /** Whether a name of the cluster resolves in the sample client's pod; undefined where that can't be asked. */

@@ -7,12 +7,12 @@ import {
   type ClusterObject,
   hasReadyEndpoint,
   readIstiods,
-  readIstiodService,
   readLeases,
   readNamespaces,
   readNodes,
   strictWebhooks,
 } from "../../diagnosis/clusterObjects";
+import { exposedServices, findExposed } from "../../diagnosis/exposed";
 import { CodedError } from "../../mesh/codes";
 import { OWNER_LABEL } from "../../mesh/kubernetesObject";
 import { capture, parseJson } from "../../tools/command";
@@ -84,6 +84,17 @@ export async function readExisting(config: Config, kubectl: Kubectl): Promise<Cl
   }
 }
 
+/** The Services by which hosts reach istiod, of those that are there. */
+async function readExposed(
+  { config, outputs }: ConfiguredStack,
+  kubectl: Kubectl,
+): Promise<ClusterFacts["istiodServices"]> {
+  const exposed = outputs === undefined ? [] : exposedServices(config, outputs);
+  const namespaces = [...new Set(exposed.map(({ namespace }) => namespace))];
+  const services = namespaces.map((namespace) => list<ClusterObject>(kubectl, "services", `--namespace=${namespace}`));
+  return findExposed(exposed, (await Promise.all(services)).flat());
+}
+
 /** Istio's webhooks that refuse what they can't judge, and have nobody who answers for them. */
 async function findDeadWebhooks(kubectl: Kubectl): Promise<ClusterFacts["deadWebhooks"]> {
   const kinds = ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"];
@@ -118,7 +129,7 @@ export async function lookAtCluster(
     istiods: async () => readIstiods(await list(kubectl, "deployments", "--all-namespaces", "--selector=app=istiod")),
     deadWebhooks: () => findDeadWebhooks(kubectl),
     serviceCidr: () => detectServiceCidr(config.cluster, kubectl),
-    istiodService: async () => readIstiodService(await list(kubectl, "services", "--namespace=istio-system")),
+    istiodServices: () => readExposed(stack, kubectl),
     dns: () => lookAtDns(stack, kubectl),
     rootCerts: async () =>
       (

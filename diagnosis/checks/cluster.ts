@@ -1,5 +1,5 @@
 import { isInstalled } from "../../config";
-import { covers, hostAndPort, isWithin } from "../../mesh/addresses";
+import { covers, isWithin } from "../../mesh/addresses";
 import { exposureOf } from "../../mesh/exposure";
 import {
   about,
@@ -14,6 +14,7 @@ import {
   type Verdict,
   warning,
 } from "./check";
+import { brokenBy, exposedServices } from "../exposed";
 import { type Cluster, type ClusterFacts, isAvailable, isOurs, isUnavailable, type Outputs } from "../facts";
 
 /** A check of what the last update made. */
@@ -268,19 +269,15 @@ export const cluster: Check[] = [
   {
     code: "IVM315",
     title: "istiod is where the hosts were told",
-    why: "A Service that was made anew has another node port, and every host still knocks at the old one.",
-    fix: "pulumi refresh && pulumi up",
-    evaluate: installed(["istiodService"], ({ istiodService }, { istiod }, { config }) => {
-      const { exposure } = config;
-      // Of others, the Service is one of our own, or a gateway's.
-      if (exposureOf(exposure, { installed: isInstalled(config) }).through !== "istiod")
-        return skipped(`exposure is ${exposure.type}`);
-      if (istiodService === undefined) return error("the Service istiod is gone");
-      const { port: told } = hostAndPort(istiod);
-      const { nodePort } = istiodService;
-      if (nodePort === told) return ok(String(told));
-      const found = nodePort === undefined ? "has no node port" : `has the node port ${nodePort}`;
-      return error(`the Service istiod ${found}, but the hosts were told ${told}`);
+    why: "A Service that was made anew has another node port, and every host still knocks at the old one; from a gateway that was installed anew istiod's port is gone.",
+    fix: "pulumi up --refresh",
+    evaluate: installed(["istiodServices"], ({ istiodServices }, outputs, { config }) => {
+      const exposed = exposedServices(config, outputs);
+      if (exposed.length === 0) return skipped(`exposure is ${config.exposure.type}`);
+      return exposed.flatMap((one) => {
+        const problem = brokenBy(one, istiodServices);
+        return problem === undefined ? ok(`${one.namespace}/${one.service}`) : error(problem);
+      });
     }),
   },
   {

@@ -87,7 +87,7 @@ describe("the facts of a cluster", () => {
     "get validatingwebhookconfigurations": ["deadWebhooks"],
     "get endpointslices": ["deadWebhooks"],
     "get deployments": ["istiods"],
-    "get services --namespace=istio-system": ["istiodService"],
+    "get services --namespace=istio-system": ["istiodServices"],
     "get configmaps": ["rootCerts"],
     "create configmap": ["clockOffset"],
     "create --filename=-": ["forbidden"],
