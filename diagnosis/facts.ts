@@ -107,10 +107,13 @@ export interface ClusterFacts {
   leases: { node: string; age: number }[];
   /** Namespaces, with the owner mark of the stack that made them. */
   namespaces: { name: string; owner?: string }[];
-  /** What this user may not do, such as `create deployments.apps`. */
+  /** What this user may not do, such as `create deployments.apps in vm`. */
   forbidden: string[];
-  /** The mesh that is there already: its root certificates, or why hosts can't join it. Undefined if the stack makes it. */
-  existing?: { rootCerts: string } | { refusal: string };
+  /**
+   * The mesh that is there already: its root certificates and where its control planes are, or why hosts can't join it.
+   * Undefined if the stack makes it.
+   */
+  existing?: { rootCerts: string; namespaces: string[] } | { refusal: string };
   /** Why istioctl makes no manifest of the IstioOperator. */
   manifestProblem?: string;
   /** What `istioctl experimental precheck` reports. */

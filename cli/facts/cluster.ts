@@ -76,8 +76,9 @@ export async function readVersion(kubectl: Kubectl): Promise<string> {
 export async function readExisting(config: Config, kubectl: Kubectl): Promise<ClusterFacts["existing"]> {
   if (isInstalled(config)) return undefined;
   try {
-    const [first] = (await readExistingMesh(config, kubectl)).controlPlanes.values();
-    return { rootCerts: first!.rootCerts };
+    const controlPlanes = [...(await readExistingMesh(config, kubectl)).controlPlanes.values()];
+    const namespaces = controlPlanes.map(({ namespace }) => namespace);
+    return { rootCerts: controlPlanes[0]!.rootCerts, namespaces: [...new Set(namespaces)] };
   } catch (error) {
     if (error instanceof CodedError) return { refusal: error.message.replace(/^IVM317 /, "") };
     throw error;
@@ -123,7 +124,7 @@ export async function lookAtCluster(
     nodes: async () => readNodes(await list(kubectl, "nodes")),
     leases: async () => readLeases(await list(kubectl, "leases", "--namespace=kube-node-lease"), new Date()),
     namespaces: async () => readNamespaces(await list(kubectl, "namespaces")),
-    ...askRights(config, kubectl),
+    ...askRights(stack, known.existing, kubectl),
     // It is of an istioctl that installs.
     precheck: async () => (isInstalled(config) ? precheck(config) : []),
     istiods: async () => readIstiods(await list(kubectl, "deployments", "--all-namespaces", "--selector=app=istiod")),

@@ -15,6 +15,7 @@ import {
   warning,
 } from "./check";
 import { brokenBy, exposedServices } from "../exposed";
+import { namespacesToMake, wantedNamespaces } from "../namespaces";
 import { type Cluster, type ClusterFacts, isAvailable, isOurs, isUnavailable, type Outputs } from "../facts";
 
 /** A check of what the last update made. */
@@ -30,16 +31,6 @@ const installed = <Needed extends keyof ClusterFacts>(
 function unread(cluster: Cluster, forbidden: boolean): string[] {
   const refused = Object.values(cluster).filter(isUnavailable);
   return [...new Set(refused.filter((fact) => (fact.forbidden ?? false) === forbidden).map(({ problem }) => problem))];
-}
-
-/** The namespaces that the stack makes or uses. */
-function wantedNamespaces({ config }: Configured): string[] {
-  const { hosts, services, sampleClient, exposure } = config;
-  const gateway = exposure.type === "EastWestGateway" ? [exposure] : [];
-  const used = [...hosts, ...services, ...gateway, ...(sampleClient ? [sampleClient] : [])].map(
-    ({ namespace }) => namespace,
-  );
-  return [...new Set([...used, ...(isInstalled(config) ? ["istio-system"] : [])])];
 }
 
 export const cluster: Check[] = [
@@ -71,8 +62,8 @@ export const cluster: Check[] = [
   {
     code: "IVM303",
     title: "you may make every kind of object",
-    why: "An update that is refused half way leaves a control plane in pieces. Asked by SelfSubjectAccessReview for every kind and verb. What you may not even read, doctor can't judge.",
-    fix: "kubectl auth can-i --list; use a kubeconfig with cluster-admin",
+    why: "An update that is refused half way leaves a control plane in pieces. Asked by SelfSubjectAccessReview for every kind and verb, in each namespace that is used. What you may not even read, doctor can't judge.",
+    fix: "kubectl auth can-i --list --namespace=NAMESPACE; README.md lists the rights that an existing mesh takes; an installation takes cluster-admin",
     evaluate: ofConfig(({ cluster }) => {
       if (!isAvailable(cluster)) {
         return cluster.forbidden ? error(cluster.problem) : skipped("the cluster could not be asked");
@@ -168,8 +159,7 @@ export const cluster: Check[] = [
     why: "A namespace that somebody else made is not taken over, and would be removed by `pulumi destroy`.",
     fix: "add it to cluster.existingNamespaces, or name another",
     evaluate: ofCluster(["namespaces"], ({ namespaces }, facts) => {
-      const { config } = facts;
-      const toBeMade = wantedNamespaces(facts).filter((name) => !config.cluster.existingNamespaces.includes(name));
+      const toBeMade = namespacesToMake(facts.config);
       const foreign = namespaces.filter((namespace) => toBeMade.includes(namespace.name) && !isOurs(namespace, facts));
       return each(foreign, ({ name }) =>
         about(
@@ -187,8 +177,8 @@ export const cluster: Check[] = [
     title: "existing namespaces exist",
     why: "What cluster.existingNamespaces names is not made.",
     fix: "kubectl create namespace NAME, or take it off cluster.existingNamespaces",
-    evaluate: ofCluster(["namespaces"], ({ namespaces }, facts) => {
-      const wanted = wantedNamespaces(facts).filter((name) => facts.config.cluster.existingNamespaces.includes(name));
+    evaluate: ofCluster(["namespaces"], ({ namespaces }, { config }) => {
+      const wanted = wantedNamespaces(config).filter((name) => config.cluster.existingNamespaces.includes(name));
       const missing = wanted.filter((name) => !namespaces.some((namespace) => namespace.name === name));
       return each(missing, (name) =>
         about(name, error(`the namespace ${name} does not exist`, `kubectl create namespace ${name}`)),
