@@ -1,8 +1,8 @@
 import { type Config, isInstalled } from "../config";
+import { isExisting, wantedNamespaces } from "../config/namespaces";
 import { exposureOf } from "../mesh/exposure";
 import { USUAL_ISTIOD } from "../mesh/istiod";
 import type { KubernetesObject } from "../mesh/kubernetesObject";
-import { namespacesToMake } from "./namespaces";
 
 /** What one may do to a kind of object. */
 export interface Permission {
@@ -102,7 +102,7 @@ const installing = (manifest: KubernetesObject[]): Need[] => [
 export function neededPermissions(config: Config, { manifest, accounts, istiods }: Circumstances): Permission[] {
   const { hosts, services, sampleClient } = config;
   const needs = [
-    ...(namespacesToMake(config).length > 0 ? make([NAMESPACES]) : []),
+    ...(wantedNamespaces(config).every((name) => isExisting(config, name)) ? [] : make([NAMESPACES])),
     ...accounts.flatMap((namespace) => make([ACCOUNTS], namespace)),
     ...hosts.flatMap(({ namespace }) => read([ACCOUNTS], namespace)),
     ...services.flatMap(({ namespace }) => make([SERVICES, istio("serviceentries")], namespace)),

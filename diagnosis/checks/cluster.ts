@@ -1,4 +1,5 @@
 import { isInstalled } from "../../config";
+import { isExisting, wantedNamespaces } from "../../config/namespaces";
 import { covers, isWithin } from "../../mesh/addresses";
 import { exposureOf } from "../../mesh/exposure";
 import {
@@ -15,7 +16,6 @@ import {
   warning,
 } from "./check";
 import { brokenBy, exposedServices } from "../exposed";
-import { namespacesToMake, wantedNamespaces } from "../namespaces";
 import { type Cluster, type ClusterFacts, isAvailable, isOurs, isUnavailable, type Outputs } from "../facts";
 
 /** A check of what the last update made. */
@@ -159,7 +159,7 @@ export const cluster: Check[] = [
     why: "A namespace that somebody else made is not taken over, and would be removed by `pulumi destroy`.",
     fix: "add it to cluster.existingNamespaces, or name another",
     evaluate: ofCluster(["namespaces"], ({ namespaces }, facts) => {
-      const toBeMade = namespacesToMake(facts.config);
+      const toBeMade = wantedNamespaces(facts.config).filter((name) => !isExisting(facts.config, name));
       const foreign = namespaces.filter((namespace) => toBeMade.includes(namespace.name) && !isOurs(namespace, facts));
       return each(foreign, ({ name }) =>
         about(
@@ -178,7 +178,7 @@ export const cluster: Check[] = [
     why: "What cluster.existingNamespaces names is not made.",
     fix: "kubectl create namespace NAME, or take it off cluster.existingNamespaces",
     evaluate: ofCluster(["namespaces"], ({ namespaces }, { config }) => {
-      const wanted = wantedNamespaces(config).filter((name) => config.cluster.existingNamespaces.includes(name));
+      const wanted = wantedNamespaces(config).filter((name) => isExisting(config, name));
       const missing = wanted.filter((name) => !namespaces.some((namespace) => namespace.name === name));
       return each(missing, (name) =>
         about(name, error(`the namespace ${name} does not exist`, `kubectl create namespace ${name}`)),
