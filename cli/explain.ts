@@ -1,6 +1,7 @@
 import { fstatSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import { explain as explainLogs, type Explanation, type Log } from "../diagnosis/causes";
+import { istiodsOf } from "../diagnosis/facts";
 import { kubectlFor } from "../tools/kubectl";
 import { HostError } from "./hostSession";
 import { readHostLogs, readIstiodLogs } from "./logs";
@@ -57,8 +58,12 @@ async function readEverywhere({ stack: name, lines }: ExplainOptions): Promise<R
   const progress = startProgress();
   progress.step("the stack");
   const stack = requireConfig(await readStack(name));
+  const kubectl = kubectlFor(stack.config.cluster);
   const sources = [
-    { where: "istiod", read: () => readIstiodLogs(kubectlFor(stack.config.cluster), lines) },
+    ...istiodsOf(stack.outputs).map((istiod) => ({
+      where: istiod.service,
+      read: () => readIstiodLogs(kubectl, istiod, lines),
+    })),
     ...stack.config.hosts.map((host) => ({ where: host.name, read: () => readHostLogs(stack, host, lines) })),
   ];
   const done = progress.count("istiod and hosts", sources.length);

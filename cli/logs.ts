@@ -5,6 +5,7 @@ import type { Client } from "ssh2";
 import type { Config, HostConfig } from "../config";
 import { linesOf, redact } from "../diagnosis/causes/logLine";
 import type { Log } from "../diagnosis/causes";
+import { type Istiod, istiodsOf } from "../diagnosis/facts";
 import { logsCommand, PROLOGUE } from "../ssh/commands";
 import { run } from "../ssh/session";
 import { accessFlags, type Kubectl, kubectlFor } from "../tools/kubectl";
@@ -55,24 +56,30 @@ export async function readHostLogs(stack: ConfiguredStack, host: HostConfig, lin
   return outcome.stdout.split(SEPARATOR).map((text) => ({ where: host.name, writer: "host", text }));
 }
 
+/** The pods of that revision: hosts may belong to none of the others beside it. */
+const podsOf = ({ namespace, revision }: Istiod): [namespace: string, selector: string] => [
+  `--namespace=${namespace}`,
+  `--selector=app=istiod${revision === undefined ? "" : `,istio.io/rev=${revision}`}`,
+];
+
 /**
- * The last lines of each istiod, and of the one before it in the same pod if that has crashed.
+ * The last lines of each pod of an istiod, and of the one before it in the same pod if that has crashed.
  *
  * @throws CommandError if the cluster does not answer
  */
-export async function readIstiodLogs(kubectl: Kubectl, lines: number): Promise<Log[]> {
-  const namespace = "--namespace=istio-system";
+export async function readIstiodLogs(kubectl: Kubectl, istiod: Istiod, lines: number): Promise<Log[]> {
   const state = "{.status.containerStatuses[0].restartCount} {.status.containerStatuses[0].state.running.startedAt}";
   const list = `--output=jsonpath={range .items[*]}{.metadata.name} ${state}{'\\n'}{end}`;
-  const pods = await kubectl(["get", "pods", namespace, "--selector=app=istiod", list]);
-  if (pods.trim() === "") throw new Error("there is no pod of istiod in the namespace istio-system");
+  const [inNamespace, selector] = podsOf(istiod);
+  const pods = await kubectl(["get", "pods", inNamespace, selector, list]);
+  if (pods.trim() === "") throw new Error(`there is no pod of ${istiod.service} in the namespace ${istiod.namespace}`);
   const logs = pods
     .trim()
     .split("\n")
     .map(async (pod): Promise<Log> => {
       const [where = "", restarts, running] = pod.split(" ");
       const read = (...flags: string[]) =>
-        kubectl(["logs", namespace, where, "--container=discovery", `--tail=${lines}`, ...flags]);
+        kubectl(["logs", inNamespace, where, "--container=discovery", `--tail=${lines}`, ...flags]);
       // Of one that waits for its next start, the log is that of the crash. After a reboot of the node there is no
       // earlier one, whatever the count says.
       const crashed = Number(restarts) > 0 && running ? await read("--previous").catch(() => "") : "";
@@ -110,8 +117,8 @@ export async function followHost(
   if (!stop.aborted) mustSucceed(outcome);
 }
 
-async function followIstiod({ cluster }: Config, lines: number, stop: AbortSignal): Promise<void> {
-  const flags = ["--namespace=istio-system", "--selector=app=istiod", "--container=discovery", `--tail=${lines}`];
+async function followIstiod({ cluster }: Config, istiod: Istiod, lines: number, stop: AbortSignal): Promise<void> {
+  const flags = [...podsOf(istiod), "--container=discovery", `--tail=${lines}`];
   const kubectl = execa("kubectl", [...accessFlags(cluster), "logs", ...flags, "--follow"], {
     // Else execa takes Ctrl-C for the end of this process, which has yet to say how it went.
     cleanup: false,
@@ -143,15 +150,21 @@ export async function logs({ stack: stackName, lines, follow }: LogsOptions, [na
   const stack = requireConfig(await readStack(stackName));
   const { config, secret } = stack;
   const host = name === "istiod" ? undefined : hostByName(config, name);
+  const istiods = istiodsOf(stack.outputs);
   if (!follow) {
-    const all = host ? await readHostLogs(stack, host, lines) : await readIstiodLogs(kubectlFor(config.cluster), lines);
-    for (const line of mergeLogs(all, lines)) print(line);
+    const kubectl = kubectlFor(config.cluster);
+    const all = host
+      ? [await readHostLogs(stack, host, lines)]
+      : await Promise.all(istiods.map((istiod) => readIstiodLogs(kubectl, istiod, lines)));
+    for (const line of mergeLogs(all.flat(), lines)) print(line);
     return 0;
   }
   const stop = new AbortController();
   process.once("SIGINT", () => stop.abort()).once("SIGTERM", () => stop.abort());
-  await (host
-    ? withHost(host, secret, (client) => followHost(client, logsCommand(lines), stop.signal))
-    : followIstiod(config, lines, stop.signal));
+  await (
+    host
+      ? withHost(host, secret, (client) => followHost(client, logsCommand(lines), stop.signal))
+      : Promise.all(istiods.map((istiod) => followIstiod(config, istiod, lines, stop.signal)))
+  ).finally(() => stop.abort());
   return 0;
 }

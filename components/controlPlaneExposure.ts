@@ -1,7 +1,13 @@
 import { Service, ServicePatch } from "@pulumi/kubernetes/core/v1";
 import * as pulumi from "@pulumi/pulumi";
 import { unknown } from "@pulumi/pulumi/output";
-import { CROSS_NETWORK_PORT, type ExposedGateway, type Exposure, INGRESS_GATEWAY } from "../mesh/exposure";
+import {
+  CROSS_NETWORK_PORT,
+  type ExposedGateway,
+  type Exposure,
+  INGRESS_GATEWAY,
+  ownServiceOf,
+} from "../mesh/exposure";
 import { ISTIOD_PORT } from "../mesh/istiod";
 import { ownerLabels } from "../mesh/kubernetesObject";
 
@@ -76,7 +82,7 @@ export class ControlPlaneExposure extends pulumi.ComponentResource {
           return ({ service }) => patched.get(service);
         case "ownService": {
           const spec = { type: "NodePort", ports: [istiodPort] };
-          return ({ service, namespace, selector }) => own(`${service}-vm`, namespace, { ...spec, selector });
+          return ({ service, namespace, selector }) => own(ownServiceOf(service), namespace, { ...spec, selector });
         }
         case "ingressGateway": {
           const ours = patched.get(INGRESS_GATEWAY.service);

@@ -18,11 +18,14 @@ export interface Access {
   denied: string[];
 }
 
-/** The namespace whose policies are everybody's (meshConfig.rootNamespace). */
-const ROOT_NAMESPACE = "istio-system";
+/** A workload, as policies see it. */
+export interface Workload {
+  namespace: string;
+  labels: Record<string, string>;
+}
 
-function applies({ metadata, spec }: AuthorizationPolicy, namespace: string, labels: Record<string, string>): boolean {
-  if (metadata.namespace !== namespace && metadata.namespace !== ROOT_NAMESPACE) return false;
+function applies({ metadata, spec }: AuthorizationPolicy, { namespace, labels }: Workload, root: string): boolean {
+  if (metadata.namespace !== namespace && metadata.namespace !== root) return false;
   return Object.entries(spec?.selector?.matchLabels ?? {}).every(([key, value]) => labels[key] === value);
 }
 
@@ -39,9 +42,11 @@ function sources({ spec }: AuthorizationPolicy): string[] {
 /**
  * Who may reach a workload by Istio's rules: DENY first, then ALLOW, and with no ALLOW policy everybody
  * (istio.io/docs/concepts/security/#implicit-enablement).
+ *
+ * @param root the namespace whose policies are everybody's (meshConfig.rootNamespace; istiod's, unless it says otherwise)
  */
-export function accessTo(namespace: string, labels: Record<string, string>, policies: AuthorizationPolicy[]): Access {
-  const applying = policies.filter((policy) => applies(policy, namespace, labels));
+export function accessTo(workload: Workload, policies: AuthorizationPolicy[], root: string): Access {
+  const applying = policies.filter((policy) => applies(policy, workload, root));
   const of = (action: string) => applying.filter(({ spec }) => (spec?.action ?? "ALLOW") === action);
   const allowing = of("ALLOW");
   const unique = (list: AuthorizationPolicy[]) => [...new Set(list.flatMap(sources))];

@@ -1,5 +1,4 @@
 import type { ClusterFacts, NodeFacts } from "./facts";
-import { ISTIOD_PORT } from "../mesh/istiod";
 import { OWNER_LABEL } from "../mesh/kubernetesObject";
 
 /** What the functions below read of objects as `kubectl get --output=json` lists them. */
@@ -9,7 +8,6 @@ export interface ClusterObject {
   spec?: {
     podCIDRs?: string[];
     replicas?: number;
-    type?: string;
     ports?: { port: number; nodePort?: number; protocol?: string }[];
     renewTime?: string;
   };
@@ -59,13 +57,6 @@ export function readIstiods(deployments: ClusterObject[]): ClusterFacts["istiods
     available: status?.availableReplicas ?? 0,
     wanted: spec?.replicas ?? 1,
   }));
-}
-
-/** The Service istiod among those of istio-system. */
-export function readIstiodService(services: ClusterObject[]): ClusterFacts["istiodService"] {
-  const spec = services.find(({ metadata }) => metadata.name === "istiod")?.spec;
-  if (spec === undefined) return undefined;
-  return { type: spec.type ?? "ClusterIP", nodePort: spec.ports?.find(({ port }) => port === ISTIOD_PORT)?.nodePort };
 }
 
 /** Whether a Service has an endpoint that is ready, by its EndpointSlices. */

@@ -1,6 +1,7 @@
 import type { Config, HostConfig } from "../config";
 import type { IstiodEndpoint } from "../mesh/environment";
-import type { ControlPlane } from "../mesh/istiod";
+import { type ControlPlane, USUAL_ISTIOD } from "../mesh/istiod";
+import type { FoundService } from "./exposed";
 import type { Inspection } from "./inspection";
 
 /** Everything that the checks judge. It is gathered first (cli/facts), so that a check is a pure function of it. */
@@ -84,6 +85,15 @@ export function istiodOf(outputs: Outputs | undefined, { name, revision }: HostC
   return outputs?.meshHosts[name]?.istiod ?? own?.istiod;
 }
 
+/** Where istiod is. */
+export type Istiod = Pick<ControlPlane, "service" | "namespace"> & Partial<Pick<ControlPlane, "revision">>;
+
+/** The control planes that hosts belong to; before the first update, where the stack installs one. */
+export function istiodsOf(outputs: Outputs | undefined): Istiod[] {
+  const found = Object.values(outputs?.controlPlanes ?? {});
+  return found.length > 0 ? found : [USUAL_ISTIOD];
+}
+
 export interface ClusterFacts {
   /** Such as v1.34.4. */
   version: string;
@@ -97,10 +107,13 @@ export interface ClusterFacts {
   leases: { node: string; age: number }[];
   /** Namespaces, with the owner mark of the stack that made them. */
   namespaces: { name: string; owner?: string }[];
-  /** What this user may not do, such as `create deployments.apps`. */
+  /** What this user may not do, such as `create deployments.apps in vm`. */
   forbidden: string[];
-  /** The mesh that is there already: its root certificates, or why hosts can't join it. Undefined if the stack makes it. */
-  existing?: { rootCerts: string } | { refusal: string };
+  /**
+   * The mesh that is there already: its root certificates and where its control planes are, or why hosts can't join it.
+   * Undefined if the stack makes it.
+   */
+  existing?: { rootCerts: string; namespaces: string[] } | { refusal: string };
   /** Why istioctl makes no manifest of the IstioOperator. */
   manifestProblem?: string;
   /** What `istioctl experimental precheck` reports. */
@@ -113,8 +126,8 @@ export interface ClusterFacts {
   serviceCidr: string;
   /** Explicit node ports of the IstioOperator that the API server refuses, and its words. */
   refusedNodePorts: string[];
-  /** The node port and type of the Service istiod; undefined if there is none. */
-  istiodService?: { type: string; nodePort?: number };
+  /** The Services by which hosts reach istiod, as far as they are there. */
+  istiodServices: FoundService[];
   /** The cluster's DNS. */
   dns: {
     /** Whether a name of the cluster resolves in the sample client's pod; undefined where that can't be asked. */

@@ -1,6 +1,6 @@
 import { type Config, installationOf } from "../config";
 import { accessTo, type AuthorizationPolicy } from "./access";
-import type { Outputs } from "./facts";
+import { istiodsOf, type Outputs } from "./facts";
 import type { Health, MeshStatus } from "./status";
 import { timeLeft } from "./checks/certificates";
 
@@ -42,6 +42,7 @@ export function renderGraph(
     clients.set(who, `    ${id("client", who)}([${text(who)}])`);
     return id("client", who);
   };
+  const root = istiodsOf(outputs)[0]!.namespace;
   for (const service of config.services) {
     const key = `${service.name}.${service.namespace}`;
     const state = status.services.find(({ name }) => name === key);
@@ -53,7 +54,7 @@ export function renderGraph(
       edges.push(`  ${client("not known: the AuthorizationPolicies could not be read")} -.-> ${id("service", key)}`);
       continue;
     }
-    const access = serving.map(({ namespace, labels }) => accessTo(namespace, labels, policies));
+    const access = serving.map((host) => accessTo(host, policies, root));
     const may = new Set(
       access.flatMap(({ everybody, allowed }) => (everybody ? ["every workload of the mesh"] : allowed)),
     );

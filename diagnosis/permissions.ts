@@ -1,5 +1,7 @@
 import { type Config, isInstalled } from "../config";
+import { isExisting, wantedNamespaces } from "../config/namespaces";
 import { exposureOf } from "../mesh/exposure";
+import { USUAL_ISTIOD } from "../mesh/istiod";
 import type { KubernetesObject } from "../mesh/kubernetesObject";
 
 /** What one may do to a kind of object. */
@@ -9,46 +11,114 @@ export interface Permission {
   /** A part of it with rights of its own. */
   subresource?: string;
   verb: string;
+  /** Without one: of the cluster, or in all namespaces. */
+  namespace?: string;
 }
 
-/** What server-side apply, waiting, refreshing and destroying need. */
-const VERBS = ["get", "create", "patch", "delete"];
+/** What decides which rights are needed, besides the configuration. */
+export interface Circumstances {
+  /** istioctl's manifest; nothing where the control plane is there already. */
+  manifest: KubernetesObject[];
+  /** Namespaces with service accounts that the stack makes. */
+  accounts: string[];
+  /** The namespaces of the control planes that are there already. */
+  istiods: string[];
+}
 
 type Kind = [group: string, resource: string];
-const ISTIO = (resource: string): Kind => ["networking.istio.io", resource];
+interface Need {
+  kinds: Kind[];
+  verbs: string[];
+  namespace?: string;
+}
 
-/** What the program makes besides istiod's manifest. */
-function ownKinds(config: Config): Kind[] {
-  const { exposure, sampleClient } = config;
-  const installed = isInstalled(config);
-  const passing = exposureOf(exposure, { installed }).passed.length > 0;
+/** What server-side apply, waiting, refreshing and destroying need. The provider waits for ever for what it may not watch. */
+const MAKE = ["get", "list", "watch", "create", "patch", "delete"];
+/** The same for the Service of somebody else, which gets a port. */
+const PATCH = ["get", "list", "watch", "patch"];
+/** By what the provider sees that these kinds are ready. */
+const WATCHED: Record<string, Kind[]> = {
+  services: [["", "endpoints"]],
+  deployments: [
+    ["apps", "replicasets"],
+    ["", "pods"],
+    ["", "persistentvolumeclaims"],
+  ],
+};
+
+const SERVICES: Kind = ["", "services"];
+const ACCOUNTS: Kind = ["", "serviceaccounts"];
+const CONFIG_MAPS: Kind = ["", "configmaps"];
+const NAMESPACES: Kind = ["", "namespaces"];
+const DEPLOYMENTS: Kind = ["apps", "deployments"];
+const WEBHOOKS: Kind = ["admissionregistration.k8s.io", "mutatingwebhookconfigurations"];
+const istio = (resource: string): Kind => ["networking.istio.io", resource];
+const ROUTES = ["gateways", "virtualservices", "destinationrules"].map(istio);
+
+function change(verbs: string[], kinds: Kind[], namespace?: string): Need[] {
+  const watched = kinds.flatMap(([, resource]) => WATCHED[resource] ?? []);
   return [
-    ["", "namespaces"],
-    ["", "services"],
-    ["", "serviceaccounts"],
-    ISTIO("serviceentries"),
-    ...(installed ? [["", "secrets"] satisfies Kind, ["", "configmaps"] satisfies Kind] : []),
-    ...(passing ? ["gateways", "virtualservices", "destinationrules"].map(ISTIO) : []),
-    ...(sampleClient || exposure.type === "EastWestGateway" ? [["apps", "deployments"] satisfies Kind] : []),
+    { verbs, kinds, namespace },
+    { verbs: ["list", "watch"], kinds: watched, namespace },
   ];
 }
+const make = (kinds: Kind[], namespace?: string) => change(MAKE, kinds, namespace);
+const read = (kinds: Kind[], namespace?: string): Need[] => [{ verbs: ["list"], kinds, namespace }];
+
+/** For the way to istiod. */
+function exposing(config: Config, istiods: string[]): Need[] {
+  const { exposure } = config;
+  const { through, passed } = exposureOf(exposure, { installed: isInstalled(config) });
+  const routes = passed.length > 0 ? ROUTES : [];
+  if (exposure.type === "EastWestGateway") {
+    return make([SERVICES, ACCOUNTS, DEPLOYMENTS, ...routes], exposure.namespace);
+  }
+  if (exposure.type === "LoadBalancer") {
+    const { namespace } = exposure.gateway;
+    return [...make(routes, namespace), ...change(PATCH, [SERVICES], namespace)];
+  }
+  return through === "ownService" ? istiods.flatMap((namespace) => make([SERVICES], namespace)) : [];
+}
+
+/** What previews read of a control plane that is there already (tools/existing). */
+const looking = (istiods: string[]): Need[] => [
+  ...read([DEPLOYMENTS, WEBHOOKS, NAMESPACES]),
+  ...istiods.flatMap((namespace) => read([SERVICES, CONFIG_MAPS], namespace)),
+];
 
 /** `ClusterRole` -> `clusterroles`, as the API names its collections. */
 const plural = (kind: string) => kind.toLowerCase().replace(/y$/, "ie") + "s";
 
-/** Everything that one must be allowed to do, given istioctl's manifest; none where the control plane is there already. */
-export function neededPermissions(config: Config, manifest: KubernetesObject[]): Permission[] {
-  const kinds = manifest.map(({ apiVersion, kind }): Kind => {
+/** For a control plane of the stack's own: its CA, what istioctl says, and the type of istiod's Service. */
+const installing = (manifest: KubernetesObject[]): Need[] => [
+  ...make([["", "secrets"], CONFIG_MAPS, SERVICES], USUAL_ISTIOD.namespace),
+  ...manifest.flatMap(({ apiVersion, kind, metadata: { namespace } }) => {
     const [group = ""] = apiVersion.includes("/") ? apiVersion.split("/") : [];
-    return [group, plural(kind)];
-  });
-  const unique = new Map(
-    [...ownKinds(config), ...kinds].map(([group, resource]) => [`${resource}.${group}`, { group, resource }]),
+    return make([[group, plural(kind)]], namespace);
+  }),
+];
+
+/** Everything that one must be allowed to do, each once. */
+export function neededPermissions(config: Config, { manifest, accounts, istiods }: Circumstances): Permission[] {
+  const { hosts, services, sampleClient } = config;
+  const needs = [
+    ...(wantedNamespaces(config).every((name) => isExisting(config, name)) ? [] : make([NAMESPACES])),
+    ...accounts.flatMap((namespace) => make([ACCOUNTS], namespace)),
+    ...hosts.flatMap(({ namespace }) => read([ACCOUNTS], namespace)),
+    ...services.flatMap(({ namespace }) => make([SERVICES, istio("serviceentries")], namespace)),
+    ...(sampleClient ? make([ACCOUNTS, DEPLOYMENTS], sampleClient.namespace) : []),
+    ...exposing(config, istiods),
+    ...(isInstalled(config) ? installing(manifest) : looking(istiods)),
+  ];
+  const all = needs.flatMap(({ kinds, verbs, namespace }) =>
+    kinds.flatMap(([group, resource]) => verbs.map((verb): Permission => ({ group, resource, verb, namespace }))),
   );
-  const tokens = config.hosts.some(({ identity, gone }) => identity === "token" && !gone)
-    ? [{ group: "", resource: "serviceaccounts", subresource: "token", verb: "create" }]
-    : [];
-  return [...[...unique.values()].flatMap((kind) => VERBS.map((verb) => ({ ...kind, verb }))), ...tokens];
+  const tokens = hosts
+    .filter(({ identity, gone }) => identity === "token" && !gone)
+    .map(({ namespace }): Permission => {
+      return { group: "", resource: "serviceaccounts", subresource: "token", verb: "create", namespace };
+    });
+  return [...new Map([...all, ...tokens].map((one) => [JSON.stringify(one), one])).values()];
 }
 
 /** The question to the API server, as a SelfSubjectAccessReview. */
@@ -61,16 +131,17 @@ export function accessReview(resourceAttributes: Permission) {
 }
 
 /** How kubectl shall print the answers: a line each. */
-export const REVIEW_FORMAT =
-  'jsonpath={.status.allowed} {.spec.resourceAttributes.verb} {.spec.resourceAttributes.resource} {.spec.resourceAttributes.group} {.spec.resourceAttributes.subresource}{"\\n"}';
+export const REVIEW_FORMAT = `jsonpath={.status.allowed}${["verb", "resource", "group", "subresource", "namespace"]
+  .map((field) => ` {.spec.resourceAttributes.${field}}`)
+  .join("")}{"\\n"}`;
 
-/** What is not allowed, by those lines: `create deployments.apps`, several verbs of one kind together. */
+/** What is not allowed, by those lines: `create deployments.apps in vm`, several verbs of one kind together. */
 export function forbiddenBy(answers: string): string[] {
   const verbs = new Map<string, string[]>();
   for (const line of answers.split("\n")) {
-    const [allowed, verb = "", resource = "", group = "", subresource = ""] = line.split(" ");
+    const [allowed, verb = "", resource = "", group = "", subresource = "", namespace = ""] = line.split(" ");
     if (resource === "" || allowed === "true") continue;
-    const kind = `${resource}${group && `.${group}`}${subresource && `/${subresource}`}`;
+    const kind = `${resource}${group && `.${group}`}${subresource && `/${subresource}`}${namespace && ` in ${namespace}`}`;
     verbs.set(kind, [...(verbs.get(kind) ?? []), verb]);
   }
   return [...verbs].map(([kind, list]) => `${list.join("/")} ${kind}`);

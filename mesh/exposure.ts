@@ -3,6 +3,9 @@ import { ISTIOD_PORT } from "./istiod";
 /** The ingress gateway of an Istio that is installed here: its Service, and its pods by their label `istio`. */
 export const INGRESS_GATEWAY = { service: "istio-ingressgateway", selector: "ingressgateway" };
 
+/** The Service of our own beside that of an istiod. */
+export const ownServiceOf = (istiod: string) => `${istiod}-vm`;
+
 /** The gateway of our own: the name of what belongs to it, and the label of its pods. */
 export const EAST_WEST_GATEWAY = { service: "istio-vm-gateway", selector: { istio: "vm-gateway" } };
 

@@ -1,5 +1,6 @@
 /** The namespaces that hosts, services, the sample client and a gateway of our own need. */
 import type { Config } from "../config";
+import { isExisting, usedNamespaces } from "../config/namespaces";
 import { labelsFor, type LabelSelector, selects } from "../mesh/labelSelector";
 import { type Kubectl, kubectlFor, list } from "./kubectl";
 
@@ -7,12 +8,6 @@ export interface NewNamespace {
   name: string;
   /** With which istiod looks at it. */
   labels: Record<string, string>;
-}
-
-/** Every namespace that the configuration names, once. */
-export function usedNamespaces({ hosts, services, sampleClient, exposure }: Config): string[] {
-  const used = [...hosts, ...services, ...(sampleClient ? [sampleClient] : [])].map(({ namespace }) => namespace);
-  return [...new Set([...used, ...(exposure.type === "EastWestGateway" ? [exposure.namespace] : [])])];
 }
 
 /**
@@ -29,7 +24,7 @@ export async function namespacesToMake(
   kubectl: Kubectl = kubectlFor(config.cluster),
 ): Promise<NewNamespace[]> {
   const used = usedNamespaces(config);
-  const isThere = (name: string) => config.cluster.existingNamespaces.includes(name);
+  const isThere = (name: string) => isExisting(config, name);
   const isSeen = (name: string, labels: Record<string, string>) => selectors.every((one) => selects(one, name, labels));
   const advice = "istiod looks at other namespaces only (meshConfig.discoverySelectors)";
   if (selectors.some((one) => one.length > 0) && used.some(isThere)) {

@@ -7,12 +7,12 @@ import {
   type ClusterObject,
   hasReadyEndpoint,
   readIstiods,
-  readIstiodService,
   readLeases,
   readNamespaces,
   readNodes,
   strictWebhooks,
 } from "../../diagnosis/clusterObjects";
+import { exposedServices, findExposed } from "../../diagnosis/exposed";
 import { CodedError } from "../../mesh/codes";
 import { OWNER_LABEL } from "../../mesh/kubernetesObject";
 import { capture, parseJson } from "../../tools/command";
@@ -76,12 +76,24 @@ export async function readVersion(kubectl: Kubectl): Promise<string> {
 export async function readExisting(config: Config, kubectl: Kubectl): Promise<ClusterFacts["existing"]> {
   if (isInstalled(config)) return undefined;
   try {
-    const [first] = (await readExistingMesh(config, kubectl)).controlPlanes.values();
-    return { rootCerts: first!.rootCerts };
+    const controlPlanes = [...(await readExistingMesh(config, kubectl)).controlPlanes.values()];
+    const namespaces = controlPlanes.map(({ namespace }) => namespace);
+    return { rootCerts: controlPlanes[0]!.rootCerts, namespaces: [...new Set(namespaces)] };
   } catch (error) {
     if (error instanceof CodedError) return { refusal: error.message.replace(/^IVM317 /, "") };
     throw error;
   }
+}
+
+/** The Services by which hosts reach istiod, of those that are there. */
+async function readExposed(
+  { config, outputs }: ConfiguredStack,
+  kubectl: Kubectl,
+): Promise<ClusterFacts["istiodServices"]> {
+  const exposed = outputs === undefined ? [] : exposedServices(config, outputs);
+  const namespaces = [...new Set(exposed.map(({ namespace }) => namespace))];
+  const services = namespaces.map((namespace) => list<ClusterObject>(kubectl, "services", `--namespace=${namespace}`));
+  return findExposed(exposed, (await Promise.all(services)).flat());
 }
 
 /** Istio's webhooks that refuse what they can't judge, and have nobody who answers for them. */
@@ -112,13 +124,13 @@ export async function lookAtCluster(
     nodes: async () => readNodes(await list(kubectl, "nodes")),
     leases: async () => readLeases(await list(kubectl, "leases", "--namespace=kube-node-lease"), new Date()),
     namespaces: async () => readNamespaces(await list(kubectl, "namespaces")),
-    ...askRights(config, kubectl),
+    ...askRights(stack, known.existing, kubectl),
     // It is of an istioctl that installs.
     precheck: async () => (isInstalled(config) ? precheck(config) : []),
     istiods: async () => readIstiods(await list(kubectl, "deployments", "--all-namespaces", "--selector=app=istiod")),
     deadWebhooks: () => findDeadWebhooks(kubectl),
     serviceCidr: () => detectServiceCidr(config.cluster, kubectl),
-    istiodService: async () => readIstiodService(await list(kubectl, "services", "--namespace=istio-system")),
+    istiodServices: () => readExposed(stack, kubectl),
     dns: () => lookAtDns(stack, kubectl),
     rootCerts: async () =>
       (

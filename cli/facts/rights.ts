@@ -1,4 +1,5 @@
-import { type Config, isInstalled } from "../../config";
+import { isInstalled } from "../../config";
+import { type Cluster, istiodsOf, type Outputs } from "../../diagnosis/facts";
 import type { KubernetesObject } from "../../mesh/kubernetesObject";
 import { parseManifests } from "../../mesh/manifests";
 import {
@@ -10,6 +11,8 @@ import {
 } from "../../diagnosis/permissions";
 import { generateManifest } from "../../tools/istioctl";
 import type { Kubectl } from "../../tools/kubectl";
+import { accountsToMake } from "../../tools/serviceAccounts";
+import type { ConfiguredStack } from "../stack";
 
 /** The documents that may have a node port: reading the whole, a megabyte of CRDs, takes longer than asking the cluster. */
 const withNodePorts = (text: string) =>
@@ -46,8 +49,14 @@ async function refusedNodePorts(kubectl: Kubectl, objects: KubernetesObject[]): 
   return (await Promise.all(refusals)).flat();
 }
 
+/** Where the control planes are that are there already; else where they were. */
+function namespacesOf(existing: Cluster["existing"], outputs: Outputs | undefined): string[] {
+  if (existing !== undefined && "namespaces" in existing) return existing.namespaces;
+  return [...new Set(istiodsOf(outputs).map(({ namespace }) => namespace))];
+}
+
 /** What this user may not do, and which node ports are refused: questions that share istioctl's manifest. */
-export function askRights(config: Config, kubectl: Kubectl) {
+export function askRights({ config, outputs }: ConfiguredStack, existing: Cluster["existing"], kubectl: Kubectl) {
   const manifest = (isInstalled(config) ? generateManifest(config) : Promise.resolve("")).then(
     (text) => ({ text, problem: undefined }),
     ({ message }: Error) => ({ text: "", problem: message }),
@@ -58,8 +67,15 @@ export function askRights(config: Config, kubectl: Kubectl) {
       // Whoever may do everything need not be asked for each.
       const everything = await review(kubectl, [{ group: "*", resource: "*", verb: "*" }]);
       if (everything.length === 0) return [];
-      // Without a manifest the program's own kinds are still asked about.
-      return review(kubectl, neededPermissions(config, parseManifests((await manifest).text)));
+      // Who may not even read them is told so, and asked about all.
+      const accounts = await accountsToMake(config.hosts, config.cluster, kubectl).catch(() => config.hosts);
+      const circumstances = {
+        // Without a manifest the program's own kinds are still asked about.
+        manifest: parseManifests((await manifest).text),
+        accounts: accounts.map(({ namespace }) => namespace),
+        istiods: namespacesOf(existing, outputs),
+      };
+      return review(kubectl, neededPermissions(config, circumstances));
     },
     refusedNodePorts: async () => refusedNodePorts(kubectl, parseManifests(withNodePorts((await manifest).text))),
   };

@@ -1,5 +1,6 @@
 import { isInstalled } from "../../config";
-import { covers, hostAndPort, isWithin } from "../../mesh/addresses";
+import { isExisting, wantedNamespaces } from "../../config/namespaces";
+import { covers, isWithin } from "../../mesh/addresses";
 import { exposureOf } from "../../mesh/exposure";
 import {
   about,
@@ -14,6 +15,7 @@ import {
   type Verdict,
   warning,
 } from "./check";
+import { brokenBy, exposedServices } from "../exposed";
 import { type Cluster, type ClusterFacts, isAvailable, isOurs, isUnavailable, type Outputs } from "../facts";
 
 /** A check of what the last update made. */
@@ -29,13 +31,6 @@ const installed = <Needed extends keyof ClusterFacts>(
 function unread(cluster: Cluster, forbidden: boolean): string[] {
   const refused = Object.values(cluster).filter(isUnavailable);
   return [...new Set(refused.filter((fact) => (fact.forbidden ?? false) === forbidden).map(({ problem }) => problem))];
-}
-
-/** The namespaces that the stack makes or uses. */
-function wantedNamespaces({ config }: Configured): string[] {
-  const { hosts, services, sampleClient } = config;
-  const used = [...hosts, ...services, ...(sampleClient ? [sampleClient] : [])].map(({ namespace }) => namespace);
-  return [...new Set([...used, ...(isInstalled(config) ? ["istio-system"] : [])])];
 }
 
 export const cluster: Check[] = [
@@ -67,8 +62,8 @@ export const cluster: Check[] = [
   {
     code: "IVM303",
     title: "you may make every kind of object",
-    why: "An update that is refused half way leaves a control plane in pieces. Asked by SelfSubjectAccessReview for every kind and verb. What you may not even read, doctor can't judge.",
-    fix: "kubectl auth can-i --list; use a kubeconfig with cluster-admin",
+    why: "An update that is refused half way leaves a control plane in pieces. Asked by SelfSubjectAccessReview for every kind and verb, in each namespace that is used. What you may not even read, doctor can't judge.",
+    fix: "kubectl auth can-i --list --namespace=NAMESPACE; README.md lists the rights that an existing mesh takes; an installation takes cluster-admin",
     evaluate: ofConfig(({ cluster }) => {
       if (!isAvailable(cluster)) {
         return cluster.forbidden ? error(cluster.problem) : skipped("the cluster could not be asked");
@@ -164,8 +159,7 @@ export const cluster: Check[] = [
     why: "A namespace that somebody else made is not taken over, and would be removed by `pulumi destroy`.",
     fix: "add it to cluster.existingNamespaces, or name another",
     evaluate: ofCluster(["namespaces"], ({ namespaces }, facts) => {
-      const { config } = facts;
-      const toBeMade = wantedNamespaces(facts).filter((name) => !config.cluster.existingNamespaces.includes(name));
+      const toBeMade = wantedNamespaces(facts.config).filter((name) => !isExisting(facts.config, name));
       const foreign = namespaces.filter((namespace) => toBeMade.includes(namespace.name) && !isOurs(namespace, facts));
       return each(foreign, ({ name }) =>
         about(
@@ -183,8 +177,8 @@ export const cluster: Check[] = [
     title: "existing namespaces exist",
     why: "What cluster.existingNamespaces names is not made.",
     fix: "kubectl create namespace NAME, or take it off cluster.existingNamespaces",
-    evaluate: ofCluster(["namespaces"], ({ namespaces }, facts) => {
-      const wanted = wantedNamespaces(facts).filter((name) => facts.config.cluster.existingNamespaces.includes(name));
+    evaluate: ofCluster(["namespaces"], ({ namespaces }, { config }) => {
+      const wanted = wantedNamespaces(config).filter((name) => isExisting(config, name));
       const missing = wanted.filter((name) => !namespaces.some((namespace) => namespace.name === name));
       return each(missing, (name) =>
         about(name, error(`the namespace ${name} does not exist`, `kubectl create namespace ${name}`)),
@@ -265,19 +259,15 @@ export const cluster: Check[] = [
   {
     code: "IVM315",
     title: "istiod is where the hosts were told",
-    why: "A Service that was made anew has another node port, and every host still knocks at the old one.",
-    fix: "pulumi refresh && pulumi up",
-    evaluate: installed(["istiodService"], ({ istiodService }, { istiod }, { config }) => {
-      const { exposure } = config;
-      // Of others, the Service is one of our own, or a gateway's.
-      if (exposureOf(exposure, { installed: isInstalled(config) }).through !== "istiod")
-        return skipped(`exposure is ${exposure.type}`);
-      if (istiodService === undefined) return error("the Service istiod is gone");
-      const { port: told } = hostAndPort(istiod);
-      const { nodePort } = istiodService;
-      if (nodePort === told) return ok(String(told));
-      const found = nodePort === undefined ? "has no node port" : `has the node port ${nodePort}`;
-      return error(`the Service istiod ${found}, but the hosts were told ${told}`);
+    why: "A Service that was made anew has another node port, and every host still knocks at the old one; from a gateway that was installed anew istiod's port is gone.",
+    fix: "pulumi up --refresh",
+    evaluate: installed(["istiodServices"], ({ istiodServices }, outputs, { config }) => {
+      const exposed = exposedServices(config, outputs);
+      if (exposed.length === 0) return skipped(`exposure is ${config.exposure.type}`);
+      return exposed.flatMap((one) => {
+        const problem = brokenBy(one, istiodServices);
+        return problem === undefined ? ok(`${one.namespace}/${one.service}`) : error(problem);
+      });
     }),
   },
   {

@@ -6,12 +6,14 @@ import { execa } from "execa";
 import { unavailable } from "../../../cli/facts/answers";
 import { lookAtCluster, readCaCerts } from "../../../cli/facts/cluster";
 import { lookAtDns } from "../../../cli/facts/dns";
+import { askRights } from "../../../cli/facts/rights";
 import type { ConfiguredStack } from "../../../cli/stack";
 import { evaluate } from "../../../diagnosis/checks";
+import type { accessReview } from "../../../diagnosis/permissions";
 import { type Cluster, isAvailable, isUnavailable } from "../../../diagnosis/facts";
 import { CommandError } from "../../../tools/command";
 import type { Kubectl } from "../../../tools/kubectl";
-import { healthyFacts } from "../diagnosis/checks/facts";
+import { existingFacts, healthyFacts } from "../diagnosis/checks/facts";
 import { fakeTools } from "./fakeTools";
 
 const WEBHOOK = {
@@ -87,7 +89,7 @@ describe("the facts of a cluster", () => {
     "get validatingwebhookconfigurations": ["deadWebhooks"],
     "get endpointslices": ["deadWebhooks"],
     "get deployments": ["istiods"],
-    "get services --namespace=istio-system": ["istiodService"],
+    "get services --namespace=istio-system": ["istiodServices"],
     "get configmaps": ["rootCerts"],
     "create configmap": ["clockOffset"],
     "create --filename=-": ["forbidden"],
@@ -132,6 +134,33 @@ describe("the facts of a cluster", () => {
       });
     }
   }
+
+  it("ask for the rights that are needed by what is there", async () => {
+    const { config } = await existingFacts();
+    const [vm1, vm2] = config!.hosts;
+    config!.hosts = [vm1!, { ...vm2!, namespace: "db" }].map((host) => ({ ...host, serviceAccount: host.name }));
+    const reviews = async (accounts: () => string) => {
+      const kubectl = fakeKubectl({ "get serviceaccounts --namespace=vm": accounts });
+      const asked: string[] = [];
+      const { forbidden } = askRights(
+        { ...stack, config: config! },
+        { rootCerts: "", namespaces: ["mesh"] },
+        (...of) => {
+          if (of[1] === undefined) return kubectl(...of);
+          const { items } = JSON.parse(of[1]) as { items: ReturnType<typeof accessReview>[] };
+          const attributes = items.map(({ spec }) => spec.resourceAttributes);
+          asked.push(...attributes.map(({ verb, resource, namespace }) => `${verb} ${resource} ${namespace}`));
+          return Promise.resolve("false * *\n");
+        },
+      );
+      await forbidden();
+      return asked;
+    };
+    const there = await reviews(() => JSON.stringify({ items: [{ metadata: { name: "vm1" } }] }));
+    for (const one of ["create serviceaccounts db", "create services mesh"]) assert.ok(there.includes(one), one);
+    assert.ok(!there.includes("create serviceaccounts vm"));
+    assert.ok((await reviews(fails("forbidden"))).includes("create serviceaccounts vm"));
+  });
 
   it("are no JSON where a proxy answers with a page and success", async () => {
     const { nodes } = await look({ "get nodes": () => page });

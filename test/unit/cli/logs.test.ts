@@ -6,7 +6,10 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { FOLLOW_SCRIPT, followHost, hostByName, mergeLogs, READ_SCRIPT, readIstiodLogs } from "../../../cli/logs";
 import type { Config } from "../../../config";
+import { istiodsOf } from "../../../diagnosis/facts";
+import { USUAL_ISTIOD } from "../../../mesh/istiod";
 import { withSession } from "../../../ssh/session";
+import { healthyFacts } from "../diagnosis/checks/facts";
 import { fakeTools } from "./fakeTools";
 import { sshKey, startSshServer } from "../../support/sshServer";
 
@@ -117,6 +120,8 @@ describe("cli/logs", () => {
   });
 
   describe("readIstiodLogs", () => {
+    const canary = { service: "istiod-canary", namespace: "mesh", revision: "canary" };
+
     /** What kubectl says to each command, found by a part of it. */
     const kubectl =
       (answers: Record<string, string>, asked: string[] = []) =>
@@ -129,7 +134,7 @@ describe("cli/logs", () => {
           : Promise.resolve(answers[part]!);
       };
 
-    it("reads every pod, and before it the one that crashed", async () => {
+    it("reads every pod of the revision, and before it the one that crashed", async () => {
       const asked: string[] = [];
       const answers = {
         "get pods": "istiod-a 0 2026-11-23T17:00:00Z\nistiod-b 2 2026-11-23T17:00:00Z\n",
@@ -137,28 +142,40 @@ describe("cli/logs", () => {
         "istiod-a": "a",
         "istiod-b": "b",
       };
-      assert.deepEqual(await readIstiodLogs(kubectl(answers, asked), 7), [
+      assert.deepEqual(await readIstiodLogs(kubectl(answers, asked), canary, 7), [
         { where: "istiod-a", writer: "istiod", text: "\na" },
         { where: "istiod-b", writer: "istiod", text: "crashed\nb" },
       ]);
+      assert.match(asked[0]!, /^get pods --namespace=mesh --selector=app=istiod,istio.io\/rev=canary /);
+      assert.ok(asked.every((command) => command.includes("--namespace=mesh")));
       assert.equal(asked.filter((command) => command.includes("--previous")).length, 1);
       assert.ok(asked.slice(1).every((command) => command.includes("--tail=7")));
     });
 
     it("does not read a crash twice while the next start is waited for, nor miss one that is gone", async () => {
       const waiting = kubectl({ "get pods": "istiod-a 2 \n", "istiod-a": "crashed" });
-      assert.equal((await readIstiodLogs(waiting, 7))[0]!.text.trim(), "crashed");
+      assert.equal((await readIstiodLogs(waiting, USUAL_ISTIOD, 7))[0]!.text.trim(), "crashed");
       const rebooted = (args: string[]) =>
         args.includes("--previous")
           ? Promise.reject(new Error("gone"))
           : kubectl({ "get pods": "istiod-a 1 now", "": "a" })(args);
-      assert.equal((await readIstiodLogs(rebooted, 7))[0]!.text.trim(), "a");
+      assert.equal((await readIstiodLogs(rebooted, USUAL_ISTIOD, 7))[0]!.text.trim(), "a");
+    });
+
+    it("is of the control planes that hosts belong to; before there is one, of what is installed", async () => {
+      const { outputs } = await healthyFacts();
+      outputs!.controlPlanes.canary = { ...outputs!.controlPlanes.default!, ...canary };
+      assert.deepEqual(
+        istiodsOf(outputs).map(({ namespace, revision }) => `${namespace}/${revision}`),
+        ["istio-system/default", "mesh/canary"],
+      );
+      assert.deepEqual(istiodsOf(undefined), [USUAL_ISTIOD]);
     });
 
     it("says that there is no istiod", async () => {
       await assert.rejects(
-        readIstiodLogs(kubectl({ "get pods": "" }), 7),
-        /no pod of istiod in the namespace istio-system/,
+        readIstiodLogs(kubectl({ "get pods": "" }), canary, 7),
+        /no pod of istiod-canary in the namespace mesh$/,
       );
     });
   });

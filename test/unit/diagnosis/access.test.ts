@@ -9,6 +9,8 @@ const from = (...principals: string[]) => [{ from: [{ source: { principals } }] 
 
 describe("accessTo", () => {
   const labels = { app: "orders" };
+  const accessOf = (policies: AuthorizationPolicy[], root = "istio-system") =>
+    accessTo({ namespace: "vm", labels }, policies, root);
 
   it("is everybody's without a policy, or with one for something else", () => {
     const others = [
@@ -16,7 +18,7 @@ describe("accessTo", () => {
       policy("vm", { selector: { matchLabels: { app: "bills" } }, rules: from("a") }),
     ];
     for (const policies of [[], others]) {
-      assert.deepEqual(accessTo("vm", labels, policies), { everybody: true, allowed: [], denied: [] });
+      assert.deepEqual(accessOf(policies), { everybody: true, allowed: [], denied: [] });
     }
   });
 
@@ -26,19 +28,24 @@ describe("accessTo", () => {
       policy("vm", { selector: { matchLabels: labels }, action: "ALLOW", rules: from("workload/b", "ns/a") }),
       policy("istio-system", { rules: [{ from: [{ source: { namespaces: ["c"] } }], to: [{}] }] }),
     ];
-    assert.deepEqual(accessTo("vm", labels, policies), {
+    assert.deepEqual(accessOf(policies), {
       everybody: false,
       allowed: ["ns/a", "workload/b", "namespace c (some requests)"],
       denied: [],
     });
   });
 
+  it("is by the policies of the root namespace, wherever that is", () => {
+    const policies = [policy("istio-system", { rules: from("a") }), policy("mesh", { rules: from("b") })];
+    assert.deepEqual(accessOf(policies, "mesh").allowed, ["b"]);
+  });
+
   it("is nobody's with an ALLOW policy without rules", () => {
-    assert.deepEqual(accessTo("vm", labels, [policy("vm", {})]), { everybody: false, allowed: [], denied: [] });
+    assert.deepEqual(accessOf([policy("vm", {})]), { everybody: false, allowed: [], denied: [] });
   });
 
   it("leaves everybody in but those whom DENY policies name", () => {
-    assert.deepEqual(accessTo("vm", labels, [policy("vm", { action: "DENY", rules: [{}] })]), {
+    assert.deepEqual(accessOf([policy("vm", { action: "DENY", rules: [{}] })]), {
       everybody: true,
       allowed: [],
       denied: ["everybody"],

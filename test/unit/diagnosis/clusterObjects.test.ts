@@ -4,7 +4,6 @@ import {
   dnsServices,
   hasReadyEndpoint,
   readIstiods,
-  readIstiodService,
   readLeases,
   readNamespaces,
   readNodes,
@@ -46,16 +45,6 @@ describe("objects of the cluster", () => {
     ]);
     assert.deepEqual(mine, { namespace: "ns", name: "n", owner: "me", available: 1, wanted: 2 });
     assert.deepEqual([idle!.available, idle!.wanted, idle!.owner], [0, 0, undefined]);
-  });
-
-  it("istiod's node port for proxies", () => {
-    const ports = [
-      { port: 15010, nodePort: 1 },
-      { port: 15012, nodePort: 2 },
-    ];
-    const services = [object("Service", "other"), object("Service", "istiod", { spec: { type: "NodePort", ports } })];
-    assert.deepEqual(readIstiodService(services), { type: "NodePort", nodePort: 2 });
-    assert.equal(readIstiodService(services.slice(0, 1)), undefined);
   });
 
   it("endpoints that are ready, or do not say that they are not", () => {

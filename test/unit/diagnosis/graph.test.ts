@@ -36,6 +36,17 @@ describe("renderGraph", () => {
     ]);
   });
 
+  it("takes the policies of istiod's namespace for everybody's", async () => {
+    const { config, owner, outputs, hosts, now } = await healthyFacts();
+    outputs!.controlPlanes.default!.namespace = "mesh";
+    const denied = (namespace: string) => {
+      const policies = [{ metadata: { name: "none", namespace }, spec: {} }];
+      const status = meshStatus({ config: config!, owner, outputs }, hosts, undefined, now);
+      return !renderGraph(config!, outputs, status, policies, now).includes("every workload of the mesh");
+    };
+    assert.deepEqual([denied("mesh"), denied("istio-system")], [true, false]);
+  });
+
   it("draws who may call, who may not, and a host that is out of touch; quotes can't end a text", async () => {
     const facts = await healthyFacts();
     const { config, owner, outputs, now } = facts;

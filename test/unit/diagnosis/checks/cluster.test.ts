@@ -2,7 +2,7 @@ import type { Config } from "../../../../config";
 import { about, error, warning } from "../../../../diagnosis/checks/check";
 import type { ClusterFacts, Facts } from "../../../../diagnosis/facts";
 import { testChecks } from "./cases";
-import { clusterOf, freshFacts, OTHER_OWNER } from "./facts";
+import { clusterOf, existingFacts, freshFacts, OTHER_OWNER } from "./facts";
 
 const inCluster = (change: (cluster: ClusterFacts) => unknown) => (facts: Facts) => change(clusterOf(facts));
 const dns = (found: ClusterFacts["dns"]) => inCluster((cluster) => (cluster.dns = found));
@@ -131,6 +131,9 @@ testChecks("cluster", {
           gateway: { service: "istio-ingressgateway", namespace: "istio-system" },
         };
         clusterOf(facts).nodes[0]!.addresses = [];
+        clusterOf(facts).istiodServices = [
+          { service: "istio-ingressgateway", namespace: "istio-system", port: { nodePort: 31999 } },
+        ];
       },
       finds: [],
     },
@@ -179,6 +182,15 @@ testChecks("cluster", {
       in: freshFacts,
       break: inCluster(({ namespaces }) => namespaces.push({ name: "vm" })),
       finds: about("vm", error("the namespace vm is there already, and this stack did not make it")),
+    },
+    {
+      when: "somebody made the namespace of our gateway before the first update",
+      in: freshFacts,
+      break: (facts) => {
+        facts.config!.exposure = { type: "EastWestGateway", namespace: "edge" };
+        clusterOf(facts).namespaces.push({ name: "edge" });
+      },
+      finds: about("edge", error("the namespace edge is there already, and this stack did not make it")),
     },
   ],
   IVM310: [
@@ -280,27 +292,40 @@ testChecks("cluster", {
   IVM315: [
     {
       when: "the Service istiod was made anew",
-      break: inCluster((cluster) => (cluster.istiodService!.nodePort = 30001)),
-      finds: error("the Service istiod has the node port 30001, but the hosts were told 31794"),
+      break: inCluster(({ istiodServices }) => (istiodServices[0]!.port = { nodePort: 30001 })),
+      finds: error("the Service istio-system/istiod has the node port 30001, but the hosts were told 31794"),
     },
     {
       when: "the Service istiod is no NodePort any more",
-      break: inCluster((cluster) => (cluster.istiodService = { type: "ClusterIP" })),
-      finds: error("the Service istiod has no node port, but the hosts were told 31794"),
+      break: inCluster(({ istiodServices }) => (istiodServices[0]!.port = {})),
+      finds: error("the Service istio-system/istiod has no node port, but the hosts were told 31794"),
     },
     {
       when: "the Service istiod is gone",
-      break: inCluster((cluster) => (cluster.istiodService = undefined)),
-      finds: error("the Service istiod is gone"),
+      break: inCluster((cluster) => (cluster.istiodServices = [])),
+      finds: error("the Service istio-system/istiod is gone"),
     },
     {
-      when: "hosts come by a load balancer",
+      when: "our Service beside an istiod that is there was made anew",
+      in: existingFacts,
+      break: inCluster(({ istiodServices }) => (istiodServices[0]!.port = { nodePort: 30001 })),
+      finds: error("the Service istio-system/istiod-vm has the node port 30001, but the hosts were told 31794"),
+    },
+    {
+      when: "the gateway that is there was installed anew",
+      in: existingFacts,
       break: (facts) => {
-        facts.config!.exposure = {
-          type: "LoadBalancer",
-          gateway: { service: "istio-ingressgateway", namespace: "istio-system" },
-        };
-        facts.outputs!.istiod = "192.0.2.10:15012";
+        facts.config!.exposure = { type: "LoadBalancer", gateway: { service: "edge", namespace: "gateways" } };
+        clusterOf(facts).istiodServices = [{ service: "edge", namespace: "gateways" }];
+      },
+      finds: error("the Service gateways/edge has no port 15012"),
+    },
+    {
+      when: "somebody else made the way",
+      in: existingFacts,
+      break: (facts) => {
+        facts.config!.exposure = { type: "Address", address: "192.0.2.10", port: 31794 };
+        clusterOf(facts).istiodServices = [];
       },
       finds: [],
     },
@@ -308,12 +333,8 @@ testChecks("cluster", {
   IVM317: [
     {
       when: "there is no such revision",
-      break: (facts) => {
-        facts.config!.controlPlane = { existing: { revision: "canary" } };
-        clusterOf(facts).existing = { refusal: 'there is no revision or tag "canary" of Istio' };
-        clusterOf(facts).cacerts = undefined;
-        facts.config!.ca = undefined;
-      },
+      in: existingFacts,
+      break: inCluster((cluster) => (cluster.existing = { refusal: 'there is no revision or tag "canary" of Istio' })),
       finds: error('there is no revision or tag "canary" of Istio'),
     },
   ],

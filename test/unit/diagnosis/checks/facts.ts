@@ -124,7 +124,7 @@ async function make(): Promise<Facts> {
       deadWebhooks: [],
       serviceCidr: "10.96.0.0/16",
       refusedNodePorts: [],
-      istiodService: { type: "NodePort", nodePort: 31794 },
+      istiodServices: [{ service: "istiod", namespace: "istio-system", port: { nodePort: 31794 } }],
       dns: { resolves: true, servers: [] },
       cacerts: {
         rootCert: root.pem,
@@ -156,8 +156,9 @@ export async function existingFacts(): Promise<Facts> {
   Object.assign(clusterOf(facts), {
     namespaces: [{ name: "default" }, { name: "istio-system" }, { name: "vm", owner: OWNER }],
     istiods: [{ namespace: "istio-system", name: "istiod", available: 1, wanted: 1 }],
+    istiodServices: [{ service: "istiod-vm", namespace: "istio-system", port: { nodePort: 31794 } }],
     cacerts: undefined,
-    existing: { rootCerts },
+    existing: { rootCerts, namespaces: ["istio-system"] },
   } satisfies Partial<ClusterFacts>);
   return facts;
 }
@@ -170,7 +171,7 @@ export async function freshFacts(): Promise<Facts> {
   Object.assign(clusterOf(fresh), {
     namespaces: [{ name: "default" }, { name: "kube-system" }],
     istiods: [],
-    istiodService: undefined,
+    istiodServices: [],
     cacerts: undefined,
     rootCerts: [],
     requests: undefined,
