@@ -14,6 +14,7 @@ import { kubectl } from "../mesh";
 import { Story } from "../story";
 import { Cloud } from "./cloud";
 import { answeringNodePorts } from "./nodePorts";
+import { limitedKubeconfig, removeLimitedUser } from "./rights";
 
 export const NODE_ADDRESSES = [node.second, node.address];
 /** A revision of Istio beside the one without a name, and what its owners call it. */
@@ -38,9 +39,9 @@ export class ExistingStory extends Story {
   private without: Snapshot = new Map();
 
   override async begin(): Promise<void> {
-    this.config = existingConfig();
     this.without = await snapshotCluster();
     await Promise.all([this.installMesh(), resetVm(this.lab, "vm1")]);
+    this.config = existingConfig({ cluster: { kubeconfig: await limitedKubeconfig(this.folder) } });
     // sudo leaves a file in the home folder of a user who may use it and does so for the first time.
     await this.inVm("vm1", "runuser", "--user=admin", "sudo", "true");
     this.before.cluster = await snapshotCluster();
@@ -69,12 +70,21 @@ export class ExistingStory extends Story {
   async removeMesh(): Promise<Snapshot> {
     await uninstallIstio(this.lab);
     await this.cloud.end();
+    await removeLimitedUser();
     return this.without;
   }
 
-  /** Runs `npx istio-vm` as a person does. @throws with what it said, if it finds anything wrong */
-  cli(...args: string[]): Promise<string> {
-    return run(["npx", "--no-install", "istio-vm", ...args], { cwd: this.stack.folder, env: this.stack.env });
+  /**
+   * Runs `npx istio-vm` as a person does who may look at the whole cluster. @throws with what it said, if it finds anything
+   * wrong
+   */
+  async cli(...args: string[]): Promise<string> {
+    this.stack.configure({ ...this.config, cluster: labConfig().cluster as object });
+    try {
+      return await run(["npx", "--no-install", "istio-vm", ...args], { cwd: this.stack.folder, env: this.stack.env });
+    } finally {
+      this.stack.configure(this.config);
+    }
   }
 
   /** In the node's network. */
