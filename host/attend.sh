@@ -2,7 +2,7 @@
 # this runs, and stays; the join itself is another session, which takes the folder over:
 #
 #   for       the digest of the STATE that it was brought for; the join that finds it renames it to
-#   taken     from then on the folder is the join's to remove
+#   taken     from then on the folder is the join's to remove; as long as it is there, it has a lock on this file
 #   clocks    what time it was where pulumi runs, and here, in seconds, when it was brought
 #   attended  somebody was here who would confirm the change; as long as he is, he has a lock on the folder
 # shellcheck shell=sh
@@ -39,7 +39,11 @@ attend() {
 
 tick() {
   TICKS=$((TICKS + 1))
-  [ $((TICKS % 25)) -ne 0 ] || echo here
+  if [ $((TICKS % 25)) -eq 0 ]; then
+    echo here
+    # A join that was killed: nobody else would remove what was brought for it.
+    ! unlocked "$here/taken" || rm -rf "$here"
+  fi
   sleep 0.2
 }
 

@@ -45,7 +45,8 @@ job=
 finish() {
   [ -z "$job" ] || kill "$job" 2>/dev/null || :
   mv "$dir/for" "$dir/dropped" 2>/dev/null || : # from now on no join can take it over
-  [ -e "$dir/taken" ] || rm -rf "$dir"
+  # A join that has taken it over, and is there still, has a lock on that.
+  if [ ! -e "$dir/taken" ] || { { command exec 6<"$dir/taken"; } 2>/dev/null && flock -n 6; }; then rm -rf "$dir"; fi
   # Only if nobody is at work: the folder is the lock (host/lib.sh).
   if { command exec 6<${RUN}; } 2>/dev/null && flock -n 6 && [ ${RUN} -ef /proc/self/fd/6 ]; then rmdir ${RUN} 2>/dev/null || :; fi
 }
@@ -109,8 +110,11 @@ export function joinScript(state: string): string {
     state,
     `${PROLOGUE}shift
 digest=$(printf '%s' "$state" | sed '/^$/d' | sha256sum | cut -d ' ' -f 1)
+lock_it() { ! command -v flock >/dev/null || flock -n 8; }
 for dir in ${RUN}/bundle.*; do
-  if [ "$(cat "$dir/for" 2>/dev/null)" = "$digest" ] && mv "$dir/for" "$dir/taken" 2>/dev/null; then
+  # Locked before it is taken over: from then on nobody else may clear it away.
+  if [ "$(cat "$dir/for" 2>/dev/null)" = "$digest" ] && { command exec 8<"$dir/for"; } 2>/dev/null && lock_it &&
+    mv "$dir/for" "$dir/taken" 2>/dev/null; then
     exec sh "$dir/istio-vm" join "$state" "$*" </dev/null
   fi
 done

@@ -23,13 +23,13 @@ export const adopted = (state: string) =>
   `${state.replace(/^(file 0600 .*)$/m, "$1\nfile 0644 /etc/istio/config/mesh lines:mesh restart")}\nadopt yes`;
 
 /** What the stack says of that host, done by hand. */
-export function guideOf({ commands }: Host, means: "token" | "certificates"): Guide {
+export function guideOf({ name: serviceAccount, commands }: Host, means: "token" | "certificates"): Guide {
   const [, port = "", address = ""] = /^istiod (\S+) \S+ (\S+)$/m.exec(commands.state)!;
   const [rootCert = "", chain = "", key = ""] = ["root-cert.pem", "cert-chain.pem", "key.pem"].map(
     (name) => commands.certificates[name],
   );
   return {
-    ...{ istiod: { address, port }, rootCert, namespace: "vm", serviceAccount: "vm1" },
+    ...{ istiod: { address, port }, rootCert, namespace: "vm", serviceAccount },
     certificates: means === "certificates" ? { "cert-chain.pem": chain, "key.pem": key } : undefined,
   };
 }

@@ -16,7 +16,6 @@ export function finishing(mesh: Mesh): void {
   describe("a change of a joined host that is killed", () => {
     let host: Host;
     let update: Update;
-    let bundle: string;
     let older: string[];
     let newer: string[];
     const found = async () => [await update.files(), await update.books()];
@@ -24,14 +23,13 @@ export function finishing(mesh: Mesh): void {
     /** A further change, which fails. */
     async function failing(): Promise<void> {
       const state = `${update.newer}\nsidecar.env CA_ADDR=192.0.2.1:15012`;
-      const { exitCode, output } = await host.join({ state, bundle: withTimes(bundle, { ready: 10 }) });
+      const { exitCode, output } = await host.join({ state, bundle: withTimes(host.bundle, { ready: 10 }) });
       assert.equal(exitCode, 3, output);
     }
 
     before(async () => {
       host = mesh.host("vm1");
       update = await Update.of(host);
-      bundle = host.bundle;
       await host.mustJoin({ state: update.newer });
       newer = await found();
       await host.mustJoin();
@@ -43,7 +41,7 @@ export function finishing(mesh: Mesh): void {
 
     for (const phase of ["install_package", "stop_sidecar", "write_files", "start"] as const) {
       it(`at the end of ${phase} is brought to its end by the next join`, async () => {
-        await update.killed(withPause(bundle, phase, "end"));
+        await update.killed(withPause(host.bundle, phase, "end"));
         await host.mustJoin({ state: update.newer });
         assert.deepEqual(await found(), newer);
       });
@@ -52,7 +50,7 @@ export function finishing(mesh: Mesh): void {
     for (let step = 0; step <= STEPS; step++) {
       const counts = step >= COUNTS;
       it(`behind step ${step} of commit ${counts ? "counts" : "is undone"}, and the next join finishes it`, async () => {
-        await update.killed(withTimes(withPauseBehind(bundle, "commit", step), { undo: 5 }));
+        await update.killed(withTimes(withPauseBehind(host.bundle, "commit", step), { undo: 5 }));
         const isOver = async () =>
           (await host.sh("systemctl list-units --plain --no-legend 'istio-vm-undo*'")).trim() === "";
         await update.untilWell("the host to be left in peace", isOver);
@@ -63,21 +61,21 @@ export function finishing(mesh: Mesh): void {
     }
 
     it("right after the installation does not make that package the one to go back to", async () => {
-      await update.killed(insertAfter(bundle, '  rm -f "$SENT_PACKAGE"', PAUSE));
+      await update.killed(insertAfter(host.bundle, '  rm -f "$SENT_PACKAGE"', PAUSE));
       await failing();
       assert.deepEqual(await found(), older);
     });
 
     it("leaves nothing to which a later one that fails would go back", async () => {
-      await update.killed(withPauseBehind(bundle, "commit", STEPS - 1));
+      await update.killed(withPauseBehind(host.bundle, "commit", STEPS - 1));
       assert.match(await host.sh("ls /var/lib/istio-vm"), /^previous$/m);
       await failing();
       assert.deepEqual(await found(), newer);
     });
 
     it("leaves nothing by which a later one would be confirmed too early", async () => {
-      await update.killed(withPause(bundle, "await_confirmation", "middle"));
-      const session = await host.startJoin({ bundle: withPause(bundle, "start", "end"), confirm: false });
+      await update.killed(withPause(host.bundle, "await_confirmation", "middle"));
+      const session = await host.startJoin({ bundle: withPause(host.bundle, "start", "end"), confirm: false });
       await untilPaused(host, session);
       for (const state of [update.newer, host.commands.state]) {
         const { exitCode } = await host.ssh(confirmCommand(stateDigest(state), new Date()), CONFIRM_SCRIPT).done;

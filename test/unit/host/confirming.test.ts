@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { stateDigest } from "../../../ssh/commands";
@@ -21,8 +21,7 @@ async function until(path: string): Promise<void> {
 async function begin(scripts: Scripts) {
   const attending = scripts.attend(DIGEST);
   await until(join(scripts.folder, "for"));
-  renameSync(join(scripts.folder, "for"), join(scripts.folder, "taken")); // as the join's own session does
-  const joining = scripts.start("join", STATE);
+  const joining = scripts.takeOver(STATE);
   await until(join(scripts.home, "joining"));
   return {
     joining,
@@ -154,5 +153,13 @@ describe("host/attend.sh", () => {
       await joining; // which removes what was brought for it
       await hears("ready\nawaiting\nover\n");
       await attending;
+    }));
+
+  it("removes what was brought for a join that was killed, which is over then", () =>
+    withScripts(PAUSED, PATIENT, async (scripts) => {
+      const { joining, attending } = await begin(scripts);
+      joining.kill("SIGKILL");
+      assert.match((await attending).stdout, /^ready\n(here\n)*over$/);
+      assert.ok(!existsSync(scripts.folder));
     }));
 });

@@ -1,6 +1,6 @@
 /** The scripts of a host, run here: a copy in which whatever would touch the machine is replaced. */
 import assert from "node:assert/strict";
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa, type ExecaChildProcess } from "execa";
 import { withDirectory } from "../support";
@@ -40,6 +40,13 @@ export class Scripts {
   /** Starts `istio-vm` with these arguments. */
   start(...args: string[]): ExecaChildProcess {
     return execa("sh", [join(this.folder, "istio-vm"), ...args], { stdin: "ignore", reject: false });
+  }
+
+  /** Starts a join that takes over what was brought, as its own session does (ssh/bundle.ts). */
+  takeOver(state: string): ExecaChildProcess {
+    renameSync(join(this.folder, "for"), join(this.folder, "taken"));
+    const command = ["sh", join(this.folder, "istio-vm"), "join", state];
+    return execa("flock", ["--no-fork", join(this.folder, "taken"), ...command], { stdin: "ignore", reject: false });
   }
 
   /** A session that confirms the change, by a connection from this port of a computer far away. */

@@ -115,14 +115,29 @@ describe("attendScript", () => {
       assert.ok(!existsSync(home));
     }));
 
-  it("leaves alone what a join has taken over", () =>
+  it("leaves alone what a join has taken over, unless that was killed", () =>
     withDirectory(async (directory) => {
       const { shell, folder } = await session(directory, attendScript(renderFiles({ "istio-vm": STAYS })), "attend");
-      writeFileSync(join(folder(), "taken"), "D\n");
+      const taken = join(folder(), "taken");
+      writeFileSync(taken, "D\n");
+      const joining = execa("flock", ["--no-fork", taken, "cat"], { reject: false });
+      await until(() => spawnSync("flock", ["-n", taken, "true"]).status === 1);
       shell.stdin!.end();
       await shell;
       assert.ok(existsSync(join(folder(), "istio-vm")));
       assert.equal(spawnSync("flock", ["-n", folder(), "true"]).status, 0, "nobody has a lock on it");
+      joining.kill();
+      await joining;
+    }));
+
+  it("takes with it what a join that was killed had taken over", () =>
+    withDirectory(async (root) => {
+      const directory = join(root, "run");
+      const { shell, folder } = await session(directory, attendScript(renderFiles({ "istio-vm": STAYS })), "attend");
+      writeFileSync(join(folder(), "taken"), "D\n");
+      shell.stdin!.end();
+      await shell;
+      assert.ok(!existsSync(directory));
     }));
 
   it("has nothing of what it started left when it is killed", () =>
@@ -149,7 +164,7 @@ describe("attendScript", () => {
 });
 
 describe("joinScript", () => {
-  const script = `printf '<%s>' "$@"; cat; ls "$(dirname "$0")" | tr '\\n' ' '; exit 7`;
+  const script = `printf '<%s>' "$@"; cat; cd "$(dirname "$0")"; ls | tr '\\n' ' '; flock -n taken true && exit 1; exit 7`;
   const bring = (directory: string, name: string, files: Record<string, string>) => {
     mkdirSync(join(directory, name));
     for (const [file, content] of Object.entries({ "istio-vm": script, ...files })) {
@@ -158,7 +173,7 @@ describe("joinScript", () => {
     }
   };
 
-  it("finds what was brought by the state, and runs it", () =>
+  it("finds what was brought by the state, and runs it, with a lock on it", () =>
     withDirectory((directory) => {
       bring(directory, "bundle.aaaaaa", { for: "another\n" });
       bring(directory, "bundle.bbbbbb", { for: `${stateDigest(STATE)}\n` });
