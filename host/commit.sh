@@ -16,7 +16,6 @@ UNDO_AT_BOOT=/etc/systemd/system/multi-user.target.wants/istio-vm-undo.service
 arm() {
   systemctl stop istio-vm-undo.timer istio-vm-undo.service 2>/dev/null || : # it would only wait for us
   rm -f "$CONFIRMED" "$HOME_DIR/awaiting"
-  systemctl disable --quiet --no-reload istio.service 2>/dev/null || :
   replace "$UNDO_UNIT" 0644 root:root cat <<EOF
 [Unit]
 Description=pulumi-istio-vm: takes a change back that nobody confirmed
@@ -28,6 +27,8 @@ RestartSec=15
 [Install]
 WantedBy=multi-user.target
 EOF
+  # Not before there is what enables it again.
+  systemctl disable --quiet --no-reload istio.service 2>/dev/null || :
   if ! { ln -sfn "$UNDO_UNIT" "$UNDO_AT_BOOT" && systemctl daemon-reload &&
     systemd-run --quiet --collect --on-active="$UNDO_SECONDS" --timer-property=AccuracySec=1s --unit=istio-vm-undo; }; then
     fail "systemd can't be told to undo a failed change: systemctl status istio-vm-undo.timer"

@@ -24,6 +24,21 @@ function run(folder: string, text: string, state = "") {
 
 const ADOPTS = `istiod 15012 ${NAME} 192.0.2.10\nhosts 192.0.2.10 ${NAME}\nadopt yes`;
 
+describe("host/commit.sh: before a change", () => {
+  it("what runs at boot is left as it is, where there is no room for what would undo the change", async () => {
+    const said = await withDirectory((folder) =>
+      run(
+        folder,
+        `. "$here/restart.sh"; . "$here/commit.sh"
+        CONFIRMED=none; systemctl() { echo "systemctl $*"; }; replace() { echo "no room for $1"; exit 0; }
+        arm`,
+      ),
+    );
+    assert.match(said, /^no room for .*istio-vm-undo\.service$/m);
+    assert.doesNotMatch(said, /disable/);
+  });
+});
+
 describe("host/adopt.sh", () => {
   describe("/etc/hosts", () => {
     /** What the file is while the host is ours, and what is given back of it. */
