@@ -4,6 +4,7 @@
 #   for       the digest of the STATE that it was brought for; the join that finds it renames it to
 #   taken     from then on the folder is the join's to remove; as long as it is there, it has a lock on this file
 #   clocks    what time it was where pulumi runs, and here, in seconds, when it was brought
+#   awaiting  the join waits to be confirmed: this one, not one that was cut off before
 #   attended  somebody was here who would confirm the change; as long as he is, he has a lock on the folder
 # shellcheck shell=sh
 
@@ -28,7 +29,7 @@ attend() {
   fi
   echo ready
   while [ -d "$here" ]; do
-    if [ -z "$waiting" ] && is_awaiting "$digest"; then
+    if [ -z "$waiting" ] && [ -e "$here/awaiting" ]; then
       waiting=yes
       echo awaiting
     fi

@@ -84,6 +84,7 @@ await_confirmation() {
   rm -f "$REFUSED"
   awaiting >"$HOME_DIR/awaiting.new" || fail "can't write $HOME_DIR/awaiting: is the disk full?"
   mv "$HOME_DIR/awaiting.new" "$HOME_DIR/awaiting"
+  : >"$here/awaiting"
   waited=0
   until await "$ABSENT_SECONDS" confirmed; do
     waited=$((waited + ABSENT_SECONDS))

@@ -162,4 +162,16 @@ describe("host/attend.sh", () => {
       assert.match((await attending).stdout, /^ready\n(here\n)*over$/);
       assert.ok(!existsSync(scripts.folder));
     }));
+
+  it("takes what a join that was cut off has left for no join that waits", () =>
+    withScripts("", PATIENT, async (scripts) => {
+      writeFileSync(join(scripts.home, "awaiting"), `${DIGEST}\n`);
+      const attending = scripts.attend(DIGEST);
+      let said = "";
+      attending.stdout!.on("data", (chunk: Buffer) => (said += chunk.toString()));
+      while (!said.includes("here")) await delay(20);
+      attending.kill();
+      await attending;
+      assert.equal(said, "ready\nhere\n");
+    }));
 });
