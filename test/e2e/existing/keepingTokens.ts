@@ -11,6 +11,16 @@ const TOKEN = /eyJ[\w-]{10,}\.(eyJ[\w-]{10,})\.[\w-]+/;
 /** What a token in a text says; nothing if there is none. */
 const claims = (text: string) => Buffer.from(TOKEN.exec(text)?.[1] ?? "", "base64url").toString();
 
+/**
+ * Those of these command lines, cut short, in which there is a token of vm1's. They are of all of this computer, other labs
+ * included: tokens are told by the service account that they are of.
+ */
+export async function linesWithToken(lines: string[]): Promise<string[]> {
+  const uid = await kubectl("get", "serviceaccount", "vm1", "--namespace=vm", "--output=jsonpath={.metadata.uid}");
+  assert.match(uid, /^[0-9a-f-]{36}$/);
+  return lines.filter((line) => claims(line).includes(uid)).map((line) => line.slice(0, 60));
+}
+
 /** No token, and no private key, is anywhere but where it is needed. */
 export function keepingTokens(story: ExistingStory): void {
   describe("no token and no private key", () => {
@@ -61,10 +71,7 @@ export function keepingTokens(story: ExistingStory): void {
         lines.some((line) => /kubectl.* create token/.test(line)),
         "the watcher did not see a token asked for",
       );
-      // The watcher sees all of this computer, other labs included: tokens are told by the service account that they are of.
-      const uid = await kubectl("get", "serviceaccount", "vm1", "--namespace=vm", "--output=jsonpath={.metadata.uid}");
-      const places = (found: string[]) => found.map((line) => line.slice(0, 60));
-      assert.deepEqual(places(lines.filter((line) => claims(line).includes(uid))), []);
+      assert.deepEqual(await linesWithToken(lines), []);
       assertNoKeyIn(
         lines.map((line) => [line.slice(0, 60), line]),
         story.keys,
