@@ -36,6 +36,9 @@ async function ownManifest(operator: string): Promise<string> {
   return capture("istioctl", ["manifest", "generate", `--filename=${join(folder, "own.yaml")}`, ...set]);
 }
 
+/** Istio's charts can't take every text as an annotation: such as is refused by itself must be refused. */
+const orRefused = (manifest: Promise<string>) => manifest.catch(() => "refused");
+
 const HEAD =
   "apiVersion: install.istio.io/v1alpha1\nkind: IstioOperator\nmetadata: {name: cp, namespace: istio-system}\n";
 
@@ -153,9 +156,9 @@ describe("a user's IstioOperator, with the real istioctl", function () {
         const lines = plain.map((word, n) => `        a/b${n}: ${word}\n`).join("");
         const env = plain.map((word, n) => `        E${n}: ${word}\n`).join("");
         const operator = `${HEAD}spec:\n  values:\n    pilot:\n      podAnnotations:\n${lines}      env:\n${env}`;
-        assert.equal(await generateManifest(config(operator)), await ownManifest(operator));
+        assert.equal(await orRefused(generateManifest(config(operator))), await orRefused(ownManifest(operator)));
       }),
-      { numRuns: 8 },
+      { numRuns: 8, examples: [[Array.from({ length: 30 }, () => `'"'`)]] },
     );
   });
 
@@ -168,6 +171,7 @@ describe("a user's IstioOperator, with the real istioctl", function () {
     const parsed = parseConfig({
       values: {
         controlPlane: `{"install":{"version":"${version}","operator":${inline}}}`,
+        cluster: '{"trustDomain":"example.org","name":"east"}',
         exposure: '{"type":"NodePort","nodeAddresses":["10.0.0.1"]}',
         sidecar: JSON.stringify({ url: "https://example.org/sidecar.deb", sha256: "a".repeat(64) }),
       },
