@@ -42,13 +42,14 @@ function renderBundle(files: string, work: string): string {
   return `${PROLOGUE}set -eu
 umask 077
 job=
+unlocked() { { command exec 6<"$1"; } 2>/dev/null && flock -n 6; }
 finish() {
   [ -z "$job" ] || kill "$job" 2>/dev/null || :
   mv "$dir/for" "$dir/dropped" 2>/dev/null || : # from now on no join can take it over
   # A join that has taken it over, and is there still, has a lock on that.
-  if [ ! -e "$dir/taken" ] || { { command exec 6<"$dir/taken"; } 2>/dev/null && flock -n 6; }; then rm -rf "$dir"; fi
+  if [ ! -e "$dir/taken" ] || unlocked "$dir/taken"; then rm -rf "$dir"; fi
   # Only if nobody is at work: the folder is the lock (host/lib.sh).
-  if { command exec 6<${RUN}; } 2>/dev/null && flock -n 6 && [ ${RUN} -ef /proc/self/fd/6 ]; then rmdir ${RUN} 2>/dev/null || :; fi
+  if unlocked ${RUN} && [ ${RUN} -ef /proc/self/fd/6 ]; then rmdir ${RUN} 2>/dev/null || :; fi
 }
 make_folder() {
   mkdir -m 0700 ${RUN} 2>/dev/null || : # it is there; or somebody else removes it just now

@@ -24,18 +24,18 @@ export async function namespacesToMake(
   kubectl: Kubectl = kubectlFor(config.cluster),
 ): Promise<NewNamespace[]> {
   const used = usedNamespaces(config);
-  const isThere = (name: string) => isExisting(config, name);
+  const present = used.filter((name) => isExisting(config, name));
   const isSeen = (name: string, labels: Record<string, string>) => selectors.every((one) => selects(one, name, labels));
   const advice = "istiod looks at other namespaces only (meshConfig.discoverySelectors)";
-  if (selectors.some((one) => one.length > 0) && used.some(isThere)) {
+  if (selectors.some((one) => one.length > 0) && present.length > 0) {
     const found = new Map(
       (await list(kubectl, "namespaces")).map(({ metadata }) => [metadata.name, metadata.labels ?? {}]),
     );
-    const unseen = used.filter(isThere).filter((name) => found.has(name) && !isSeen(name, found.get(name)!));
+    const unseen = present.filter((name) => found.has(name) && !isSeen(name, found.get(name)!));
     problems.push(...unseen.map((name) => `namespace ${name}: ${advice}: give it their labels`));
   }
   return used
-    .filter((name) => !isThere(name))
+    .filter((name) => !present.includes(name))
     .map((name) => {
       const labels = Object.assign({}, ...selectors.map((one) => labelsFor(one, name))) as Record<string, string>;
       if (!isSeen(name, labels)) {

@@ -6,6 +6,9 @@ export const SERVICE_URL = "http://vmhttp.vm.svc.cluster.local:8080";
 
 export const kubectl = (...args: string[]) => run(["kubectl", ...args]);
 
+export const apply = (...items: object[]) =>
+  run(["kubectl", "apply", "--filename=-"], { input: JSON.stringify({ apiVersion: "v1", kind: "List", items }) });
+
 /** What the VM's application answered, and which certificates both sides of the connection had. */
 export interface Answer {
   page: string;
@@ -56,16 +59,16 @@ export async function askPlainly(address: string, port: number): Promise<"answer
   throw new Error(`curl ${url} ended with status ${exitCode}: ${all}`);
 }
 
-const STRICT = JSON.stringify({
+const STRICT = {
   apiVersion: "security.istio.io/v1",
   kind: "PeerAuthentication",
   metadata: { name: "e2e-strict", namespace: "vm" },
   spec: { mtls: { mode: "STRICT" } },
-});
+};
 
 /** Does `work` while the namespace vm refuses everything but mutual TLS. */
 export async function withStrictTls(work: () => Promise<void>): Promise<void> {
-  await run(["kubectl", "apply", "--filename=-"], { input: STRICT });
+  await apply(STRICT);
   try {
     await work();
   } finally {

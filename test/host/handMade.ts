@@ -15,7 +15,7 @@ export interface Guide {
   namespace: string;
   serviceAccount: string;
   /** How it proves who it is when it comes for the first time. Default: by a token. */
-  certificates?: { "cert-chain.pem": string; "key.pem": string };
+  certificates?: Record<string, string>;
 }
 
 /** The state that takes such a host over: what `adopt: true` adds to it (mesh/hostState.ts). */
@@ -25,12 +25,10 @@ export const adopted = (state: string) =>
 /** What the stack says of that host, done by hand. */
 export function guideOf({ name: serviceAccount, commands }: Host, means: "token" | "certificates"): Guide {
   const [, port = "", address = ""] = /^istiod (\S+) \S+ (\S+)$/m.exec(commands.state)!;
-  const [rootCert = "", chain = "", key = ""] = ["root-cert.pem", "cert-chain.pem", "key.pem"].map(
-    (name) => commands.certificates[name],
-  );
+  const { "root-cert.pem": rootCert = "", ...certificates } = commands.certificates;
   return {
     ...{ istiod: { address, port }, rootCert, namespace: "vm", serviceAccount },
-    certificates: means === "certificates" ? { "cert-chain.pem": chain, "key.pem": key } : undefined,
+    certificates: means === "certificates" ? certificates : undefined,
   };
 }
 

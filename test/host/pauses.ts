@@ -83,11 +83,14 @@ export function insertAfter(bundle: string, line: string, code: string): string 
 }
 
 /** Waits until the scripts on a host have come to the pause. @throws with what a session said, if it ends before */
-export async function untilPaused(host: Host, session?: Session): Promise<void> {
+export const untilPaused = (host: Host, session?: Session) => untilCome(host, FILE, "to the pause", session);
+
+/** Waits until the scripts on a host have made a file. @throws with what a session said, if it ends before */
+export async function untilCome(host: Host, file: string, where: string, session?: Session): Promise<void> {
   let ended: string | undefined;
   void session?.done.then(({ output }) => (ended = output));
-  await until(`${host.name} to come to the pause`, 60, () => ended !== undefined || existsSync(host.root + FILE));
-  assert.equal(ended, undefined, "it ended before it came to the pause");
+  await until(`${host.name} to come ${where}`, 60, () => ended !== undefined || existsSync(host.root + file));
+  assert.equal(ended, undefined, `it ended before it came ${where}`);
 }
 
 /** Lets the scripts go on. */

@@ -4,7 +4,7 @@ import { resetVm } from "../../../lab/vm";
 import { joinByHand, type Machine, snapshotBeside, untilReady } from "../../host/handMade";
 import { becomesSame, type Snapshot } from "../../support/snapshot";
 import { snapshotVm } from "../../support/vmSnapshot";
-import { kubectl, untilPodSees } from "../mesh";
+import { apply, kubectl, untilPodSees } from "../mesh";
 import { assertInSync } from "../steps/serving";
 import { dialsByName, GATEWAY } from "./exposing";
 import { serves } from "./joining";
@@ -31,7 +31,7 @@ export class HandMade {
     );
     const metadata = { name: "theirs", namespace: "cloud" };
     const ports = [{ name: "istiod", port: 15012 }];
-    const items = [
+    await apply(
       { apiVersion: "v1", kind: "Service", metadata, spec: { type: "LoadBalancer", ports } },
       {
         apiVersion: "discovery.k8s.io/v1",
@@ -41,10 +41,7 @@ export class HandMade {
         endpoints: [{ addresses: [istiod] }],
         ports,
       },
-    ];
-    await run(["kubectl", "apply", "--filename=-"], {
-      input: JSON.stringify({ apiVersion: "v1", kind: "List", items }),
-    });
+    );
     this.story.cloud.give(metadata.namespace, metadata.name, "hostname");
   }
 

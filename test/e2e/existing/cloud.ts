@@ -3,7 +3,7 @@ import { createServer, connect, type Server, type Socket } from "node:net";
 import { once } from "node:events";
 import { bridge, node } from "../../../lab/paths";
 import { run } from "../../../lab/run";
-import { kubectl } from "../mesh";
+import { apply, kubectl } from "../mesh";
 
 /** The address at which it listens, in the lab's network. */
 const ADDRESS = "172.30.0.99";
@@ -27,7 +27,7 @@ export class Cloud {
     this.server.listen(PORT, ADDRESS);
     await once(this.server, "listening");
     const metadata = { name: "lb", namespace: NAMESPACE };
-    const objects = [
+    await apply(
       { apiVersion: "v1", kind: "Namespace", metadata: { name: NAMESPACE } },
       { apiVersion: "v1", kind: "Service", metadata, spec: { clusterIP: "None", ports: [{ port: PORT }] } },
       {
@@ -38,9 +38,7 @@ export class Cloud {
         endpoints: [{ addresses: [ADDRESS] }],
         ports: [{ port: PORT }],
       },
-    ];
-    const list = JSON.stringify({ apiVersion: "v1", kind: "List", items: objects });
-    await run(["kubectl", "apply", "--filename=-"], { input: list });
+    );
   }
 
   async end(): Promise<void> {

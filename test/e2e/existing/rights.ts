@@ -1,8 +1,7 @@
 /** A user who has no more rights in the cluster than README lists for an existing mesh. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { run } from "../../../lab/run";
-import { kubectl } from "../mesh";
+import { apply, kubectl } from "../mesh";
 
 const USER = { name: "platform", namespace: "default" };
 const MAKE = ["get", "list", "watch", "create", "patch", "delete"];
@@ -27,14 +26,11 @@ export async function limitedKubeconfig(folder: string): Promise<string> {
   const role = { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name };
   const rbac = { apiVersion: "rbac.authorization.k8s.io/v1", metadata: { name } };
   const rules = RULES.map(([group, resources, verbs]) => ({ apiGroups: [group], resources, verbs }));
-  const items = [
+  await apply(
     { apiVersion: "v1", kind: "ServiceAccount", metadata: USER },
     { ...rbac, kind: "ClusterRole", rules },
     { ...rbac, kind: "ClusterRoleBinding", roleRef: role, subjects: [{ kind: "ServiceAccount", ...USER }] },
-  ];
-  await run(["kubectl", "apply", "--filename=-"], {
-    input: JSON.stringify({ apiVersion: "v1", kind: "List", items }),
-  });
+  );
   const token = (await kubectl("create", "token", name, `--namespace=${namespace}`, "--duration=3h")).trim();
   const view = await kubectl("config", "view", "--raw", "--minify", "--flatten", "--output=json");
   const config = JSON.parse(view) as { users: { user: object }[] };

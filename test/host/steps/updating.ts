@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
 import { until } from "../../../lab/run";
 import { FAULTS, holdLock, RELEASE_LOCK, type FaultName } from "../faults";
 import { mustSucceed, type Host } from "../host";
 import type { HostName, Mesh } from "../mesh";
-import { insertAfter, untilPaused, withPause, type Phase, type Place } from "../pauses";
+import { insertAfter, untilCome, untilPaused, withPause, type Phase, type Place } from "../pauses";
 import { opens } from "../probes";
 import { withTimes } from "../times";
 import { Update } from "../update";
@@ -44,11 +43,8 @@ export function updating(mesh: Mesh, name: HostName = "vm1", interruptions = INT
       await host.sh(holdLock(host));
       const bundle = insertAfter(host.bundle, host.packages.waiting, `: >${WAITING}`);
       const session = await host.startJoin({ state: update.newer, bundle });
-      let ended: string | undefined;
-      void session.done.then(({ output }) => (ended = output));
       try {
-        await until("the join to wait", 60, () => ended !== undefined || existsSync(host.root + WAITING));
-        assert.equal(ended, undefined, "it did not wait");
+        await untilCome(host, WAITING, "to where it waits", session);
       } finally {
         await host.sh(RELEASE_LOCK);
       }
