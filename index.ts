@@ -23,7 +23,7 @@ import {
 import type { Authority, Config, ServiceConfig } from "./config";
 import { privateKeyBlock } from "./config/privateKey";
 import { loadConfig } from "./config/stackConfig";
-import { fingerprint } from "./mesh/certificates";
+import { fingerprint, inspectCertificate } from "./mesh/certificates";
 import { spiffeId } from "./mesh/spiffe";
 import { factsOf, istiodName } from "./mesh/istiod";
 import { ownerLabels } from "./mesh/kubernetesObject";
@@ -164,7 +164,14 @@ async function program() {
       );
       return [
         host.name,
-        { identity: spiffeId(workload), istiod, revision: controlPlane.revision, member, config: host },
+        {
+          identity: spiffeId(workload),
+          istiod,
+          revision: controlPlane.revision,
+          member,
+          config: host,
+          returnsUntil: identity?.certChain.apply((chain) => inspectCertificate(chain).notAfter.toISOString()),
+        },
       ];
     }),
   );
@@ -215,11 +222,11 @@ async function program() {
     rootFingerprint: pulumi.output(istiods[0]!.rootCerts ?? ca!.rootCert).apply(fingerprint),
     /** How hosts reach istiod. */
     istiod: pulumi.interpolate`${first.addresses[0]}:${first.port}`,
-    /** Each host's identity in the mesh, and what its last join said. */
+    /** Each host's identity in the mesh, until when it comes back by itself if it is off, and what its last join said. */
     meshHosts: Object.fromEntries(
-      [...hosts].map(([name, { identity, istiod, revision, member }]) => [
+      [...hosts].map(([name, { identity, istiod, revision, returnsUntil, member }]) => [
         name,
-        { identity, istiod, revision, state: member.state },
+        { identity, istiod, revision, returnsUntil, state: member.state },
       ]),
     ),
     /** Each service's URL for clients in the mesh. */

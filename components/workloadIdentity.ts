@@ -14,13 +14,14 @@ export interface WorkloadIdentityArgs {
   certChain: pulumi.Input<string>;
   /** How long the certificate is valid, in hours. Default: 8760, a year. */
   validityHours?: pulumi.Input<number>;
-  /** `pulumi up` makes a new certificate when fewer hours are left. Default: 720, 30 days. */
+  /** `pulumi up` makes a new certificate when fewer hours are left. Default: half of its life. */
   earlyRenewalHours?: pulumi.Input<number>;
 }
 
 /**
  * The identity of one host: a key of its own and a certificate for it whose one URI SAN is the workload's SPIFFE ID.
- * With it the sidecar proves to istiod who it is; istiod then gives it short-lived certificates for that identity.
+ * With it the sidecar proves to istiod who it is, as long as it is valid, whether it runs on or was off for weeks; istiod
+ * then gives it short-lived certificates for that identity.
  */
 export class WorkloadIdentity extends pulumi.ComponentResource {
   /** `spiffe://<trust domain>/ns/<namespace>/sa/<service account>`. */
@@ -32,7 +33,7 @@ export class WorkloadIdentity extends pulumi.ComponentResource {
 
   constructor(name: string, args: WorkloadIdentityArgs, opts?: pulumi.ComponentResourceOptions) {
     super("istio-vm:index:WorkloadIdentity", name, {}, opts);
-    const { trustDomain, namespace, serviceAccount } = args;
+    const { trustDomain, namespace, serviceAccount, validityHours = 8760 } = args;
     this.spiffeId = pulumi.output({ trustDomain, namespace, serviceAccount }).apply(spiffeId);
     const parent = { parent: this };
     const key = new tls.PrivateKey(`${name}-key`, { algorithm: "ECDSA", ecdsaCurve: "P256" }, parent);
@@ -47,8 +48,9 @@ export class WorkloadIdentity extends pulumi.ComponentResource {
         certRequestPem: request.certRequestPem,
         caPrivateKeyPem: pulumi.secret(args.caKey),
         caCertPem: args.caCert,
-        validityPeriodHours: args.validityHours ?? 8760,
-        earlyRenewalHours: args.earlyRenewalHours ?? 720,
+        validityPeriodHours: validityHours,
+        earlyRenewalHours:
+          args.earlyRenewalHours ?? pulumi.output(validityHours).apply((hours) => Math.floor(hours / 2)),
         allowedUses: ["digital_signature", "key_encipherment", "server_auth", "client_auth"],
       },
       parent,

@@ -74,7 +74,10 @@ export interface Outputs {
   controlPlanes: Record<string, ControlPlane & { tags?: string[]; istiod: IstiodEndpoint }>;
   /** address:port */
   istiod: string;
-  meshHosts: Record<string, { identity: string; istiod: IstiodEndpoint; revision: string; state: string }>;
+  meshHosts: Record<
+    string,
+    { identity: string; istiod: IstiodEndpoint; revision: string; state: string; returnsUntil?: string }
+  >;
   services: Record<string, string>;
 }
 

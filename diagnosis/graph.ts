@@ -2,7 +2,7 @@ import { type Config, installationOf } from "../config";
 import { accessTo, type AuthorizationPolicy } from "./access";
 import { istiodsOf, type Outputs } from "./facts";
 import type { Health, MeshStatus } from "./status";
-import { timeLeft } from "./checks/certificates";
+import { timeLeft } from "./checks/duration";
 
 /** Mermaid takes a text in quotes; quotes within and what looks like markup must be entities. */
 const text = (...lines: string[]) =>

@@ -43,6 +43,8 @@ export interface Joined {
   /** When Envoy took its last configuration; undefined if it does not answer. */
   configured?: Date;
   certChain?: string;
+  /** What it was sent to prove its identity: the certificate and its issuers. */
+  sentChain?: string;
   rootCert?: string;
   identity?: string;
   ready: boolean;
@@ -100,11 +102,12 @@ export function parseInspection(text: string): Inspection {
             connected: one("connected") === "1",
             configured: configured > 0 ? new Date(configured) : undefined,
             certChain: pem(one("cert-chain")),
+            sentChain: pem(one("sent-chain")),
             rootCert: pem(one("root-cert")),
             identity: status.find(([, name]) => name === "identity")?.[3],
             ready: !problems.has("ready"),
             unfinished: problems.has("join"),
-            drift: [...problems.keys()].filter((name) => !["ready", "join", "valid"].includes(name)),
+            drift: [...problems.keys()].filter((name) => !["ready", "join", "valid", "sent"].includes(name)),
           },
   };
 }

@@ -1,5 +1,6 @@
 import { readCertificate } from "./checks/authority";
-import { renewalProblem, timeLeft } from "./checks/certificates";
+import { renewalProblem, returnsUntil } from "./checks/identities";
+import { timeLeft } from "./checks/duration";
 import { offsetResult, offsetText } from "./checks/clock";
 import { type HostFacts, isOurs, type Outputs, type RequestResult } from "./facts";
 import type { Config } from "../config";
@@ -18,6 +19,8 @@ export interface HostStatus {
   /** The SPIFFE ID in its certificate, and when that ends. */
   identity?: string;
   certificateEnds?: Date;
+  /** Until when it comes back by itself, if it is off. */
+  returnsUntil?: Date;
   /** Its clock less this machine's, seconds. */
   clockOffset?: number;
   ready: boolean;
@@ -59,7 +62,7 @@ function hostStatus(host: HostFacts, { config, owner }: { config: Config; owner?
   const { connected, configured, certChain, ready, drift, changed, unfinished } = joined;
   const certificate = certChain === undefined ? undefined : readCertificate(certChain);
   const ended = certificate !== undefined && certificate.notAfter < now;
-  const renewal = certificate && renewalProblem(config, name, certificate, now);
+  const renewal = renewalProblem(config, name, joined, now);
   const clock = offsetResult(clockOffset);
   const unwell = !ready || !connected || ended || clock === "error";
   const doubtful = drift.length > 0 || unfinished || clock === "warning" || renewal !== undefined;
@@ -71,6 +74,7 @@ function hostStatus(host: HostFacts, { config, owner }: { config: Config; owner?
     since: connected ? undefined : configured,
     identity: certificate?.uris[0],
     certificateEnds: certificate?.notAfter,
+    returnsUntil: returnsUntil(config, name, joined),
     clockOffset,
     ready,
     drift,
@@ -122,6 +126,7 @@ export function statusRows({ hosts, services }: MeshStatus, now: Date): { hosts:
       host.inSync === undefined ? "-" : host.inSync ? "yes" : host.since ? `no, since ${ago(host.since, now)}` : "no",
       host.identity?.replace(/^spiffe:\/\//, "") ?? "-",
       host.certificateEnds === undefined ? "-" : timeLeft(host.certificateEnds, now),
+      host.returnsUntil === undefined ? "-" : timeLeft(host.returnsUntil, now).replace(/ left$/, ""),
       host.clockOffset === undefined ? "-" : offsetText(host.clockOffset),
       host.ready ? "yes" : "no",
       host.drift.length === 0 ? "none" : host.drift.join(", "),
@@ -145,6 +150,7 @@ export const HOST_HEADINGS = [
   "IN SYNC",
   "IDENTITY",
   "CERTIFICATE",
+  "BACK WITHIN",
   "CLOCK",
   "READY",
   "DRIFT",

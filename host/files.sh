@@ -6,6 +6,7 @@
 #   SOURCE   lines:KEY   the lines of STATE under KEY
 #            block:KEY   the same, as our block in a file that is the operator's
 #            token:ID    the sidecar's agent makes it, by a token of who the host shall be (identity.sh)
+#            certificate:ID    the same, by the certificate that was sent
 #            else        what was sent has the file's name; this says which it is, for the sidecar's agent may since
 #                        have put something of its own there. Files that were sent are written together: a key, and the
 #                        certificate that belongs to it
@@ -33,6 +34,15 @@ has_file() { printf '%s\n' "$1" | cut -d ' ' -f 2 | grep -qxFe "$2"; }
 
 # Which files were sent, as join notes it.
 sent_files() { facts file | awk '$3 !~ /^(lines|block):/ { print $1, $2, $3 }'; }
+
+# `as_sent PATH SOURCE`: whether what was sent is there, or what the agent has since put in its place, of which nobody can
+# tell. In IDENTITY it puts nothing.
+as_sent() {
+  [ -s "$1" ] || return 1
+  case "$1 $2" in
+    "$IDENTITY"/*' sha256:'*) [ "sha256:$(sha256sum "$1" | cut -c 1-16)" = "$2" ] ;;
+  esac
+}
 
 # `content PATH SOURCE`: prints the file as it shall be. The port of this SSH session is kept out of interception even
 # where NAT hides it from the configuration.

@@ -1,6 +1,7 @@
-# How this host proves to istiod who it is: by the certificate in CERTS, which its agent renews; and to have the first one,
-# by a certificate that was sent, or by a token of its service account. Of a token nothing is left once it was used: it is
-# put there only if the agent needs it, and is spent when the sidecar is ready.
+# How this host proves to istiod who it is, for which its agent gets the certificate in CERTS, of a day: by a certificate of
+# a year that was sent and stays in IDENTITY, so that a host that was off for long comes back by itself; or by the one in
+# CERTS itself, and to have the first one by a token of its service account. Of that nothing is left once it was used: it
+# is put there only if the agent needs it, and is spent when the sidecar is ready.
 # shellcheck shell=sh
 
 # Where the agent looks for it, in memory.
@@ -22,6 +23,14 @@ refused_identity() {
   if last_words | grep -qiE 'Unauthenticated|authenticat(e|ion) failure'; then
     echo ": istiod does not accept the token of $(fact identity): was the service account deleted just now, or does istiod expect another audience? Its own log says why: npx istio-vm explain"
   fi
+}
+
+# Whether the sidecar has what its agent makes, and that is good now.
+has_identity() { [ -s "$CERTS/cert-chain.pem" ] && [ -s "$CERTS/key.pem" ] && ! has_ended "$CERTS/cert-chain.pem"; }
+
+# A key that was sent proves for as long as its certificate who has it: where it is not used, it is not kept.
+forget_sent() {
+  ! by_token || rm -f "$IDENTITY/cert-chain.pem" "$IDENTITY/key.pem"
 }
 
 # "Joined" is who has the identity.

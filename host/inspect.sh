@@ -15,6 +15,7 @@ glance() {
   for file in cert-chain root-cert; do
     [ -L "$CERTS/$file.pem" ] || [ ! -s "$CERTS/$file.pem" ] || echo "$file $(base64 -w0 "$CERTS/$file.pem")"
   done
+  [ ! -s "$IDENTITY/cert-chain.pem" ] || echo "sent-chain $(base64 -w0 "$IDENTITY/cert-chain.pem")"
   (VERIFY=quick && status) | sed 's/^/status /'
 }
 

@@ -62,7 +62,11 @@ install_scripts() {
 plan() {
   CHANGES='' SENT=''
   each_file "$(facts file)" plan_file
-  ! has_ended "$CERTS/cert-chain.pem" || SENT=${SENT:-ended}
+  if by_token; then
+    ! has_ended "$CERTS/cert-chain.pem" || SENT=${SENT:-ended}
+  elif ! has_identity; then
+    RESTART="$RESTART identity"
+  fi
   ! makes_rules || [ -n "$(istio_rules)" ] || RESTART="$RESTART iptables"
   if ! ready; then
     RESTART=${RESTART:- not-ready}
@@ -71,12 +75,12 @@ plan() {
   if by_token && [ -n "$SENT" ]; then RESTART="$RESTART token"; fi
 }
 
-# The agent replaces files that were sent by its own, so what lies there says nothing of what was sent.
 plan_file() {
   case $3 in
     lines:* | block:*) ! content "$2" "$3" 2>/dev/null | cmp -s - "$2" || return 0 ;;
+    certificate:*) return 0 ;;
     *)
-      [ -s "$2" ] || SENT=missing
+      as_sent "$2" "$3" || SENT=missing
       ! grep -qxFe "$1 $2 $3" "$HOME_DIR/sent" 2>/dev/null || return 0
       SENT=new
       [ -n "$4" ] || return 0
@@ -102,11 +106,11 @@ stage_file() {
   esac
 }
 
-# `is_written SOURCE`: what was sent only if it is new: the agent puts something of its own there.
+# `is_written SOURCE`: what was sent only if it is new: the agent may have put something of its own there.
 is_written() {
   case $1 in
     lines:* | block:*) ;;
-    token:*) return 1 ;;
+    token:* | certificate:*) return 1 ;;
     *) [ -n "$SENT" ] ;;
   esac
 }
@@ -114,20 +118,21 @@ is_written() {
 write_files() {
   local changed
   install -d -o istio-proxy -g istio-proxy "$CERTS" "$ENV_DIR"
+  by_token || install -d -m 0700 -o istio-proxy -g istio-proxy "$IDENTITY"
   each_file "$(facts file)" write_file
+  forget_sent
   if by_token && [ -n "$SENT" ]; then put "$TOKEN"; fi
   [ -z "$SENT" ] || replace "$HOME_DIR/sent" 0600 root:root sent_files
   changed="$RESTART$CHANGES${SENT:+ certificates}"
   say write "ok:${changed:- nothing to change}"
 }
 
-# With a certificate the agent would prove that it is who it was, and not look at the token.
+# With a certificate the agent would prove that it is who it was, and not look at the token. And what is there afterwards
+# shall be of this start.
 write_file() {
   case $3 in
-    token:*)
-      [ -z "$SENT" ] || rm -f "$2"
-      return
-      ;;
+    token:*) [ -z "$SENT" ] || rm -f "$2" ;;
+    certificate:*) [ -z "$RESTART" ] || rm -f "$2" ;;
   esac
   ! is_written "$3" || put "$(place "$2" "$3")"
 }

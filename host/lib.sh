@@ -19,8 +19,10 @@ CONFIRMED=$RUN_DIR/confirmed
 REFUSED=$RUN_DIR/refused
 # There from the moment when the sidecar is disturbed, or must be, until the new one is ready.
 RESTARTING=$RUN_DIR/restarting
-# The agent writes into both.
+# The agent writes into this and ENV_DIR.
 CERTS=/etc/certs
+# What was sent for the host to prove who it is, as long as it is good for.
+IDENTITY=/var/lib/istio/identity
 ENV_DIR=/var/lib/istio/envoy
 # Of a host that was adopted (adopt.sh): whether its own sidecar was `ready`, `running` or `stopped`.
 ADOPTED=$RECORD/adopted

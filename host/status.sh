@@ -14,6 +14,9 @@ status() {
   if has_ended "$CERTS/cert-chain.pem"; then
     problem valid "its certificate ended $(utc "$(certificate_end "$CERTS/cert-chain.pem")")$(! by_token || echo ": pulumi up gives it a new one")"
   fi
+  if ! by_token && has_ended "$IDENTITY/cert-chain.pem"; then
+    problem sent "the certificate that it was sent ended $(utc "$(certificate_end "$IDENTITY/cert-chain.pem")"): pulumi up sends it a new one"
+  fi
   row sidecar "istio-sidecar $(package_version)"
   if ready; then row ready "yes, in sync with istiod"; else problem ready "no: see /var/log/istio"; fi
   if [ -e "$HOME_DIR/joining" ]; then problem join "unfinished: pulumi up finishes it"; fi
@@ -41,6 +44,12 @@ status_file() {
         printf '%s\n' "$difference" | sed 's/^/             /'
       fi
       ;;
-    *) [ -s "$2" ] || problem certificate "$2 is missing" ;;
+    *)
+      if [ ! -s "$2" ]; then
+        problem certificate "$2 is missing"
+      elif ! as_sent "$2" "$3"; then
+        problem certificate "$2 is not what was sent"
+      fi
+      ;;
   esac
 }

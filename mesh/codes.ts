@@ -11,7 +11,7 @@ export const CODES = [
   // cluster
   "IVM301", "IVM302", "IVM303", "IVM304", "IVM305", "IVM306", "IVM307", "IVM308", "IVM309", "IVM310", "IVM311", "IVM312", "IVM313", "IVM314", "IVM315", "IVM316", "IVM317",
   // certificates
-  "IVM401", "IVM402", "IVM403", "IVM404", "IVM405", "IVM406", "IVM407", "IVM408", "IVM409", "IVM410",
+  "IVM401", "IVM402", "IVM403", "IVM404", "IVM405", "IVM406", "IVM407", "IVM408", "IVM409", "IVM410", "IVM411",
   // clock
   "IVM501", "IVM502", "IVM503", "IVM504", "IVM505", "IVM506",
   // network

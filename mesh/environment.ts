@@ -29,7 +29,15 @@ export interface ClusterEnvironment {
   network?: string;
   /** The port of the host's SSH server. */
   sshPort: number;
+  /** Whether it proves who it is by a certificate that was sent; else by a token. */
+  byCertificate: boolean;
 }
+
+/**
+ * Where the certificate and the key lie that a host was sent. They are not where the agent puts its own, which last a day:
+ * a host that was off for longer has these to come back with.
+ */
+export const SENT_IDENTITY = "/var/lib/istio/identity";
 
 /** What `sidecar.env` tells the sidecar about the host itself. */
 export interface SidecarEnvironment {
@@ -59,6 +67,10 @@ export const RESERVED_VARIABLES: readonly string[] = [
   "SERVICE_ACCOUNT",
   "POD_NAME",
   "TRUST_DOMAIN",
+  "PROV_CERT",
+  "OUTPUT_CERTS",
+  "CA_ROOT_CA",
+  "PROXY_CONFIG_XDS_AGENT",
   "ISTIO_META_CLUSTER_ID",
   "ISTIO_META_NETWORK",
   "ISTIO_LOCAL_EXCLUDE_PORTS",
@@ -78,6 +90,10 @@ export function clusterEnv(env: ClusterEnvironment): string[] {
     assignment("TRUST_DOMAIN", env.trustDomain),
     assignment("ISTIO_META_CLUSTER_ID", env.clusterName),
     ...(env.network === undefined ? [] : [assignment("ISTIO_META_NETWORK", env.network)]),
+    ...(env.byCertificate ? sentIdentityLines() : []),
+    // The agent then takes root certificates that istiod gets later, and a new certificate by another CA, at once
+    // (security/pkg/nodeagent, ISTIO_MULTIROOT_MESH).
+    assignment("PROXY_CONFIG_XDS_AGENT", "true"),
     excludedPortsLine(env),
   ];
 }
@@ -90,6 +106,17 @@ export function excludedPortsLine({ sshPort }: Pick<ClusterEnvironment, "sshPort
   const excluded = [...new Set([...OWN_PORTS, sshPort])].sort((a, b) => a - b);
   return assignment("ISTIO_LOCAL_EXCLUDE_PORTS", excluded.join(","));
 }
+
+/**
+ * By default istio-start.sh lets the agent read what proves the host's identity where it then puts what istiod gives it
+ * for that. The root is to be that which the agent keeps up to date (pkg/istio-agent, FindRootCAForCA), for which else it
+ * would look beside the certificate that was sent.
+ */
+const sentIdentityLines = () => [
+  assignment("PROV_CERT", SENT_IDENTITY),
+  assignment("OUTPUT_CERTS", "/etc/certs"),
+  assignment("CA_ROOT_CA", "/etc/certs/root-cert.pem"),
+];
 
 /** The address at which the mesh reaches the host. */
 export function addressLine({ address }: Pick<SidecarEnvironment, "address">): string {

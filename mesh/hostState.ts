@@ -6,6 +6,7 @@ import {
   hostsEntries,
   type IstiodEndpoint,
   type SidecarEnvironment,
+  SENT_IDENTITY,
   sidecarEnv,
 } from "./environment";
 
@@ -50,9 +51,9 @@ export interface HostFile {
   /**
    * The state's lines under a key, or those as our block in the operator's file; else the file is in the bundle under
    * its own name, and this tells which one it is: a digest, or for a private key the certificate that it belongs to. Or
-   * the agent makes it, by a token of this identity.
+   * the agent makes it for this identity, by a token or by the certificate that was sent.
    */
-  source: `${"lines" | "block"}:${StateKey}` | `${"sha256" | "of-certificate" | "token"}:${string}`;
+  source: `${"lines" | "block"}:${StateKey}` | `${"sha256" | "of-certificate" | "token" | "certificate"}:${string}`;
   /** Whether the sidecar must start anew to see a change. */
   restart?: boolean;
 }
@@ -118,6 +119,8 @@ export function stateText(facts: Partial<Record<StateKey, string[]>>): string {
 
 /** Enough of a digest to tell whether something is another one. */
 const digest = (text: string) => sha256(text).slice(0, 16);
+/** Of a file, which ends with a line break on a host (ssh/bundle.ts). */
+const fileDigest = (text: string) => digest(text.replace(/\n?$/, "\n"));
 
 /** What join puts on a host, as lines of its state. */
 export function fileLines({
@@ -126,15 +129,21 @@ export function fileLines({
   certChain,
   adopt,
 }: Pick<HostSpec, "identity" | "rootCert" | "certChain" | "adopt">): string[] {
-  const own = certChain === undefined ? (`token:${identity}` as const) : undefined;
+  const made = `${certChain === undefined ? "token" : "certificate"}:${identity}` as const;
   const files: HostFile[] = [
     { path: "/var/lib/istio/envoy/cluster.env", mode: "0644", source: "lines:cluster.env", restart: true },
     { path: "/var/lib/istio/envoy/sidecar.env", mode: "0644", source: "lines:sidecar.env", restart: true },
     { path: "/etc/hosts", mode: "-", source: "block:hosts", restart: true },
     { path: "/etc/certs/root-cert.pem", mode: "0644", source: `sha256:${digest(rootCert)}`, restart: true },
-    { path: "/etc/certs/cert-chain.pem", mode: "0644", source: own ?? `sha256:${digest(certChain!)}` },
-    { path: "/etc/certs/key.pem", mode: "0600", source: own ?? `of-certificate:${digest(certChain!)}` },
+    { path: "/etc/certs/cert-chain.pem", mode: "0644", source: made },
+    { path: "/etc/certs/key.pem", mode: "0600", source: made },
   ];
+  if (certChain !== undefined) {
+    files.push(
+      { path: `${SENT_IDENTITY}/cert-chain.pem`, mode: "0644", source: `sha256:${fileDigest(certChain)}` },
+      { path: `${SENT_IDENTITY}/key.pem`, mode: "0600", source: `of-certificate:${fileDigest(certChain)}` },
+    );
+  }
   // Istio's guide puts a mesh.yaml there, of which whatever the environment does not name would go on to count.
   if (adopt) files.push({ path: "/etc/istio/config/mesh", mode: "0644", source: "lines:mesh", restart: true });
   return files.map(({ path, mode, source, restart }) => `${mode} ${path} ${source}${restart ? " restart" : ""}`);
@@ -148,7 +157,8 @@ export const istiodFact = ({ port, name, addresses }: IstiodEndpoint) => [port, 
  */
 export function hostState(spec: HostSpec): string {
   const { name, istiod, mesh, workload, sshPort } = spec;
-  const times = spec.certChain === undefined ? undefined : inspectCertificate(spec.certChain);
+  const byCertificate = spec.certChain !== undefined;
+  const times = byCertificate ? inspectCertificate(spec.certChain!) : undefined;
   const time = (date: Date) => `${Math.floor(date.getTime() / 1000)} ${date.toISOString().replace(".000", "")}`;
   return stateText({
     host: [name],
@@ -159,7 +169,7 @@ export function hostState(spec: HostSpec): string {
     "not-before": times === undefined ? [] : [time(times.notBefore)],
     "not-after": times === undefined ? [] : [time(times.notAfter)],
     hosts: hostsEntries(istiod),
-    "cluster.env": clusterEnv({ ...mesh, ...workload, istiod, proxyName: name, sshPort }),
+    "cluster.env": clusterEnv({ ...mesh, ...workload, istiod, proxyName: name, sshPort, byCertificate }),
     "sidecar.env": sidecarEnv(spec.sidecar),
     file: fileLines(spec),
     renewed: spec.renewed ? [`after the end of ${spec.renewed}`] : [],

@@ -131,8 +131,16 @@ export const keys = {
     .default("auto"),
   /** The certificate authority. Default: a new one; none beside an existing control plane. */
   ca: ca.optional(),
-  /** Hours that a host's certificate is valid, and how long before its end `pulumi up` renews it. Default: 8760, 720. */
-  workloadCertificate: map({ validityHours: hours.default(8760), earlyRenewalHours: hours.default(720) }).prefault({}),
+  /**
+   * Hours that the certificate is valid that a host is sent, and how long before its end `pulumi up` renews it. Default:
+   * 8760, a year; half of that.
+   */
+  workloadCertificate: map({ validityHours: hours.default(8760), earlyRenewalHours: hours.optional() })
+    .prefault({})
+    .transform(({ validityHours, earlyRenewalHours = Math.floor(validityHours / 2) }) => ({
+      validityHours,
+      earlyRenewalHours,
+    })),
   /** How to log in to hosts, unless a host says otherwise. */
   ssh: map({ ...sshServer, host: ofOneMachine, hostKey: ofOneMachine, bastion }).default({}),
   /** The machines that join the mesh. */

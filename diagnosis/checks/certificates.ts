@@ -1,9 +1,6 @@
-import { HEAL } from "../advice";
-import type { Config } from "../../config";
 import { X509Certificate } from "node:crypto";
 import { isInstalled } from "../../config";
-import { splitChain } from "../../mesh/certificates";
-import { authority, caPath, type Certificate, hasFingerprint, readCertificate, unreadable } from "./authority";
+import { authority, caPath, type Certificate, hasFingerprint, unreadable } from "./authority";
 import {
   about,
   type Check,
@@ -12,13 +9,12 @@ import {
   error,
   ofCluster,
   ofConfig,
-  ofJoined,
   ok,
   skipped,
   type Verdict,
   warning,
 } from "./check";
-import { duration } from "./duration";
+import { timeLeft } from "./duration";
 import { isAvailable, isOurs } from "../facts";
 
 const DAY = 24 * 3600 * 1000;
@@ -58,31 +54,7 @@ function ofAuthority(judge: (path: Certificate[], facts: Configured) => Verdict[
 /** Of what only the stack's own CA can be judged by. */
 const NOT_OURS = "the certificate authority is the existing mesh's";
 
-/** Time left, as a person says it. */
-export function timeLeft(until: Date, now: Date): string {
-  const left = (until.getTime() - now.getTime()) / 1000;
-  return left < 0 ? `ended ${duration(left)} ago` : `${duration(left)} left`;
-}
-
-/** The share of its life that a certificate has left when its agent, which renews at half of it, must have failed to. */
-const UNRENEWED = 1 / 3;
-const lifeLeft = ({ notBefore, notAfter }: Certificate, now: Date) =>
-  (notAfter.getTime() - now.getTime()) / (notAfter.getTime() - notBefore.getTime());
-const isByToken = ({ hosts }: Config, name: string) =>
-  hosts.some((host) => host.name === name && host.identity === "token");
-
-/**
- * What is wrong with how long a host's certificate is still good for, in a few words; nothing while it is renewed in time.
- */
-export function renewalProblem(config: Config, name: string, certificate: Certificate, now: Date) {
-  const cure = isByToken(config, name) ? "pulumi up gives it a new one" : "istio-vm doctor (IVM408)";
-  if (certificate.notAfter <= now) return `its identity has ended: ${cure}`;
-  return lifeLeft(certificate, now) < UNRENEWED
-    ? "its identity ends soon and is not renewed: does it reach istiod?"
-    : undefined;
-}
-
-export const certificates: Check[] = [
+export const authorities: Check[] = [
   {
     code: "IVM401",
     title: "the cluster has this stack's CA",
@@ -183,68 +155,6 @@ export const certificates: Check[] = [
             `the secret ${secret} is not the key of ca.provided.caCert`,
             `pulumi config set --secret ${secret} < FILE, with the key of ca.provided.caCert`,
           );
-    }),
-  },
-  {
-    code: "IVM407",
-    title: "each host has its own identity",
-    why: "Peers expect the host's SPIFFE ID; istiod refuses to renew a certificate for another one.",
-    fix: `on the host: rm /etc/certs/cert-chain.pem; then ${HEAL}`,
-    evaluate: ofJoined(({ certChain }, { name }, { outputs }) => {
-      const wanted = outputs?.meshHosts[name]?.identity;
-      if (wanted === undefined) return skipped(`the identity of ${name} is not known yet`);
-      if (certChain === undefined) return skipped(`${name} has no certificate (IVM723)`);
-      const certificate = readCertificate(certChain);
-      if (certificate === undefined) return error(`${name}: /etc/certs/cert-chain.pem is no certificate`);
-      const { uris } = certificate;
-      return uris.length === 1 && uris[0] === wanted
-        ? ok(wanted)
-        : error(`${name}: its certificate is for ${uris.join(", ") || "nobody"}, not ${wanted}`);
-    }),
-  },
-  {
-    code: "IVM408",
-    title: "each host's certificate is being renewed",
-    why: "The agent renews at half of the lifetime. One with less than a third left was not renewed; when it ends, every connection is refused.",
-    fix: "npx istio-vm explain",
-    evaluate: ofJoined(({ certChain }, { name }, { now, config }) => {
-      if (isByToken(config, name)) return ok(); // IVM410
-      const certificate = certChain === undefined ? undefined : readCertificate(certChain);
-      if (certificate === undefined) return skipped(`${name} has no certificate (IVM407, IVM723)`);
-      const left = `${name}: its certificate: ${timeLeft(certificate.notAfter, now)}`;
-      if (certificate.notAfter <= now) return error(left, `${HEAL} sends the host's own certificate again`);
-      return lifeLeft(certificate, now) < UNRENEWED ? warning(left) : ok(left);
-    }),
-  },
-  {
-    code: "IVM409",
-    title: "each host trusts this root",
-    why: "A host with another root refuses istiod and every peer.",
-    fix: `on the host: rm /etc/certs/root-cert.pem; then ${HEAL}`,
-    evaluate: ofJoined(({ rootCert }, { name }, { outputs }) => {
-      if (outputs === undefined) return skipped("this stack's root is not known yet");
-      if (rootCert === undefined) return skipped(`${name} has no root certificate (IVM723)`);
-      return splitChain(rootCert).some((pem) => hasFingerprint(pem, outputs.rootFingerprint))
-        ? ok()
-        : error(`${name}: /etc/certs/root-cert.pem is not this stack's root`);
-    }),
-  },
-  {
-    code: "IVM410",
-    title: "the identity of each host with a token goes on",
-    why: "Its agent renews the certificate by the one that it has, at half of its life. Once that has ended, only a new token helps, which pulumi up asks for.",
-    fix: "pulumi up gives it a new one",
-    evaluate: ofJoined(({ certChain }, { name }, { now, config }) => {
-      if (!isByToken(config, name)) return ok(); // IVM408
-      const certificate = certChain === undefined ? undefined : readCertificate(certChain);
-      if (certificate === undefined) return skipped(`${name} has no certificate (IVM407, IVM723)`);
-      const left = `${name}: its identity: ${timeLeft(certificate.notAfter, now)}`;
-      if (certificate.notAfter <= now) return error(left);
-      if (lifeLeft(certificate, now) >= UNRENEWED) return ok(left);
-      return warning(
-        `${left}, and its agent should have renewed it at half of its life`,
-        "npx istio-vm explain: does the host reach istiod? Once it has ended, pulumi up gives it a new one",
-      );
     }),
   },
 ];

@@ -9,3 +9,9 @@ export function duration(seconds: number): string {
   if (span < 2 * HOUR) return `${Math.round(span / MINUTE)} minutes`;
   return span < 2 * DAY ? `${Math.round(span / HOUR)} hours` : `${Math.round(span / DAY)} days`;
 }
+
+/** Time left, as a person says it. */
+export function timeLeft(until: Date, now: Date): string {
+  const left = (until.getTime() - now.getTime()) / 1000;
+  return left < 0 ? `ended ${duration(left)} ago` : `${duration(left)} left`;
+}

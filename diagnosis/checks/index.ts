@@ -1,15 +1,24 @@
-import { certificates } from "./certificates";
+import { authorities } from "./certificates";
 import { type Check, error, type Finding, type Group, GROUPS, type Verdict } from "./check";
 import { clock } from "./clock";
 import { cluster } from "./cluster";
 import { configuration } from "./configuration";
 import type { Facts } from "../facts";
 import { hosts } from "./hosts";
+import { identities } from "./identities";
 import { network } from "./network";
 import { tools } from "./tools";
 
 /** Every rule, by group. docs/checks.md is made of this table. */
-export const CHECKS: Record<Group, Check[]> = { tools, configuration, cluster, certificates, clock, network, hosts };
+export const CHECKS: Record<Group, Check[]> = {
+  tools,
+  configuration,
+  cluster,
+  certificates: [...authorities, ...identities],
+  clock,
+  network,
+  hosts,
+};
 
 /** Judges everything, in the order of the table. */
 export function evaluate(facts: Facts): Finding[] {

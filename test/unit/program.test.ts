@@ -277,7 +277,7 @@ kubernetes cluster`,
     const { istiod, meshHosts, services } = full.result;
     assert.equal(await valueOf(istiod), "192.168.17.150:31794");
     const address = { addresses: ["192.168.17.150"], port: 31794, name: "istiod.istio-system.svc" };
-    const told = { istiod: address, revision: "default" };
+    const told = { istiod: address, revision: "default", returnsUntil: "2027-01-01T00:00:00.000Z" };
     assert.deepEqual(await valueOf(pulumi.output(meshHosts)), {
       vm1: { ...told, identity: "spiffe://example.org/ns/vm/sa/vm1", state: "vm1-join: in sync" },
       vm2: { ...told, identity: "spiffe://example.org/ns/db/sa/mysql", state: "vm2-join: in sync" },

@@ -171,7 +171,7 @@ describe("WorkloadIdentity", () => {
       caPrivateKeyPem: new Secret("key"),
       caCertPem: "ca\n",
       validityPeriodHours: 8760,
-      earlyRenewalHours: 720,
+      earlyRenewalHours: 4380,
       allowedUses: ["digital_signature", "key_encipherment", "server_auth", "client_auth"],
     });
     assert.equal(await valueOf(result.spiffeId), ID);

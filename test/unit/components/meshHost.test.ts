@@ -134,6 +134,10 @@ describe("MeshHost", () => {
         "cluster.env POD_NAME=vm1",
         "cluster.env TRUST_DOMAIN=cluster.local",
         "cluster.env ISTIO_META_CLUSTER_ID=Kubernetes",
+        "cluster.env PROV_CERT=/var/lib/istio/identity",
+        "cluster.env OUTPUT_CERTS=/etc/certs",
+        "cluster.env CA_ROOT_CA=/etc/certs/root-cert.pem",
+        "cluster.env PROXY_CONFIG_XDS_AGENT=true",
         "cluster.env ISTIO_LOCAL_EXCLUDE_PORTS=1,22,15020,15021,15090",
         "sidecar.env ISTIO_SVC_IP=10.0.0.1",
         String.raw`sidecar.env ISTIO_METAJSON_LABELS="{\"app\":\"mysql\"}"`,
@@ -142,8 +146,10 @@ describe("MeshHost", () => {
         "file 0644 /var/lib/istio/envoy/sidecar.env lines:sidecar.env restart",
         "file - /etc/hosts block:hosts restart",
         "file 0644 /etc/certs/root-cert.pem sha256:DIGEST restart",
-        "file 0644 /etc/certs/cert-chain.pem sha256:DIGEST",
-        "file 0600 /etc/certs/key.pem of-certificate:DIGEST",
+        `file 0644 /etc/certs/cert-chain.pem certificate:${ID}`,
+        `file 0600 /etc/certs/key.pem certificate:${ID}`,
+        "file 0644 /var/lib/istio/identity/cert-chain.pem sha256:DIGEST",
+        "file 0600 /var/lib/istio/identity/key.pem of-certificate:DIGEST",
         "scripts sha256:DIGEST",
       ],
     );
@@ -199,8 +205,8 @@ describe("MeshHost", () => {
     assert.deepEqual(await changed({ rootCert: "other" }), ["file 0644 /etc/certs/root-cert.pem"]);
     const certChain = await certificate({ uris: [ID] });
     assert.deepEqual(await changed({ proof: { ...proof, certChain } }), [
-      "file 0644 /etc/certs/cert-chain.pem",
-      "file 0600 /etc/certs/key.pem",
+      "file 0644 /var/lib/istio/identity/cert-chain.pem",
+      "file 0600 /var/lib/istio/identity/key.pem",
     ]);
   });
 

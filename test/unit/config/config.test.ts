@@ -94,7 +94,7 @@ describe("parseConfig", () => {
         rootValidityHours: 87600,
         intermediateValidityHours: 43800,
       },
-      workloadCertificate: { validityHours: 8760, earlyRenewalHours: 720 },
+      workloadCertificate: { validityHours: 8760, earlyRenewalHours: 4380 },
       hosts: [],
       healDrift: false,
       services: [],

@@ -55,7 +55,7 @@ function inspect(directory: string, commands: Record<string, string> = {}): Prom
   const script = `set -eu
     here=$0
     for file in lib rules files certificate identity package check adopt leave status inspect; do . "$0/$file.sh"; done
-    HOME_DIR=$1 RECORD=$1/record CERTS=$1/certs ENV_DIR=$1/env
+    HOME_DIR=$1 RECORD=$1/record CERTS=$1/certs ENV_DIR=$1/env IDENTITY=$1/identity
     here=$1 HOST=vm1 SSH_PORT=22 STATE=$2
     inspect`;
   return withCommands({ ...COMMANDS, ...commands }, () => {
@@ -126,7 +126,7 @@ describe("parseInspection", () => {
 
   /** Puts what join leaves into the directory, a text for each file. */
   function write(directory: string, files: Record<string, string>): void {
-    for (const folder of ["record", "certs", "env"]) mkdirSync(join(directory, folder));
+    for (const folder of ["record", "certs", "identity", "env"]) mkdirSync(join(directory, folder));
     for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text);
   }
 
@@ -137,6 +137,7 @@ describe("parseInspection", () => {
         state: `${stateIn(directory)}\n`,
         "certs/root-cert.pem": "the root\n",
         "certs/cert-chain.pem": "the chain\nof two\n",
+        "identity/cert-chain.pem": "what was sent\n",
         "env/cluster.env": "ISTIO_INBOUND_PORTS=9090\nready        ! by hand\n",
         "env/sidecar.env": "ISTIO_SVC_IP=192.0.2.21\n",
       });
@@ -148,6 +149,7 @@ describe("parseInspection", () => {
         connected: false,
         configured: undefined,
         certChain: "the chain\nof two\n",
+        sentChain: "what was sent\n",
         rootCert: "the root\n",
         identity: "spiffe://cluster.local/ns/vm/sa/default",
         ready: false,
@@ -180,6 +182,7 @@ status ready        yes, in sync with istiod`);
       connected: true,
       configured: new Date(1780315150_999),
       certChain: undefined,
+      sentChain: undefined,
       rootCert: undefined,
       identity: "spiffe://cluster.local/ns/vm/sa/default",
       ready: true,
@@ -202,7 +205,19 @@ status ready        yes, in sync with istiod`);
   });
 
   it("takes any lines, known or not, once there is the time", () => {
-    const keys = ["os", "ntp", "listening", "finding", "owner", "changed", "status", "cert-chain", "configured", "x"];
+    const keys = [
+      "os",
+      "ntp",
+      "listening",
+      "finding",
+      "owner",
+      "changed",
+      "status",
+      "cert-chain",
+      "sent-chain",
+      "configured",
+      "x",
+    ];
     const line = fc.oneof(
       fc.string({ unit: "binary" }),
       fc.tuple(fc.constantFrom(...keys), fc.string({ unit: "binary" })).map((parts) => parts.join(" ")),

@@ -26,7 +26,7 @@ describe("meshStatus", () => {
     assert.equal(first!.length, HOST_HEADINGS.length);
     assert.deepEqual(
       [...first!.slice(0, 4), ...first!.slice(5)],
-      [...["vm1", "1.31.0", "yes", identity], ...["right to the second", "yes", "none", "2 d ago", ""]],
+      [...["vm1", "1.31.0", "yes", identity], ...["92 days", "right to the second", "yes", "none", "2 d ago", ""]],
     );
     assert.match(first![4]!, / left$/);
     assert.deepEqual(rows.services, [["web.vm", "vm1, vm2", "2 of 2", "HTTP 200 in 7 ms"]]);
@@ -42,7 +42,17 @@ describe("meshStatus", () => {
     ["has a join that was cut off", (f) => (joinedOf(f).unfinished = true), "warning", /cut off/],
     ["is not joined", (f) => (hostOf(f).inspection.joined = undefined), "error", /not joined/],
     ["was joined by another stack", (f) => (joinedOf(f).owner = "other"), "error", /another stack/],
-    ["has a certificate that ended", (f) => (f.now = new Date("2099-01-01T00:00:00Z")), "error", /ended/],
+    ["has a certificate that ended", (f) => (f.now = new Date("2026-06-03T00:00:00Z")), "error", /doctor \(IVM408\)/],
+    ["can't be renewed any more", (f) => (joinedOf(f).sentChain = joinedOf(f).certChain), "ok", /\|18 hours\|/],
+    [
+      "was sent what has ended",
+      (f) => {
+        joinedOf(f).sentChain = joinedOf(f).certChain;
+        f.now = new Date("2026-06-03T00:00:00Z");
+      },
+      "error",
+      /its identity has ended: pulumi up gives it a new one/,
+    ],
     [
       "has an identity by a token that ended",
       (f) => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { issue } from "../diagnosis/checks/pki";
 import { withDirectory } from "../support";
@@ -14,7 +15,7 @@ function run(shell: string, folder: string, script: string, state = "") {
   const before = `set -eu
     here=$1 STATE=$2 HOST=vm1 SSH_PORT=22 action=join PACKAGE_FORMAT=deb
     for file in lib files certificate identity commit join; do . "$0/$file.sh"; done
-    CERTS=$1 HOME_DIR=$1 TOKEN=$1/tokens/istio-token
+    CERTS=$1 HOME_DIR=$1 TOKEN=$1/tokens/istio-token IDENTITY=$1/identity
     makes_rules() { false; }; ready() { true; }; last_words() { echo "$LOG"; }
     RESTART='' LOG=''`;
   return spawnSync(shell, ["-c", `${before}\n${script}`, SCRIPTS, folder, state], { encoding: "utf8" });
@@ -148,6 +149,64 @@ for (const shell of ["sh", "bash"]) {
             new RegExp(`does not accept the token of ${ID}`),
           );
           assert.equal(run(shell, folder, "LOG=else; refused_identity", tokenState(ID)).stdout, "");
+        }));
+    });
+
+    describe("a certificate that was sent", () => {
+      const SENT = "what was sent\n";
+      const digest = createHash("sha256").update(SENT).digest("hex").slice(0, 16);
+      const state = (folder: string) => `host vm1
+identity ${ID}
+file 0644 ${folder}/cert-chain.pem certificate:${ID}
+file 0600 ${folder}/key.pem certificate:${ID}
+file 0644 ${folder}/identity/cert-chain.pem sha256:${digest}
+file 0600 ${folder}/identity/key.pem of-certificate:${digest}`;
+      /** Which reasons plan has to send it, and to restart the sidecar, on a host that has joined with it. */
+      const planned = async (change: (folder: string) => void = () => undefined, to = "2031-01-01T00:00:00Z") => {
+        let said = "";
+        await withCertificate([ID], "2020-01-01T00:00:00Z", to, (folder) => {
+          mkdirSync(join(folder, "identity"));
+          const write = (name: string, text: string) => writeFileSync(join(folder, name), text);
+          write("key.pem", "the agent's");
+          write("identity/cert-chain.pem", SENT);
+          write("identity/key.pem", "sent");
+          const lines = state(folder).split("\n").slice(2);
+          write("sent", lines.map((line) => line.split(" ").slice(1, 4).join(" ") + "\n").join(""));
+          change(folder);
+          const { stdout, stderr } = run(shell, folder, 'plan; echo "$SENT|$RESTART|$CHANGES"', state(folder));
+          said = `${stdout}${stderr}`;
+        });
+        return said;
+      };
+
+      it("stays as it is, and the sidecar runs on", async () => assert.equal(await planned(), "||\n"));
+      it("is sent again where it is gone, or something else lies there, and the sidecar runs on", async () => {
+        for (const path of ["cert-chain.pem", "key.pem"]) {
+          assert.equal(await planned((folder) => rmSync(join(folder, "identity", path))), "missing||\n", path);
+        }
+        const other = (folder: string) => writeFileSync(join(folder, "identity/cert-chain.pem"), "other\n");
+        assert.equal(await planned(other), "missing||\n");
+      });
+      it("another one is sent, and the sidecar runs on", async () => {
+        const before = (folder: string) => writeFileSync(join(folder, "sent"), "0644 another\n");
+        assert.equal(await planned(before), "new||\n");
+      });
+      it("is looked at anew by a sidecar whose own has ended, or is gone", async () => {
+        assert.equal(await planned(undefined, "2021-01-01T00:00:00Z"), "| identity|\n");
+        for (const path of ["cert-chain.pem", "key.pem"]) {
+          assert.equal(await planned((folder) => rmSync(join(folder, path))), "| identity|\n", path);
+        }
+      });
+
+      it("is not kept where a token takes its place", () =>
+        withDirectory((folder) => {
+          mkdirSync(join(folder, "identity"));
+          for (const name of ["cert-chain.pem", "key.pem"]) writeFileSync(join(folder, "identity", name), SENT);
+          const there = () => readdirSync(join(folder, "identity"));
+          run(shell, folder, "forget_sent", state(folder));
+          assert.equal(there().length, 2);
+          run(shell, folder, "forget_sent", tokenState(ID));
+          assert.deepEqual(there(), []);
         }));
     });
 

@@ -18,6 +18,7 @@ const tutorial: ClusterEnvironment = {
   trustDomain: "cluster.local",
   clusterName: "Kubernetes",
   sshPort: 22,
+  byCertificate: false,
 };
 
 describe("cluster.env", () => {
@@ -31,6 +32,7 @@ describe("cluster.env", () => {
       "POD_NAME=vm1",
       "TRUST_DOMAIN=cluster.local",
       "ISTIO_META_CLUSTER_ID=Kubernetes",
+      "PROXY_CONFIG_XDS_AGENT=true",
       "ISTIO_LOCAL_EXCLUDE_PORTS=22,15020,15021,15090",
     ]);
   });
@@ -39,6 +41,8 @@ describe("cluster.env", () => {
     ["all traffic", { serviceCidr: "*" }, "ISTIO_SERVICE_CIDR=*"],
     ["two ranges", { serviceCidr: "10.32.0.0/24,fd00::/108" }, "ISTIO_SERVICE_CIDR=10.32.0.0/24,fd00::/108"],
     ["all ports", { inboundPorts: "*" }, "ISTIO_INBOUND_PORTS=*"],
+    ["a certificate that was sent", { byCertificate: true }, "PROV_CERT=/var/lib/istio/identity"],
+    ["the root that the agent keeps", { byCertificate: true }, "CA_ROOT_CA=/etc/certs/root-cert.pem"],
     ["no port", { inboundPorts: [] }, "ISTIO_INBOUND_PORTS="],
     ["another SSH port beside 22", { sshPort: 2222 }, "ISTIO_LOCAL_EXCLUDE_PORTS=22,2222,15020,15021,15090"],
   ] as const) {
@@ -96,7 +100,7 @@ describe("sidecar.env", () => {
 
 it("RESERVED_VARIABLES are exactly those that the program sets", () => {
   const istiod = { ...tutorial.istiod, addresses: ["lb.example.com"] };
-  const named = clusterEnv({ ...tutorial, istiod, network: "dc1" });
+  const named = clusterEnv({ ...tutorial, istiod, network: "dc1", byCertificate: true });
   const lines = [
     ...new Set([...clusterEnv(tutorial), ...named]),
     ...sidecarEnv({ address: "::1", labels: { app: "a" }, extra: {} }),

@@ -42,6 +42,10 @@ cluster.env SERVICE_ACCOUNT=web
 cluster.env POD_NAME=vm1
 cluster.env TRUST_DOMAIN=cluster.local
 cluster.env ISTIO_META_CLUSTER_ID=east
+cluster.env PROV_CERT=/var/lib/istio/identity
+cluster.env OUTPUT_CERTS=/etc/certs
+cluster.env CA_ROOT_CA=/etc/certs/root-cert.pem
+cluster.env PROXY_CONFIG_XDS_AGENT=true
 cluster.env ISTIO_LOCAL_EXCLUDE_PORTS=22,2222,15020,15021,15090
 sidecar.env ISTIO_SVC_IP=10.0.0.1
 sidecar.env A="b c"
@@ -49,8 +53,10 @@ file 0644 /var/lib/istio/envoy/cluster.env lines:cluster.env restart
 file 0644 /var/lib/istio/envoy/sidecar.env lines:sidecar.env restart
 file - /etc/hosts block:hosts restart
 file 0644 /etc/certs/root-cert.pem sha256:${digest("root")} restart
-file 0644 /etc/certs/cert-chain.pem sha256:${digest(spec.certChain!)}
-file 0600 /etc/certs/key.pem of-certificate:${digest(spec.certChain!)}
+file 0644 /etc/certs/cert-chain.pem certificate:spiffe://cluster.local/ns/vm/sa/default
+file 0600 /etc/certs/key.pem certificate:spiffe://cluster.local/ns/vm/sa/default
+file 0644 /var/lib/istio/identity/cert-chain.pem sha256:${digest(spec.certChain!)}
+file 0600 /var/lib/istio/identity/key.pem of-certificate:${digest(spec.certChain!)}
 scripts sha256:${digest('{"istio-vm":"exit"}')}`,
     );
     const run = new Date("2026-02-03T04:05:06.789Z");

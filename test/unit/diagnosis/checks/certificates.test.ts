@@ -34,6 +34,15 @@ const withCertificate = (changes: Wanted) => async (facts: Facts) => {
   joinedOf(facts).certChain = (await ofHost((await pki).intermediate, changes)).pem;
 };
 
+/** vm1 with something else that it was sent. */
+const withSent = (changes: Wanted) => async (facts: Facts) => {
+  joinedOf(facts).sentChain = (await ofHost((await pki).intermediate, changes)).pem;
+};
+
+/** vm1 does not answer. */
+const isOff = (facts: Facts) =>
+  void (facts.hosts[0] = { name: "vm1", failure: { kind: "login", message: "it does not answer" } });
+
 /** The same, of a host that has it by a token. */
 const byToken = (changes: Wanted) => (facts: Facts) => {
   facts.config!.hosts[0]!.identity = "token";
@@ -261,7 +270,10 @@ testChecks("certificates", {
       break: withCertificate({ from: "2026-05-30T12:00:00Z", to: "2026-06-01T11:00:00Z" }),
       finds: about(
         "vm1",
-        error("vm1: its certificate: ended 60 minutes ago", `${HEAL} sends the host's own certificate again`),
+        error(
+          "vm1: its certificate: ended 60 minutes ago",
+          `npx istio-vm explain says why; ${HEAL} restarts its sidecar`,
+        ),
       ),
       also: { IVM505: "the host sees it as well" },
     },
@@ -312,6 +324,54 @@ testChecks("certificates", {
       break: byToken({ from: "2026-05-30T12:00:00Z", to: "2026-06-01T11:00:00Z" }),
       finds: about("vm1", error("vm1: its identity: ended 60 minutes ago")),
       also: { IVM505: "the host sees it as well" },
+    },
+  ],
+  IVM411: [
+    {
+      when: "what a host was sent ends within the month",
+      break: withSent({ from: "2026-05-01T00:00:00Z", to: "2026-06-30T12:00:00Z" }),
+      finds: about("vm1", warning("vm1: what it was sent: 29 days left")),
+    },
+    {
+      when: "it ends later, though pulumi up would renew it",
+      break: withSent({ from: "2026-05-01T00:00:00Z", to: "2026-07-02T12:00:00Z" }),
+      finds: [],
+    },
+    {
+      when: "it ends soon, but pulumi up would not renew it yet, for it has a life of hours",
+      break: async (facts) => {
+        facts.config!.workloadCertificate = { validityHours: 24, earlyRenewalHours: 12 };
+        await withSent({ from: "2026-06-01T02:00:00Z", to: "2026-06-02T02:00:00Z" })(facts);
+      },
+      finds: [],
+    },
+    {
+      when: "it has ended",
+      break: withSent({ from: "2025-05-01T00:00:00Z", to: "2026-05-31T12:00:00Z" }),
+      finds: about("vm1", error("vm1: what it was sent: ended 24 hours ago")),
+    },
+    {
+      when: "a host can't be asked, and what it was sent has ended",
+      break: (facts) => {
+        facts.outputs!.meshHosts.vm1!.returnsUntil = "2026-05-31T12:00:00Z";
+        isOff(facts);
+      },
+      finds: about(
+        "vm1",
+        warning(
+          "vm1 could not be asked, and what it was sent ended on 2026-05-31T12:00:00.000Z: it can't come back by itself",
+        ),
+      ),
+      also: { IVM601: "it is off" },
+    },
+    { when: "a host can't be asked", break: isOff, finds: [], also: { IVM601: "it is off" } },
+    {
+      when: "a host with a token has nothing but its certificate of a day",
+      break: (facts) => {
+        facts.config!.hosts[0]!.identity = "token";
+        joinedOf(facts).sentChain = undefined;
+      },
+      finds: [],
     },
   ],
 });

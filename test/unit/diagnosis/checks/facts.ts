@@ -36,11 +36,12 @@ const toldOf = () => ({
   identity: spiffe("default"),
   istiod: { addresses: ["192.0.2.10"], port: 31794, name: "istiod.istio-system.svc" },
   revision: "default",
+  returnsUntil: "2026-09-01T12:00:00Z",
   state: "",
 });
 
 async function make(): Promise<Facts> {
-  const { root, intermediate, host } = await pki;
+  const { root, intermediate, host, sent } = await pki;
   const inspected = (name: string): HostFacts => ({
     name,
     clockOffset: 0.02,
@@ -67,6 +68,7 @@ async function make(): Promise<Facts> {
         connected: true,
         configured: new Date("2026-06-01T11:00:00Z"),
         certChain: host.pem + intermediate.pem,
+        sentChain: sent.pem + intermediate.pem,
         rootCert: root.pem,
         identity: spiffe("default"),
         ready: true,

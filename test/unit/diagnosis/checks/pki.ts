@@ -62,8 +62,9 @@ export const ofHost = (issuer: Issued, changes: Wanted = {}) =>
 async function make() {
   const root = await issue({ subject: "CN=Root CA", ca: true, pathLength: 1 });
   const intermediate = await issue({ subject: "CN=Intermediate", issuer: root, ca: true });
-  return { root, intermediate, host: await ofHost(intermediate) };
+  const sent = await ofHost(intermediate, { from: "2026-05-01T00:00:00Z", to: "2026-09-01T12:00:00Z" });
+  return { root, intermediate, host: await ofHost(intermediate), sent };
 }
 
-/** The CA of the healthy mesh and the certificate of its hosts. */
+/** The CA of the healthy mesh, the certificate of its hosts, and the one that they were sent. */
 export const pki = make();
