@@ -14,6 +14,8 @@ export interface HostCommands {
   state: string;
   /** Its certificates and its key, by name. */
   certificates: Record<string, string>;
+  /** The CA that has issued them. */
+  issuer: { certificate: string; key: string };
   access: string;
   leave: string;
   /** The stdin of both. */
@@ -48,10 +50,12 @@ export function commandsOf(exported: string, host: string): HostCommands {
     "cert-chain.pem": [`${host}-identity-certificate`, "ca-intermediate", "ca-root"].map((name) => pem(name)).join(""),
     "key.pem": pem(`${host}-identity-key`, "privateKeyPem"),
   };
+  const issuer = { certificate: pem("ca-intermediate"), key: pem("ca-intermediate-key", "privateKeyPem") };
   return {
     connection: join.connection,
     state,
     certificates,
+    issuer,
     access: access.create,
     leave: access.delete,
     script: access.stdin,

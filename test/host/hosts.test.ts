@@ -16,6 +16,7 @@ import { recovering } from "./steps/recovering";
 import { refusing } from "./steps/refusing";
 import { respecting } from "./steps/respecting";
 import { restoring } from "./steps/restoring";
+import { sleeping } from "./steps/sleeping";
 import { surviving } from "./steps/surviving";
 import { tellingTime } from "./steps/tellingTime";
 import { tokens } from "./steps/tokens";
@@ -42,6 +43,7 @@ describe("hosts that operators trust", () => {
   asserting(mesh);
   tellingTime(mesh);
   tokens(mesh);
+  sleeping(mesh);
   // Of the package manager alone.
   restoring(mesh, rpmVm);
   drifting(mesh, rpmVm, []);

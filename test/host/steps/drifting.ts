@@ -25,6 +25,11 @@ const DRIFT: [what: string, script: string, says: RegExp][] = [
     "rm /etc/certs/root-cert.pem",
     /^certificate +! \/etc\/certs\/root-cert\.pem is missing/m,
   ],
+  [
+    "another certificate in the place of what was sent",
+    "cp /etc/certs/cert-chain.pem /var/lib/istio/identity",
+    /^certificate +! \/var\/lib\/istio\/identity\/cert-chain\.pem is not what was sent/m,
+  ],
 ];
 
 export function drifting(mesh: Mesh, name: HostName = "vm3", drift = DRIFT): void {

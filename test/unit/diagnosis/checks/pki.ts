@@ -1,4 +1,5 @@
 /** Throw-away certificates with a real chain: root, intermediate, hosts. */
+import { createPrivateKey } from "node:crypto";
 import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
 
@@ -33,7 +34,7 @@ export async function issue({
   from = "2026-01-01T00:00:00Z",
   to = "2027-01-01T00:00:00Z",
 }: Wanted): Promise<Issued> {
-  const keys = await crypto.subtle.generateKey(EC, false, ["sign", "verify"]);
+  const keys = await crypto.subtle.generateKey(EC, true, ["sign", "verify"]);
   const signer = issuer ?? { subject, keys };
   const certificate = await x509.X509CertificateGenerator.create({
     subject,
@@ -51,6 +52,23 @@ export async function issue({
     ],
   });
   return { pem: `${certificate.toString("pem")}\n`, subject, keys };
+}
+
+/** A CA of elsewhere, by its certificate and its key. */
+export async function issuerOf(certificate: string, key: string): Promise<Issued> {
+  const { subject, publicKey } = new x509.X509Certificate(certificate);
+  const bytes = createPrivateKey(key).export({ type: "pkcs8", format: "der" });
+  const privateKey = await crypto.subtle.importKey("pkcs8", new Uint8Array(bytes), EC, false, ["sign"]);
+  return { pem: certificate, subject, keys: { privateKey, publicKey: await publicKey.export() } };
+}
+
+/** The private key, as PKCS#8. */
+export async function keyOf({ keys }: Issued): Promise<string> {
+  const bytes = Buffer.from(await crypto.subtle.exportKey("pkcs8", keys.privateKey));
+  return createPrivateKey({ key: bytes, type: "pkcs8", format: "der" }).export({
+    type: "pkcs8",
+    format: "pem",
+  }) as string;
 }
 
 export const spiffe = (account: string) => `spiffe://cluster.local/ns/vm/sa/${account}`;
