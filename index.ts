@@ -12,6 +12,7 @@ import {
   CertificateAuthority,
   ControlPlaneExposure,
   EastWestGateway,
+  EndedIdentities,
   ExternalService,
   IstioControlPlane,
   MeshExpansion,
@@ -20,7 +21,7 @@ import {
   type SidecarPackage,
   WorkloadIdentity,
 } from "./components";
-import type { Authority, Config, ServiceConfig } from "./config";
+import type { Authority, Config, HostConfig, ServiceConfig } from "./config";
 import { privateKeyBlock } from "./config/privateKey";
 import { loadConfig } from "./config/stackConfig";
 import { fingerprint, inspectCertificate } from "./mesh/certificates";
@@ -32,8 +33,9 @@ import { requireAnsweringAgent, sshConnection, valueOf } from "./ssh/connection"
 import { endedIdentities } from "./ssh/ended";
 import type { Login } from "./ssh/session";
 import { type Mesh, readMesh } from "./tools/mesh";
-import { requestToken } from "./tools/serviceAccounts";
+import { accountName, requestToken } from "./tools/serviceAccounts";
 import { detectServiceCidr } from "./tools/serviceCidr";
+import { withdrawalCommand } from "./tools/withdrawal";
 
 /** @returns the stack's outputs */
 async function program() {
@@ -45,9 +47,9 @@ async function program() {
     new Map(config.hosts.filter(({ gone }) => !gone).map(({ name, ssh }) => [name, configuredTarget(ssh)])),
   );
   const byToken = config.hosts.filter(({ identity, gone }) => identity === "token" && !gone);
-  const [mesh, ended] = await Promise.all([
+  const [mesh, lapsed] = await Promise.all([
     readMesh(config),
-    askForEnded(byToken.map(({ name }) => [name, connections.get(name)!])),
+    askForLapsed(byToken.map(({ name }) => [name, connections.get(name)!])),
   ]);
   const { controlPlanes, exposure: wanted } = mesh;
   const istiods = [...new Map([...controlPlanes.values()].map((one) => [one.service, one])).values()];
@@ -74,14 +76,17 @@ async function program() {
       ),
   );
 
-  const accounts = mesh.accounts.map(
-    ({ namespace, serviceAccount: name }) =>
-      new ServiceAccount(
-        `account-${namespace}/${name}`,
-        { metadata: { name, namespace, labels: ownerLabels(owner) } },
-        { provider, dependsOn: namespaces },
-      ),
-  );
+  const inUse = new Set(config.hosts.filter(({ gone }) => !gone).map(accountName));
+  const accounts = mesh.accounts
+    .filter((account) => inUse.has(accountName(account)))
+    .map(
+      ({ namespace, serviceAccount: name }) =>
+        new ServiceAccount(
+          `account-${namespace}/${name}`,
+          { metadata: { name, namespace, labels: ownerLabels(owner) } },
+          { provider, dependsOn: namespaces },
+        ),
+    );
 
   const gateway =
     wanted.through === "ownGateway"
@@ -120,13 +125,35 @@ async function program() {
 
   const serviceCidr = pulumi.output(config.serviceCidr === "auto" ? detectServiceCidr(cluster) : config.serviceCidr);
 
+  const endings = endingHosts(config, mesh);
+  const ended =
+    endings.length === 0
+      ? undefined
+      : new EndedIdentities(
+          "ended",
+          {
+            hosts: endings.map(({ name, namespace, serviceAccount, revision, gone }) => {
+              const { trustDomain, rootNamespace } = controlPlanes.get(revision)!;
+              return {
+                name,
+                identity: spiffeId({ trustDomain, namespace, serviceAccount }),
+                rootNamespace,
+                ended: gone,
+              };
+            }),
+            access: cluster,
+            owner,
+          },
+          { dependsOn: installed },
+        );
+
   const hosts = new Map(
     config.hosts.map((host) => {
       const controlPlane = controlPlanes.get(host.revision)!;
       const { trustDomain, clusterName, network, rootCerts, audience } = controlPlane;
       const workload = { trustDomain, namespace: host.namespace, serviceAccount: host.serviceAccount };
       const identity =
-        host.identity === "certificate"
+        host.identity === "certificate" && !host.gone
           ? new WorkloadIdentity(
               `${host.name}-identity`,
               { ...workload, ...ca!, ...config.workloadCertificate },
@@ -151,8 +178,17 @@ async function program() {
           rootCert: rootCerts ?? ca!.rootCert,
           proof: identity ?? {
             token: () => requestToken(workload, audience, cluster),
-            ended: ended.get(host.name),
+            ended: lapsed.get(host.name),
           },
+          withdrawal: withdrawalCommand(
+            {
+              host: host.name,
+              address: host.address,
+              identity: spiffeId(workload),
+              istiods: [...new Set(istiods.map(({ namespace }) => namespace))],
+            },
+            cluster,
+          ),
           sidecar: sidecarPackages(config),
           adopt: host.adopt,
           healDrift: config.healDrift,
@@ -160,7 +196,12 @@ async function program() {
           owner,
           neighbours,
         },
-        { dependsOn: [exposure, ...(identity ? [identity] : []), ...namespaces, ...accounts] },
+        {
+          dependsOn: [
+            ...[exposure, ...namespaces, ...accounts, ...(ended?.of(host.name) ?? [])],
+            ...(identity ? [identity] : []),
+          ],
+        },
       );
       return [
         host.name,
@@ -235,9 +276,17 @@ async function program() {
 }
 
 /** When the identities of these hosts ended, of those that are so. */
-async function askForEnded(hosts: [string, types.input.remote.ConnectionArgs][]): Promise<Map<string, Date>> {
+async function askForLapsed(hosts: [string, types.input.remote.ConnectionArgs][]): Promise<Map<string, Date>> {
   const logins = hosts.map(async ([name, to]): Promise<[string, Login]> => [name, await valueOf(pulumi.output(to))]);
   return endedIdentities(new Map(await Promise.all(logins)));
+}
+
+/** The hosts whose identity ends with them: it is of an account of the stack's own, which no other host has. */
+function endingHosts({ hosts, denyEnded }: Config, { accounts }: Mesh): HostConfig[] {
+  const own = new Set(accounts.map(accountName));
+  const users = hosts.map(accountName);
+  const isAlone = (account: string) => users.indexOf(account) === users.lastIndexOf(account);
+  return denyEnded ? hosts.filter((host) => own.has(accountName(host)) && isAlone(accountName(host))) : [];
 }
 
 /** A control plane of the stack's own: its CA in the cluster, then Istio. */

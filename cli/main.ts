@@ -6,6 +6,9 @@ import { graph } from "./graph";
 import { logs } from "./logs";
 import { status } from "./status";
 import { project } from "./stack";
+import { type ClusterAccess, kubectlFor } from "../tools/kubectl";
+import { awaitWithdrawal } from "../tools/withdrawal";
+import { print } from "./output";
 
 /** The command itself went wrong: no better than an error that it found. */
 const FAILED = 2;
@@ -63,6 +66,20 @@ command("logs", "the logs of a host's sidecar, or istiod's", logs)
   .option("-f, --follow", "go on with what comes, until Ctrl-C", false);
 
 command("graph", "the mesh as a Mermaid flowchart: who may talk to whom, with state", graph);
+
+// Of `pulumi up` and `destroy` (tools/withdrawal.ts).
+program
+  .command("withdrawn", { hidden: true })
+  .description("waits until nobody in the mesh is sent to a host any more")
+  .argument("<host>")
+  .argument("<address>")
+  .argument("<identity>")
+  .argument("<istiod-namespace...>")
+  .option("--kubeconfig <path>")
+  .option("--context <name>")
+  .action((host: string, address: string, identity: string, istiods: string[], access: ClusterAccess) =>
+    awaitWithdrawal({ host, address, identity, istiods }, kubectlFor(access), print),
+  );
 
 process.chdir(project);
 program.parseAsync().catch((error: Error) => {

@@ -7,6 +7,7 @@ export {
   type ProvidedAuthority,
 } from "./certificateAuthority";
 export { ControlPlaneExposure, type ControlPlaneExposureArgs, type ExposedIstiod } from "./controlPlaneExposure";
+export { EndedIdentities, type EndedIdentitiesArgs } from "./endedIdentities";
 export type { ExposedGateway } from "../mesh/exposure";
 export { EastWestGateway, type EastWestGatewayArgs } from "./eastWestGateway";
 export { ExternalService, type ExternalServiceArgs } from "./externalService";

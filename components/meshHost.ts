@@ -1,4 +1,4 @@
-import { remote, type types } from "@pulumi/command";
+import { local, remote, type types } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { accompany } from "../ssh/accompany";
 import { hostScripts, joinScript, renderFiles } from "../ssh/bundle";
@@ -63,6 +63,8 @@ export interface MeshHostArgs {
   healDrift?: boolean;
   /** The machine can't be reached any more: nothing is asked of it, now or when it is deleted. Default: false. */
   gone?: boolean;
+  /** A command here that ends when nobody in the mesh is sent to the host any more: it leaves after that. Default: none. */
+  withdrawal?: pulumi.Input<string>;
   /** The stack's owner mark. */
   owner: pulumi.Input<string>;
   /** The other hosts of the program. Default: none. */
@@ -70,7 +72,8 @@ export interface MeshHostArgs {
 }
 
 /**
- * A machine outside of the cluster as a workload of the mesh, by two commands over SSH, as root through sudo:
+ * A machine outside of the cluster as a workload of the mesh, by two commands over SSH, as root through sudo (and one here,
+ * before the host leaves, by which it is seen that nobody is sent there any more):
  *
  * - `<name>-access` only logs in and becomes root when it is made; deleting it runs `leave`. It is there before join
  *   begins, so a join that was cut off half way is cleaned up by `pulumi destroy` too.
@@ -114,6 +117,9 @@ export class MeshHost extends pulumi.ComponentResource {
       return;
     }
 
+    if (args.withdrawal !== undefined) {
+      new local.Command(`${name}-withdrawal`, { delete: args.withdrawal }, { parent: this, dependsOn: access });
+    }
     const scripts = hostScripts();
     const { sidecar, proof } = args;
     const byCertificate = "key" in proof ? proof : undefined;

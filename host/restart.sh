@@ -41,7 +41,8 @@ drain() {
 }
 
 # Of the mesh with Envoy, in and out.
-no_connections() { [ -z "$(ss -Htn state established '( sport = :15006 or sport = :15001 )')" ]; }
+no_connections() { [ -z "$(connections_to :15006)" ] && [ -z "$(connections_to :15001)" ]; }
+connections_to() { ss -Htn state established "( sport = $1 )"; }
 
 # Drops what opens a connection to the inbound ports of the sidecar: the client's kernel tries again.
 # The rules lose their effect by themselves, whatever becomes of this script.

@@ -181,6 +181,7 @@ export function existingControlPlane(
     network: label ?? text(at(values, "global.network")),
     clusterDomain: text(at(values, "global.proxy.clusterDomain")) ?? DEFAULT_CLUSTER_DOMAIN,
     discoverySelectors: selectorsIn(meshConfig),
+    rootNamespace: text(at(meshConfig, "rootNamespace")) ?? namespace,
     audience: variables.get("TOKEN_AUDIENCES")?.split(",")[0] ?? TOKEN_AUDIENCE,
     rootCerts,
     selector: at(own, "spec.selector") as Record<string, string>,

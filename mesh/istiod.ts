@@ -14,6 +14,8 @@ export interface ControlPlane {
   clusterName: string;
   /** The network of the cluster's pods, if it has a name. */
   network?: string;
+  /** Where policies count for the whole mesh (meshConfig.rootNamespace). */
+  rootNamespace: string;
   /** What it takes for its own in a service account token. */
   audience: string;
   /** The namespaces that it looks at. Default: all. */
@@ -22,8 +24,9 @@ export interface ControlPlane {
 
 /** What of it a person wants to see, whatever else is known. */
 export function factsOf(controlPlane: ControlPlane & { tags?: string[] }) {
-  const { revision, tags, version, service, namespace, trustDomain, clusterName, network, audience } = controlPlane;
-  return { revision, tags, version, service, namespace, trustDomain, clusterName, network, audience };
+  const { revision, tags, version, service, namespace, rootNamespace, trustDomain, clusterName, network, audience } =
+    controlPlane;
+  return { revision, tags, version, service, namespace, rootNamespace, trustDomain, clusterName, network, audience };
 }
 
 /** Where it is installed without a revision, as here. */

@@ -34,11 +34,17 @@ export interface Mesh {
   /** The network of the cluster, if a host is in another. */
   crossedNetwork?: string;
   namespaces: NewNamespace[];
-  /** The service accounts of hosts that the stack makes. */
+  /** The service accounts of hosts that are the stack's own to make. */
   accounts: ServiceAccountName[];
 }
 
 type Installation = NonNullable<ReturnType<typeof installationOf>>;
+
+/** As Istio's charts have it: istiod's own, if none is said. */
+function rootNamespace(operator: Record<string, unknown>): string {
+  const said = at(operator, "spec.meshConfig.rootNamespace");
+  return typeof said === "string" && said !== "" ? said : USUAL_ISTIOD.namespace;
+}
 
 /** The control plane that the stack installs, as hosts need to know it. */
 function planned({ cluster }: Config, { version, operator }: Installation): KnownControlPlane {
@@ -51,6 +57,7 @@ function planned({ cluster }: Config, { version, operator }: Installation): Know
     clusterName: cluster.name!,
     network: typeof network === "string" && network !== "" ? network : undefined,
     discoverySelectors: selectorsIn(at(operator, "spec.meshConfig")),
+    rootNamespace: rootNamespace(operator),
     audience: TOKEN_AUDIENCE,
   };
 }

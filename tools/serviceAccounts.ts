@@ -7,6 +7,8 @@ export interface ServiceAccountName {
   serviceAccount: string;
 }
 
+export const accountName = ({ namespace, serviceAccount }: ServiceAccountName) => `${namespace}/${serviceAccount}`;
+
 /**
  * Those of these service accounts that the stack is to make: each once, but for those that are there already and that no
  * stack of this program made. `default` comes with its namespace.
@@ -29,8 +31,8 @@ export async function accountsToMake(
   );
   const there = new Set([...foreign.flat(), ...namespaces.map((namespace) => `${namespace}/default`)]);
   const seen = new Set<string>();
-  return wanted.filter(({ namespace, serviceAccount }) => {
-    const name = `${namespace}/${serviceAccount}`;
+  return wanted.filter((account) => {
+    const name = accountName(account);
     const make = !there.has(name) && !seen.has(name);
     seen.add(name);
     return make;
@@ -53,7 +55,7 @@ export async function requestToken(
   } catch (error) {
     const { message } = error as Error;
     const [, advice] = REFUSALS.find(([pattern]) => pattern.test(message)) ?? [];
-    const account = `${namespace}/${serviceAccount}`;
+    const account = accountName({ namespace, serviceAccount });
     throw new Error(`there is no token of the service account ${account}: ${message}${advice ? `: ${advice}` : ""}`);
   }
 }

@@ -147,6 +147,11 @@ export const keys = {
   hosts: z.array(host, { error: "a list of hosts" }).default([]),
   /** Run join on every host at each `pulumi up`, so that what was changed there by hand is put right. Default: false. */
   healDrift: z.stringbool({ truthy: ["true"], falsy: ["false"], error: "true or false" }).default(false),
+  /**
+   * Whether the mesh refuses the identity of a host that is gone or has left, as long as the stack stands. Only of a service
+   * account of the stack's own that no other host has. Default: true.
+   */
+  denyEnded: z.stringbool({ truthy: ["true"], falsy: ["false"], error: "true or false" }).default(true),
   /** The services that they offer. */
   services: z.array(service, { error: "a list of services" }).default([]),
   /** The istio-sidecar packages for the hosts, each of which takes the one that fits. */

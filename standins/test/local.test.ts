@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { withDirectory } from "../../test/unit/support";
 import { local } from "../command/local";
 import { CheckError } from "../errors";
+import { UNKNOWN } from "../values";
 import { about, checkRequest, createRequest, Logged } from "./support";
 
 describe("stand-ins: local.Command", () => {
@@ -18,6 +19,20 @@ describe("stand-ins: local.Command", () => {
     });
   });
 
+  it("runs its command when it is made, and again when it is changed, but not in a preview", async () => {
+    const logged: Logged[] = [];
+    const inputs = { create: "echo made; echo beside >&2", delete: "x" };
+    const preview = await local.create({ ...about(logged), inputs, preview: true });
+    assert.deepEqual([preview.state.stdout, logged], [UNKNOWN, []]);
+    const { state } = await local.create({ ...about(logged), inputs, preview: false });
+    assert.deepEqual([state.stdout, state.stderr], ["made", "beside"]);
+    const changed = { oldInputs: inputs, inputs: { ...inputs, create: "echo again" }, state };
+    assert.equal((await local.update({ ...about(), ...changed, preview: true })).stdout, "made");
+    assert.equal((await local.update({ ...about(), ...changed, preview: false })).stdout, "again");
+    const silent = await local.update({ ...about(), ...changed, inputs: { delete: "y" }, preview: false });
+    assert.deepEqual([silent.stdout, silent.delete], ["made", "y"]);
+  });
+
   it("fails with the command and what it said", async () => {
     await assert.rejects(
       async () => local.delete({ ...about(), state: { delete: "echo no >&2; exit 3" } }),
@@ -27,6 +42,6 @@ describe("stand-ins: local.Command", () => {
 
   it("does nothing without a command, and refuses what it does not know", async () => {
     await local.delete({ ...about(), state: {} });
-    assert.throws(() => local.check(checkRequest({ create: "x" })), CheckError);
+    assert.throws(() => local.check(checkRequest({ stdin: "x" })), CheckError);
   });
 });

@@ -150,6 +150,10 @@ CertificateAuthority ca
 ControlPlaneExposure exposure
   ServicePatch exposure-istio-ingressgateway
   ServicePatch exposure-istiod
+EndedIdentities ended
+  Command ended-policies
+  Command ended-vm1
+  Command ended-vm2
 ExternalService service-db-mysql
   Service service-db-mysql-service
   ServiceEntry service-db-mysql-entry
@@ -162,9 +166,11 @@ IstioControlPlane istio
 MeshHost vm1
   Command vm1-access
   Command vm1-join
+  Command vm1-withdrawal
 MeshHost vm2
   Command vm2-access
   Command vm2-join
+  Command vm2-withdrawal
 Namespace namespace-db
 Namespace namespace-vm
 RandomId owner

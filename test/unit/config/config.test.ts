@@ -97,6 +97,7 @@ describe("parseConfig", () => {
       workloadCertificate: { validityHours: 8760, earlyRenewalHours: 4380 },
       hosts: [],
       healDrift: false,
+      denyEnded: true,
       services: [],
     });
     const { hosts, services, sampleClient } = parse({ hosts: [vm1], services: [mysql], sampleClient: {} });
@@ -302,7 +303,7 @@ describe("parseConfig", () => {
       { host: [] },
       [
         "host: unknown key; there are cluster, controlPlane, exposure, identity, serviceCidr, ca, " +
-          "workloadCertificate, ssh, hosts, healDrift, services, sidecar, sampleClient, and the secrets that they name",
+          "workloadCertificate, ssh, hosts, healDrift, denyEnded, services, sidecar, sampleClient, and the secrets that they name",
       ],
     ],
     ["an unknown field", host({ adress: "10.0.0.1" }), ["hosts[0].adress: unknown field"]],

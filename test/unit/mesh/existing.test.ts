@@ -102,6 +102,8 @@ describe("an existing control plane", () => {
     assert.match(rootCerts, /^-----BEGIN CERTIFICATE-----/);
     assert.deepEqual(rest, {
       revision: "default",
+      rootNamespace: "istio-system",
+      rootNamespace: "istio-system",
       tags: [],
       version: "1.31.0-eed52ebb",
       service: "istiod",

@@ -93,6 +93,7 @@ async function make(): Promise<Facts> {
           version: "1.31.0",
           service: "istiod",
           namespace: "istio-system",
+          rootNamespace: "istio-system",
           trustDomain: "cluster.local",
           clusterName: "Kubernetes",
           audience: "istio-ca",

@@ -1,0 +1,54 @@
+/**
+ * Whether a mesh sends anybody to an address any more, from what istiod's debug interface answers (pilot/pkg/xds/debug.go,
+ * the same from Istio 1.22 to 1.31).
+ */
+
+/** An endpoint, as /debug/endpointShardz has it; until 1.23 of one address. */
+interface ShardedEndpoint {
+  Addresses?: string[];
+  Address?: string;
+  ServiceAccount?: string;
+}
+
+/** /debug/endpointShardz: host name -> namespace -> shards. */
+export type EndpointShards = Record<
+  string,
+  Record<string, { Shards?: Record<string, ShardedEndpoint[] | null> } | null>
+>;
+
+/** The services of which this workload is an endpoint, by its address and its SPIFFE ID. */
+export function servicesAt(shards: EndpointShards, address: string, identity: string): string[] {
+  const isIt = ({ Addresses = [], Address, ServiceAccount }: ShardedEndpoint) =>
+    [...Addresses, Address].includes(address) && ServiceAccount === identity;
+  return Object.entries(shards)
+    .filter(([, byNamespace]) =>
+      Object.values(byNamespace).some((each) => Object.values(each?.Shards ?? {}).some((list) => list?.some(isIt))),
+    )
+    .map(([service]) => service)
+    .sort();
+}
+
+/** A proxy's state of what istiod has sent it, as /debug/syncz has it. */
+export interface SyncStatus {
+  proxy?: string;
+  endpoint_sent?: string;
+  endpoint_acked?: string;
+}
+
+/** What each proxy that takes endpoints was sent last, by its name. */
+export const sentTo = (syncz: SyncStatus[]) =>
+  new Map(syncz.flatMap(({ proxy, endpoint_sent: sent }) => (proxy && sent ? [[proxy, sent] as const] : [])));
+
+/**
+ * Of the proxies that istiod had sent endpoints before it was told to push to all, those that have not yet been sent them
+ * again and confirmed it. One that went away meanwhile is some other istiod's, which tells of it, or has ended.
+ */
+export function pendingProxies(before: Map<string, string>, now: SyncStatus[]): string[] {
+  return now
+    .filter(({ proxy, endpoint_sent: sent, endpoint_acked: acked }) => {
+      const earlier = before.get(proxy ?? "");
+      return earlier !== undefined && (sent === earlier || sent !== acked);
+    })
+    .map(({ proxy }) => proxy!)
+    .sort();
+}

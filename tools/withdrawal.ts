@@ -1,0 +1,106 @@
+/** Waits until nobody is sent to a host any more: what a leave needs, so that no request fails by it. */
+import { setTimeout as delay } from "node:timers/promises";
+import { at } from "../mesh/istioOperator";
+import { quote } from "../mesh/shell";
+import { type EndpointShards, pendingProxies, sentTo, servicesAt, type SyncStatus } from "../mesh/withdrawal";
+import { parseJson } from "./command";
+import { accessFlags, type ClusterAccess, type Kubectl, list } from "./kubectl";
+
+export interface Withdrawal {
+  /** The host's name in the stack. */
+  host: string;
+  /** At which pods reach it. */
+  address: string;
+  /** Its SPIFFE ID. */
+  identity: string;
+  /** The namespaces of the control planes whose proxies may be sent there. */
+  istiods: string[];
+}
+
+/** Milliseconds that a mesh is given, and between two questions. */
+const LIMITS = { mesh: 60_000, pause: 300 };
+
+/** The command of the command line that does it, for a shell. */
+export function withdrawalCommand({ host, address, identity, istiods }: Withdrawal, access: ClusterAccess): string {
+  const words = ["withdrawn", host, address, identity, ...istiods, ...accessFlags(access)];
+  return `npx --no-install istio-vm ${words.map(quote).join(" ")}`;
+}
+
+/** What an istiod answers at its debug interface. @throws CommandError */
+async function debug<T>(kubectl: Kubectl, { namespace, name }: { namespace: string; name: string }, path: string) {
+  const words = ["exec", `--namespace=${namespace}`, name, "--container=discovery", "--"];
+  const text = await kubectl([...words, "pilot-discovery", "request", "GET", `/debug/${path}`]);
+  return parseJson<T>(text, `istiod ${namespace}/${name}`);
+}
+
+/** The pods of istiod that run. */
+async function istiodPods(kubectl: Kubectl, namespaces: string[]) {
+  const pods = await Promise.all(
+    namespaces.map((namespace) => list(kubectl, "pods", `--namespace=${namespace}`, "--selector=app=istiod")),
+  );
+  return pods
+    .flat()
+    .filter((pod) => at(pod, "status.phase") === "Running" && at(pod, "metadata.deletionTimestamp") === undefined)
+    .map(({ metadata: { name, namespace = "" } }) => ({ name, namespace }));
+}
+
+/**
+ * Waits until no istiod has the host as an endpoint, and until every proxy has confirmed endpoints that it was sent after
+ * that: all are sent them once more, for a proxy that has confirmed what it has may not have been sent the news yet.
+ *
+ * @param say a line of what came of it
+ * @returns when it is so, or when it can't be waited for any longer, which it then says
+ */
+export async function awaitWithdrawal(
+  { host, address, identity, istiods }: Withdrawal,
+  kubectl: Kubectl,
+  say: (line: string) => void,
+  { mesh, pause } = LIMITS,
+): Promise<void> {
+  const tell = (words: string) => say(`${host}: withdraw ${words}`);
+  const end = Date.now() + mesh;
+  /** Asks until there is nothing more of it. */
+  const untilNone = async (ask: () => Promise<string[]>): Promise<string[]> => {
+    for (;;) {
+      const rest = [...new Set(await ask())];
+      if (rest.length === 0 || Date.now() > end) return rest;
+      await delay(pause);
+    }
+  };
+  try {
+    const pods = await istiodPods(kubectl, istiods);
+    if (pods.length === 0) {
+      tell(`! no istiod runs in ${istiods.join(", ")} that could be asked who is sent there`);
+      return;
+    }
+    const ofAll = async <T>(ask: (pod: (typeof pods)[number]) => Promise<T[]>) =>
+      (await Promise.all(pods.map(ask))).flat();
+    const services = await untilNone(() =>
+      ofAll(async (pod) => servicesAt(await debug<EndpointShards>(kubectl, pod, "endpointShardz"), address, identity)),
+    );
+    if (services.length > 0) {
+      tell(`! ${services.join(", ")} goes on to lead there, by an entry that is not this stack's`);
+      return;
+    }
+    let proxies = 0;
+    const before = new Map<string, Map<string, string>>();
+    await ofAll(async (pod) => {
+      const sent = sentTo(await debug<SyncStatus[]>(kubectl, pod, "syncz"));
+      proxies += sent.size;
+      before.set(pod.name, sent);
+      await debug(kubectl, pod, "adsz?push=true");
+      return [];
+    });
+    const pending = await untilNone(() =>
+      ofAll(async (pod) => pendingProxies(before.get(pod.name)!, await debug<SyncStatus[]>(kubectl, pod, "syncz"))),
+    );
+    tell(
+      pending.length === 0
+        ? `ok: ${proxies} proxies have confirmed that it is no endpoint any more`
+        : `! not confirmed by ${pending.length} of ${proxies} proxies: ${pending.join(", ")}`,
+    );
+  } catch (error) {
+    // Nothing depends on it but requests that are under way, for which the host itself waits as well.
+    tell(`! istiod could not be asked who is sent there: ${(error as Error).message}`);
+  }
+}
