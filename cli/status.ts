@@ -1,6 +1,15 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { HOST_HEADINGS, type MeshStatus, meshStatus, SERVICE_HEADINGS, statusRows } from "../diagnosis/status";
+import {
+  ENDED_HEADINGS,
+  HOST_HEADINGS,
+  type MeshStatus,
+  meshStatus,
+  SERVICE_HEADINGS,
+  statusRows,
+} from "../diagnosis/status";
 import { kubectlFor } from "../tools/kubectl";
+import { unavailable } from "./facts/answers";
+import { endedIdentities } from "./facts/ended";
 import { glanceAtHosts, watchHosts } from "./facts/hosts";
 import { requestServices } from "./facts/requests";
 import { colours, exitCode, print } from "./output";
@@ -20,13 +29,17 @@ const INTERVAL = 2000;
 
 /** What runs now, seen from the hosts themselves and by a real request from a pod. */
 export async function look(stack: ConfiguredStack, progress = startProgress(false)): Promise<MeshStatus> {
-  const [hosts, requests] = await Promise.all([
+  const [hosts, requests, ended] = await Promise.all([
     glanceAtHosts(stack, progress.count("hosts", stack.config.hosts.length)),
     askServices(stack),
+    askEnded(stack),
   ]);
   progress.end();
-  return meshStatus(stack, hosts, requests, new Date());
+  return meshStatus(stack, hosts, requests, new Date(), ended);
 }
+
+const askEnded = async ({ config, outputs, owner }: ConfiguredStack) =>
+  outputs && owner ? endedIdentities(kubectlFor(config.cluster), outputs, owner).catch(unavailable) : [];
 
 const askServices = async ({ config, outputs }: ConfiguredStack) =>
   outputs && requestServices(config, outputs, kubectlFor(config.cluster));
@@ -49,8 +62,8 @@ export async function status({ stack: name, output, strict, watch }: StatusOptio
   const hosts = await watchHosts(stack, progress.count("hosts", stack.config.hosts.length));
   progress.end();
   for (;;) {
-    const requests = await askServices(stack);
-    const now = text(meshStatus(stack, hosts, requests, new Date()));
+    const [requests, ended] = await Promise.all([askServices(stack), askEnded(stack)]);
+    const now = text(meshStatus(stack, hosts, requests, new Date(), ended));
     // From the top left corner, and nothing below it: without the flicker of an empty screen.
     print(output === "text" ? `\x1b[H\x1b[J${now}` : now);
     await delay(INTERVAL);
@@ -60,12 +73,22 @@ export async function status({ stack: name, output, strict, watch }: StatusOptio
 function render(now: MeshStatus, at: Date): string {
   const paint = colours();
   const marks = { ok: paint.green("✓"), warning: paint.yellow("!"), error: paint.red("✗") };
-  const { hosts, services } = statusRows(now, at);
+  const { hosts, services, ended } = statusRows(now, at);
   const marked = (rows: string[][], of: { health: keyof typeof marks }[]) =>
     rows.map(([first, ...rest], index) => [`${marks[of[index]!.health]} ${first}`, ...rest]);
   const head = (headings: string[]) =>
     headings.map((heading, index) => paint.dim(index === 0 ? `  ${heading}` : heading));
   const parts = [table(head(HOST_HEADINGS), marked(hosts, now.hosts))];
   if (services.length > 0) parts.push(table(head(SERVICE_HEADINGS), marked(services, now.services)));
+  if (ended.length > 0)
+    parts.push(
+      table(
+        head(ENDED_HEADINGS),
+        marked(
+          ended,
+          ended.map(() => ({ health: "warning" })),
+        ),
+      ),
+    );
   return parts.join("\n\n");
 }

@@ -89,7 +89,8 @@ export function istiodOf(outputs: Outputs | undefined, { name, revision }: HostC
 }
 
 /** Where istiod is. */
-export type Istiod = Pick<ControlPlane, "service" | "namespace"> & Partial<Pick<ControlPlane, "revision">>;
+export type Istiod = Pick<ControlPlane, "service" | "namespace"> &
+  Partial<Pick<ControlPlane, "revision" | "rootNamespace">>;
 
 /** The control planes that hosts belong to; before the first update, where the stack installs one. */
 export function istiodsOf(outputs: Outputs | undefined): Istiod[] {
@@ -113,10 +114,11 @@ export interface ClusterFacts {
   /** What this user may not do, such as `create deployments.apps in vm`. */
   forbidden: string[];
   /**
-   * The mesh that is there already: its root certificates and where its control planes are, or why hosts can't join it.
+   * The mesh that is there already: its root certificates, where its control planes are and where policies count for all of
+   * it, or why hosts can't join it.
    * Undefined if the stack makes it.
    */
-  existing?: { rootCerts: string; namespaces: string[] } | { refusal: string };
+  existing?: { rootCerts: string; namespaces: string[]; rootNamespaces: string[] } | { refusal: string };
   /** Why istioctl makes no manifest of the IstioOperator. */
   manifestProblem?: string;
   /** What `istioctl experimental precheck` reports. */

@@ -23,6 +23,8 @@ export interface Circumstances {
   accounts: string[];
   /** The namespaces of the control planes that are there already. */
   istiods: string[];
+  /** Where their policies count for the whole mesh. */
+  rootNamespaces: string[];
 }
 
 type Kind = [group: string, resource: string];
@@ -98,15 +100,27 @@ const installing = (manifest: KubernetesObject[]): Need[] => [
   }),
 ];
 
+/** What ends the identity of a host that leaves, by kubectl. */
+const ending = (rootNamespaces: string[]): Need[] =>
+  rootNamespaces.map((namespace) => ({
+    kinds: [["security.istio.io", "authorizationpolicies"]],
+    verbs: ["get", "list", "create", "patch", "delete"],
+    namespace,
+  }));
+
 /** Everything that one must be allowed to do, each once. */
-export function neededPermissions(config: Config, { manifest, accounts, istiods }: Circumstances): Permission[] {
-  const { hosts, services, sampleClient } = config;
+export function neededPermissions(
+  config: Config,
+  { manifest, accounts, istiods, rootNamespaces }: Circumstances,
+): Permission[] {
+  const { hosts, services, sampleClient, denyEnded } = config;
   const needs = [
     ...(wantedNamespaces(config).every((name) => isExisting(config, name)) ? [] : make([NAMESPACES])),
     ...accounts.flatMap((namespace) => make([ACCOUNTS], namespace)),
     ...hosts.flatMap(({ namespace }) => read([ACCOUNTS], namespace)),
     ...services.flatMap(({ namespace }) => make([SERVICES, istio("serviceentries")], namespace)),
     ...(sampleClient ? make([ACCOUNTS, DEPLOYMENTS], sampleClient.namespace) : []),
+    ...(denyEnded && accounts.length > 0 ? ending(rootNamespaces) : []),
     ...exposing(config, istiods),
     ...(isInstalled(config) ? installing(manifest) : looking(istiods)),
   ];

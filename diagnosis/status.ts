@@ -2,8 +2,9 @@ import { readCertificate } from "./checks/authority";
 import { renewalProblem, returnsUntil } from "./checks/identities";
 import { timeLeft } from "./checks/duration";
 import { offsetResult, offsetText } from "./checks/clock";
-import { type HostFacts, isOurs, type Outputs, type RequestResult } from "./facts";
+import { type HostFacts, isOurs, isUnavailable, type Outputs, type RequestResult, type Unavailable } from "./facts";
 import type { Config } from "../config";
+import type { EndedIdentity } from "../mesh/endedIdentity";
 
 export type Health = "ok" | "warning" | "error";
 
@@ -45,6 +46,8 @@ export interface ServiceStatus {
 export interface MeshStatus {
   hosts: HostStatus[];
   services: ServiceStatus[];
+  /** Identities of hosts that are gone or have left, which the mesh refuses, and whose keys are still good. */
+  ended: (EndedIdentity & { since: Date })[] | Unavailable;
 }
 
 function hostStatus(host: HostFacts, { config, owner }: { config: Config; owner?: string }, now: Date): HostStatus {
@@ -89,6 +92,7 @@ export function meshStatus(
   facts: HostFacts[],
   requests: Record<string, RequestResult> | undefined,
   now: Date,
+  ended: MeshStatus["ended"] = [],
 ): MeshStatus {
   const { config, outputs } = stack;
   const hosts = facts.map((host) => hostStatus(host, stack, now));
@@ -102,7 +106,7 @@ export function meshStatus(
     const health = healthy === 0 || refused ? "error" : doubtful ? "warning" : "ok";
     return { name: key, endpoints, healthy, request, health };
   });
-  return { hosts, services };
+  return { hosts, services, ended };
 }
 
 const ago = (date: Date, now: Date) => {
@@ -118,8 +122,16 @@ const ago = (date: Date, now: Date) => {
 };
 
 /** A status as rows of text: one a host, one a service. */
-export function statusRows({ hosts, services }: MeshStatus, now: Date): { hosts: string[][]; services: string[][] } {
+export function statusRows({ hosts, services, ended }: MeshStatus, now: Date) {
   return {
+    ended: isUnavailable(ended)
+      ? [["?", "-", "-", `could not be read: ${ended.problem}`]]
+      : ended.map(({ host, identity, since }) => [
+          host,
+          identity.replace(/^spiffe:\/\//, ""),
+          ago(since, now),
+          "refused by the mesh; but istiod renews it for whoever has its key, until the root is replaced",
+        ]),
     hosts: hosts.map((host) => [
       host.name,
       host.sidecar ?? "-",
@@ -157,4 +169,5 @@ export const HOST_HEADINGS = [
   "CHANGED",
   "",
 ];
+export const ENDED_HEADINGS = ["ENDED", "IDENTITY", "SINCE", ""];
 export const SERVICE_HEADINGS = ["SERVICE", "ENDPOINTS", "HEALTHY", "REQUEST"];

@@ -77,8 +77,12 @@ export async function readExisting(config: Config, kubectl: Kubectl): Promise<Cl
   if (isInstalled(config)) return undefined;
   try {
     const controlPlanes = [...(await readExistingMesh(config, kubectl)).controlPlanes.values()];
-    const namespaces = controlPlanes.map(({ namespace }) => namespace);
-    return { rootCerts: controlPlanes[0]!.rootCerts, namespaces: [...new Set(namespaces)] };
+    const each = (fact: "namespace" | "rootNamespace") => [...new Set(controlPlanes.map((one) => one[fact]))];
+    return {
+      rootCerts: controlPlanes[0]!.rootCerts,
+      namespaces: each("namespace"),
+      rootNamespaces: each("rootNamespace"),
+    };
   } catch (error) {
     if (error instanceof CodedError) return { refusal: error.message.replace(/^IVM317 /, "") };
     throw error;

@@ -8,7 +8,7 @@ const object = (apiVersion: string, kind: string) => ({ apiVersion, kind, metada
 describe("permissions", () => {
   let config: Config;
   before(async () => (config = (await healthyFacts()).config!));
-  const none = { manifest: [], accounts: [], istiods: [] };
+  const none = { manifest: [], accounts: [], istiods: [], rootNamespaces: ["root"] };
   /** What is asked, a line for each kind in each namespace: `get/list services in vm`. */
   const asked = (changed: Partial<Config>, circumstances: Partial<Circumstances> = {}) => {
     const needed = neededPermissions({ ...config, ...changed }, { ...none, ...circumstances });
@@ -49,6 +49,14 @@ describe("permissions", () => {
       .map(accessReview);
     const { subresource, namespace } = review!.spec.resourceAttributes;
     assert.deepEqual([subresource, namespace], ["token", "vm"]);
+  });
+
+  it("are to end identities, of accounts of the stack's own, unless that is not wanted", () => {
+    const POLICIES = "get/list/create/patch/delete authorizationpolicies.security.istio.io in root";
+    assert.ok(asked({}, { accounts: ["vm"] }).includes(POLICIES));
+    for (const needed of [asked({}), asked({ denyEnded: false }, { accounts: ["vm"] })]) {
+      assert.ok(!needed.some((one) => one.includes("authorizationpolicies")));
+    }
   });
 
   describe("of a mesh that is there", () => {

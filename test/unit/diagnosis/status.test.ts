@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { inspectCertificate } from "../../../mesh/certificates";
-import { HOST_HEADINGS, meshStatus, SERVICE_HEADINGS, statusRows } from "../../../diagnosis/status";
+import { ENDED_HEADINGS, HOST_HEADINGS, meshStatus, SERVICE_HEADINGS, statusRows } from "../../../diagnosis/status";
 import type { RequestResult } from "../../../diagnosis/facts";
 import { clusterOf, healthyFacts, hostOf, joinedOf } from "./checks/facts";
 import { spiffe } from "./checks/pki";
@@ -90,6 +90,19 @@ describe("meshStatus", () => {
       assert.match(rows.hosts[0]!.join("|"), says);
     });
   }
+
+  it("tells of identities that have ended, or why they are not known", async () => {
+    const { facts } = { facts: await healthyFacts() };
+    const rowsOf = (ended: Parameters<typeof meshStatus>[4]) =>
+      statusRows(meshStatus({ ...facts, config: facts.config! }, [], undefined, facts.now, ended), facts.now).ended;
+    assert.deepEqual(rowsOf([]), []);
+    const since = new Date(facts.now.getTime() - 3 * 86_400_000);
+    const [row] = rowsOf([{ host: "vm9", identity: spiffe("vm9"), since }]);
+    assert.deepEqual(row!.slice(0, 3), ["vm9", spiffe("vm9").replace("spiffe://", ""), "3 d ago"]);
+    assert.match(row![3]!, /until the root is replaced/);
+    assert.equal(row!.length, ENDED_HEADINGS.length);
+    assert.match(rowsOf({ problem: "it is forbidden" })[0]!.join(" "), /could not be read: it is forbidden/);
+  });
 
   it("tells of a service that lost some of its hosts, all of them, or its answer", async () => {
     const healthOf = async (change: Parameters<typeof after>[0]) => (await after(change)).services[0]!;

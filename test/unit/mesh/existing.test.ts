@@ -103,7 +103,6 @@ describe("an existing control plane", () => {
     assert.deepEqual(rest, {
       revision: "default",
       rootNamespace: "istio-system",
-      rootNamespace: "istio-system",
       tags: [],
       version: "1.31.0-eed52ebb",
       service: "istiod",
