@@ -1,6 +1,7 @@
 import { X509Certificate as NodeCertificate } from "node:crypto";
 import "reflect-metadata";
 import { CodedError } from "./codes";
+import { isCutOff, pemBlocks } from "./pem";
 import { BasicConstraintsExtension, SubjectAlternativeNameExtension, X509Certificate } from "@peculiar/x509";
 
 /** What the program asserts about a certificate after its issue. */
@@ -40,14 +41,32 @@ export function splitChain(pem: string): string[] {
   return pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
 }
 
-/** Whether a PEM text holds certificates and no key. */
-export function isCertificates(pem: string): boolean {
-  const chain = splitChain(pem);
+/** What a text must be that is not certificates in PEM alone; undefined if it is. No key is part of the words. */
+export function wantedOfCertificates(text: string): string | undefined {
+  const wanted = "a certificate in PEM";
+  const blocks = pemBlocks(text);
+  if (text.includes("PRIVATE KEY") || (blocks.length === 0 && !isCutOff(text))) return wanted;
+  if (isCutOff(text)) return `${wanted}, and this one is cut off: its first or its last line is missing`;
+  const other = blocks.find(({ label }) => label !== "CERTIFICATE");
+  if (other !== undefined) return `${wanted}, and nothing else: "${other.label}" is none`;
+  const damaged = blocks.findIndex(({ pem }) => !isCertificate(pem));
+  return damaged === -1 ? undefined : `${wanted}, and number ${damaged + 1} of this text is damaged`;
+}
+
+function isCertificate(pem: string): boolean {
   try {
-    return chain.length > 0 && chain.every(fingerprint) && !pem.includes("PRIVATE KEY");
+    return fingerprint(pem) !== "";
   } catch {
     return false;
   }
+}
+
+/**
+ * The certificates of a text in the form in which they go to the cluster and to hosts: in their order, each once, and
+ * nothing around them. istiod puts such texts one behind the other, where one without a last newline would spoil two.
+ */
+export function normalCertificates(text: string): string {
+  return [...new Set(pemBlocks(text).map(({ pem }) => pem))].join("");
 }
 
 /**

@@ -2,7 +2,7 @@
 import { isIP } from "node:net";
 import { z } from "zod";
 import { addressProblem } from "../../mesh/addresses";
-import { isCertificates } from "../../mesh/certificates";
+import { normalCertificates, wantedOfCertificates } from "../../mesh/certificates";
 import { expandHome } from "../homePath";
 import { isHostKey } from "../hostKey";
 
@@ -32,7 +32,14 @@ export const namespace = dnsLabel.refine(
 export const text = is(/^(?!.*PRIVATE KEY)[^\0\r\n]+$/, "a text of one line");
 /** Of a file here; `~` is the home directory. */
 export const path = text.transform(expandHome);
-export const pem = z.string({ error: "a certificate in PEM" }).refine(isCertificates, "a certificate in PEM");
+/** One certificate or several. What is used of the text is its normal form. */
+export const pem = z
+  .string({ error: "a certificate in PEM" })
+  .superRefine((text, context) => {
+    const wanted = wantedOfCertificates(text);
+    if (wanted !== undefined) context.addIssue(wanted);
+  })
+  .transform(normalCertificates);
 export const port = z
   .int({ error: "a port, 1 to 65535" })
   .min(1, "a port, 1 to 65535")

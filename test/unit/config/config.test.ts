@@ -39,6 +39,10 @@ const vm2 = { ...vm1, name: "vm2", address: "10.0.0.2" };
 const mysql = { name: "mysql", namespace: "vm", hosts: ["vm1"], ports: [{ port: 3306, protocol: "TCP" }] };
 const provided = { rootCert: CERTIFICATE, caCert: CERTIFICATE, certChain: CERTIFICATE, caKey: { secret: "caKey" } };
 
+/** Of a text that begins with a certificate. */
+const refusedPem = (field: string, problem: string) =>
+  `ca.provided.${field}: "-----BEGIN CERTIFICATE-----\\n${CERTIFICATE.split("\n")[1]!.slice(0, 27)}... is not allowed; expected a certificate in PEM${problem}`;
+
 /** The configuration as Pulumi hands it over: texts as they are, anything else as JSON. */
 function parse(
   changes: Record<string, unknown> = {},
@@ -394,6 +398,28 @@ describe("parseConfig", () => {
       { ca: { provided: { ...provided, rootCert: "root.pem" } } },
       ['ca.provided.rootCert: "root.pem" is not allowed; expected a certificate in PEM'],
     ],
+    [
+      "a certificate that is cut off",
+      { ca: { provided: { ...provided, caCert: CERTIFICATE.slice(0, 200) } } },
+      [refusedPem("caCert", ", and this one is cut off: its first or its last line is missing")],
+    ],
+    [
+      "a certificate without its first line",
+      { ca: { provided: { ...provided, certChain: CERTIFICATE + CERTIFICATE.replace(/.*\n/, "") } } },
+      [refusedPem("certChain", ", and this one is cut off: its first or its last line is missing")],
+    ],
+    [
+      "a certificate that is damaged",
+      { ca: { provided: { ...provided, certChain: CERTIFICATE + CERTIFICATE.replace(/\n.{40}/, "\n") } } },
+      [refusedPem("certChain", ", and number 2 of this text is damaged")],
+    ],
+    ...["CERTIFICATE REQUEST", "TRUSTED CERTIFICATE", "X509 CRL", "PUBLIC KEY"].map(
+      (label): [string, Record<string, unknown>, string[]] => [
+        `a ${label} among certificates`,
+        { ca: { provided: { ...provided, rootCert: CERTIFICATE + CERTIFICATE.replaceAll("CERTIFICATE", label) } } },
+        [refusedPem("rootCert", `, and nothing else: "${label}" is none`)],
+      ],
+    ),
     ["a typo in a new CA", { ca: { organisation: "x" } }, ["ca.organisation: unknown field"]],
     [
       "an exposure",

@@ -1,5 +1,12 @@
 import assert from "node:assert/strict";
-import { assertRoot, assertWorkload, inspectCertificate, splitChain } from "../../../mesh/certificates";
+import {
+  assertRoot,
+  assertWorkload,
+  inspectCertificate,
+  normalCertificates,
+  splitChain,
+  wantedOfCertificates,
+} from "../../../mesh/certificates";
 import { spiffeId } from "../../../mesh/spiffe";
 import { certificate, privateKey } from "../support";
 
@@ -48,6 +55,41 @@ describe("splitChain", () => {
     assert.deepEqual(splitChain(privateKey("vm1")), []);
     assert.deepEqual(splitChain(privateKey("vm1") + one), [one.trimEnd()]);
     assert.deepEqual(splitChain(one.slice(0, 200) + one), [one.trimEnd()]);
+  });
+});
+
+describe("normalCertificates", () => {
+  let one: string, two: string;
+  before(async () => {
+    [one, two] = [await certificate({ subject: "CN=one" }), await certificate({ subject: "CN=two" })];
+  });
+
+  const changes: [string, (text: string) => string][] = [
+    ["nothing around it", (text) => text],
+    ["what openssl x509 -text writes", (text) => `Certificate:\n    Data:\n        Version: 3 (0x2)\n${text}`],
+    ["what openssl pkcs12 writes", (text) => `Bag Attributes\n    localKeyID: 01 \nsubject=CN = one\n\n${text}`],
+    ["comments and blank lines", (text) => `# the root - of all\n\n${text}\n\n# end`],
+    ["Windows' line ends", (text) => text.replaceAll("\n", "\r\n")],
+    ["a byte order mark", (text) => `\uFEFF${text}`],
+    ["no last newline", (text) => text.trimEnd()],
+    ["lines that are indented and end in spaces", (text) => text.replaceAll("\n", " \t\n  ")],
+    ["one long line", (text) => text.replace(/(?<=[^-])\n(?=[^-])/g, "")],
+    ["spaces for line ends, as YAML folds it", (text) => text.replaceAll("\n", " ")],
+    ["the same again", (text) => text + text],
+  ];
+  for (const [what, change] of changes) {
+    it(`takes a certificate with ${what}`, () => {
+      assert.equal(wantedOfCertificates(change(one)), undefined);
+      assert.equal(normalCertificates(change(one)), one);
+    });
+  }
+
+  it("keeps the order, and each once", () => {
+    assert.equal(normalCertificates(two.trimEnd() + one + two), two + one);
+  });
+
+  it("lets no private key pass", () => {
+    assert.equal(wantedOfCertificates(one + privateKey("vm1")), "a certificate in PEM");
   });
 });
 

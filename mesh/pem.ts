@@ -1,0 +1,25 @@
+/** PEM as every reader takes it: Go's encoding/pem (istiod, the agents), BoringSSL (Envoy) and OpenSSL. */
+
+/** `BEGIN X`, whatever but five hyphens, `END X`. Lines may be indented, or all of it be one line. */
+const BLOCK = /-----BEGIN ([^-]+)-----((?:(?!-----)[^])*)-----END \1-----/g;
+
+export interface PemBlock {
+  /** `CERTIFICATE`, for example. */
+  label: string;
+  /** The block in normal form: nothing around it, lines of 64 characters, each ended by a newline. */
+  pem: string;
+}
+
+/** The blocks of a text that are whole, each by itself. One with headers (`Proc-Type`) is not for this. */
+export function pemBlocks(text: string): PemBlock[] {
+  return [...text.matchAll(BLOCK)].map(([, label = "", body = ""]) => {
+    const lines = body.replace(/\s/g, "").replace(/.{1,64}/g, "$&\n");
+    return { label, pem: `-----BEGIN ${label}-----\n${lines}-----END ${label}-----\n` };
+  });
+}
+
+/** Whether a block of the text lacks its first line or its last. */
+export function isCutOff(text: string): boolean {
+  const ends = text.match(/-----(BEGIN|END) /g) ?? [];
+  return ends.length !== 2 * pemBlocks(text).length;
+}
