@@ -22,7 +22,7 @@ import {
   WorkloadIdentity,
 } from "./components";
 import type { Authority, Config, HostConfig, ServiceConfig } from "./config";
-import { privateKeyBlock } from "./config/privateKey";
+import { signingKey } from "./config/caKey";
 import { loadConfig } from "./config/stackConfig";
 import { fingerprint, inspectCertificate } from "./mesh/certificates";
 import { spiffeId } from "./mesh/spiffe";
@@ -308,13 +308,10 @@ function install(
   );
 }
 
-/** istiod reads a key at the very beginning of its file only. */
-const istiodKey = (text: string) => (text.startsWith("-----BEGIN EC PARAM") ? privateKeyBlock(text)! : text);
-
 function authorityArgs(ca: Authority) {
   if (!("provided" in ca)) return ca;
   const { caKey, ...certificates } = ca.provided;
-  return { provided: { ...certificates, caKey: new pulumi.Config().requireSecret(caKey.secret).apply(istiodKey) } };
+  return { provided: { ...certificates, caKey: new pulumi.Config().requireSecret(caKey.secret).apply(signingKey) } };
 }
 
 type ServiceName = Pick<ServiceConfig, "namespace" | "name">;

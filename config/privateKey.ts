@@ -8,32 +8,31 @@ import { type ParsedKey, utils } from "ssh2";
 const BLOCK = /-----BEGIN ([A-Z0-9 ]*)PRIVATE KEY-----[\s\S]+?-----END \1PRIVATE KEY-----/;
 const SSH_TYPES = ["ssh-ed25519", "ssh-rsa", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"];
 
-/** The first private key of a PEM text, without what stands around it (`BEGIN EC PARAMETERS`, say); undefined if none. */
-export function privateKeyBlock(text: string): string | undefined {
-  const block = BLOCK.exec(text)?.[0].replace(/\r\n?/g, "\n");
-  return block === undefined ? undefined : `${block}\n`;
-}
-
-/** @throws saying what a text is that is no private key which opens without a passphrase */
+/**
+ * The first private key of a PEM text, without what stands around it (`BEGIN EC PARAMETERS`, say).
+ *
+ * @throws with the end of a sentence that says what the text is instead
+ */
 export function requirePrivateKeyBlock(text: string): string {
   if (text.trim() === "") throw new Error("is empty");
   if (/^PuTTY-User-Key-File/.test(text)) {
     throw new Error("is a key of PuTTY's: puttygen KEY -O private-openssh -o NEW");
   }
-  const block = privateKeyBlock(text);
+  const block = BLOCK.exec(text)?.[0].replace(/\r\n?/g, "\n");
   if (block === undefined) {
-    if (/^\s*(ssh-|ecdsa-|sk-)\S+ AAAA/.test(text) || /BEGIN (SSH2 |RSA )?PUBLIC KEY/.test(text)) {
+    if (/^\s*(ssh-|ecdsa-|sk-)\S+ AAAA|BEGIN SSH2 PUBLIC KEY/.test(text)) {
       throw new Error("is a public key: the private one is in the file without .pub");
     }
-    if (text.includes("BEGIN CERTIFICATE")) throw new Error("is a certificate, not a private key");
+    if (/BEGIN (RSA )?PUBLIC KEY/.test(text)) throw new Error("is a public key: give the private one");
+    if (text.includes("BEGIN CERTIFICATE-")) throw new Error("is a certificate, not a private key");
     const begun = /-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----/.test(text);
     throw new Error(begun ? "is cut off: it has no last line" : "is not a private key");
   }
-  if (/^-----BEGIN ENCRYPTED|^Proc-Type: 4,ENCRYPTED/m.test(block)) {
-    throw new Error("has a passphrase");
-  }
-  return block;
+  return `${block}\n`;
 }
+
+/** Whether a block says of itself that it does; OpenSSH's own form does not. */
+export const hasPassphrase = (block: string) => /^-----BEGIN ENCRYPTED|^\s*Proc-Type: 4,ENCRYPTED/m.test(block);
 
 /** As ssh2 reads it, or why it can't. */
 function parsed(text: string): ParsedKey | Error {
@@ -101,6 +100,7 @@ export function commonForm(text: string): string {
  */
 export function usableSshKey(text: string): string {
   const block = requirePrivateKeyBlock(text);
+  if (hasPassphrase(block)) throw new Error("has a passphrase");
   let form = text.trim() === block.trim() && !text.includes("\r") ? text : block;
   let key = parsed(form);
   if (key instanceof Error) {

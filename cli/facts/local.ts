@@ -4,6 +4,7 @@ import { createReadStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import type { Config, SshKey } from "../../config";
+import { signingKey } from "../../config/caKey";
 import type { LocalFacts } from "../../diagnosis/facts";
 import { agentProblem } from "../../ssh/agent";
 import { sshEndpoint } from "../../ssh/endpoint";
@@ -59,7 +60,7 @@ function keyFits({ ca }: Config, secret: Stack["secret"]): boolean | undefined {
   if (ca === undefined || !("provided" in ca)) return undefined;
   const { caCert, caKey } = ca.provided;
   try {
-    return new X509Certificate(caCert).checkPrivateKey(createPrivateKey(secret(caKey.secret)));
+    return new X509Certificate(caCert).checkPrivateKey(createPrivateKey(signingKey(secret(caKey.secret))));
   } catch {
     return false; // not even a key; its text must not be shown
   }

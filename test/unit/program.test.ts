@@ -342,6 +342,22 @@ kubernetes cluster`,
     assert.doesNotMatch(JSON.stringify(resources), /PRIVATE KEY/);
   });
 
+  it("gives istiod and hosts a normal form of one's own authority", async () => {
+    const { certificate: pem, key } = await authority();
+    const loose = `\uFEFFBag Attributes\r\n    friendlyName: ca\r\n${pem.trimEnd().replaceAll("\n", "\r\n")}`;
+    const parameters = "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n";
+    const provided = { rootCert: loose, caCert: loose, certChain: loose, caKey: { secret: "caKey" } };
+    const { find } = await run({ ca: { provided }, caKey: parameters + key });
+    const { stringData } = find("cacerts-secret").inputs;
+    assert.deepEqual((stringData as { value: unknown }).value, {
+      "root-cert.pem": pem,
+      "ca-cert.pem": pem,
+      "cert-chain.pem": pem,
+      "ca-key.pem": key,
+    });
+    assert.equal(find("vm1-identity-certificate").inputs.caCertPem, pem);
+  });
+
   it("opens istiod's ports on the gateway where hosts reach it there, and waits for that", async () => {
     const { find, resources } = await run({ exposure: { type: "LoadBalancer" } });
     const names = resources.map(({ name }) => name);

@@ -76,7 +76,7 @@ describe("usableSshKey", () => {
   for (const [what, text, reason] of [
     ["nothing", " \n", "is empty"],
     ["a public key", openSsh.public, "is a public key: the private one is in the file without .pub"],
-    ["a public key in PEM", publicOf(rsa), "is a public key: the private one is in the file without .pub"],
+    ["a public key in PEM", publicOf(rsa), "is a public key: give the private one"],
     [
       "a certificate",
       "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
