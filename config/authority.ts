@@ -1,7 +1,8 @@
 /** Whether an authority of one's own is one: certificates and a key that belong together, as istiod and proxies need them. */
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { inspectCertificate, splitChain } from "../mesh/certificates";
-import { requirePrivateKeyBlock } from "./privateKey";
+import { caProblems, nameOf } from "./caCertificate";
+import { signingKey } from "./caKey";
 
 export interface ProvidedAuthority {
   rootCert: string;
@@ -10,9 +11,19 @@ export interface ProvidedAuthority {
   caKey: { secret: string };
 }
 
+/** The certificates of its texts. istiod reads the first of caCert only. */
+interface Certificates {
+  roots: X509Certificate[];
+  ca: X509Certificate;
+  chain: X509Certificate[];
+}
+
+/** A field of ca.provided and what is wrong with it. */
+type Problem = [field: string, problem: string];
+
 const read = (pem: string) => splitChain(pem).map((one) => new X509Certificate(one));
-const nameOf = ({ subject }: X509Certificate) => JSON.stringify(subject.replaceAll("\n", ", "));
-const isSame = (a: X509Certificate, b: X509Certificate) => a.raw.equals(b.raw);
+const isIn = (all: X509Certificate[], one: X509Certificate) => all.some(({ raw }) => raw.equals(one.raw));
+const isSelfSigned = (certificate: X509Certificate) => signs(certificate, certificate);
 
 /** Whether `issuer` has signed `certificate`. */
 function signs(issuer: X509Certificate, certificate: X509Certificate): boolean {
@@ -23,43 +34,86 @@ function signs(issuer: X509Certificate, certificate: X509Certificate): boolean {
   }
 }
 
-/** What keeps a certificate from signing now. */
-function ownProblems(certificate: X509Certificate, now: Date): string[] {
-  const { isCa, notBefore, notAfter } = inspectCertificate(certificate.toString());
-  const name = nameOf(certificate);
-  return [
-    ...(isCa ? [] : [`${name} is no CA: it may not sign certificates`]),
-    ...(notAfter > now ? [] : [`${name} ended on ${notAfter.toISOString()}`]),
-    ...(notBefore <= now ? [] : [`${name} begins only on ${notBefore.toISOString()}`]),
-  ];
+function isSwapped({ roots, ca }: Certificates): boolean {
+  return isSelfSigned(ca) && !isIn(roots, ca) && !roots.some(isSelfSigned);
 }
 
-/** The way from the CA up to a root, or why there is none. */
-function wayUp(ca: X509Certificate, chain: X509Certificate[], roots: X509Certificate[]): X509Certificate[] | string {
-  const [first] = chain;
-  if (!isSame(ca, first!)) {
-    const turned = chain.some((other) => isSame(ca, other));
-    return `begins with ${nameOf(first!)}, not with caCert, ${nameOf(ca)}${turned ? ": turn its order round" : ""}`;
-  }
-  for (const [n, issuer] of chain.slice(1).entries()) {
-    if (!signs(issuer, chain[n]!)) return `${nameOf(issuer)} stands behind ${nameOf(chain[n]!)}, but has not signed it`;
-  }
+/** The way from the CA up to a root, as certChain has it; undefined if it has none. */
+function wayUp({ roots, ca, chain }: Certificates): X509Certificate[] | undefined {
+  const isJoined = isIn([ca], chain[0]!) && chain.slice(1).every((issuer, n) => signs(issuer, chain[n]!));
   const last = chain.at(-1)!;
-  if (roots.some((root) => isSame(root, last))) return chain;
+  if (!isJoined || isIn(roots, last)) return isJoined ? chain : undefined;
   const root = roots.find((candidate) => signs(candidate, last));
-  if (root !== undefined) return [...chain, root];
-  return `ends with ${nameOf(last)}, which none of rootCert has signed: an intermediate is missing, or the root is another`;
+  return root && [...chain, root];
+}
+
+/** The CA, who has signed it, who has signed that: as far as the certificates at hand go, whatever their order. */
+function climb({ roots, ca, chain }: Certificates): X509Certificate[] {
+  const way = [ca];
+  for (let next: X509Certificate | undefined = ca; next !== undefined && !isIn(roots, next);) {
+    const below: X509Certificate = next;
+    next = [...chain, ...roots].find((other) => !isIn(way, other) && signs(other, below));
+    if (next !== undefined) way.push(next);
+  }
+  return way;
+}
+
+/** Why certChain does not lead from the CA to a root. */
+function chainProblem(certificates: Certificates): string {
+  const { roots, ca, chain } = certificates;
+  const way = climb(certificates);
+  const top = way.at(-1)!;
+  if (!isIn(roots, top)) {
+    if (isSelfSigned(top)) return `leads to ${nameOf(top)}, which is not in rootCert: give that root there`;
+    const issuer = JSON.stringify(top.issuer.replaceAll("\n", ", "));
+    return [...chain, ...roots].some(({ subject }) => subject === top.issuer)
+      ? `has ${nameOf(top)}, which is signed by ${issuer}, but by another key than that of the ${issuer} given`
+      : `lacks ${issuer}, which has signed ${nameOf(top)}: put it behind that one; a root goes into rootCert`;
+  }
+  if (!isIn(chain, ca)) return `lacks caCert, ${nameOf(ca)}: put it at the beginning`;
+  const foreign = chain.find((one) => !isIn(way, one));
+  if (foreign !== undefined)
+    return `has ${nameOf(foreign)}, which is not on the way from caCert to rootCert: leave it out`;
+  const order = way.filter((one) => isIn(chain, one)).map(nameOf);
+  return `is in another order than from caCert up to the root: ${order.join(", ")}`;
+}
+
+/** CAs that allow fewer CAs below them than there are. */
+function lengthProblems(way: X509Certificate[], { roots }: Certificates): Problem[] {
+  return way.flatMap((certificate, below): Problem[] => {
+    const { pathLength = below } = inspectCertificate(certificate.toString());
+    if (pathLength >= below) return [];
+    const field = isIn(roots, certificate) ? "rootCert" : "certChain";
+    return [[field, `${nameOf(certificate)} allows ${pathLength} CAs below it (path length), but there are ${below}`]];
+  });
 }
 
 function keyProblem(ca: X509Certificate, text: string): string | undefined {
   try {
-    const block = requirePrivateKeyBlock(text);
-    if (block.includes("OPENSSH")) return "is a key for SSH, not for certificates";
-    return ca.checkPrivateKey(createPrivateKey(block)) ? undefined : `is not the key of caCert, ${nameOf(ca)}`;
+    const key = createPrivateKey(signingKey(text));
+    return ca.checkPrivateKey(key) ? undefined : `is not the key of caCert, ${nameOf(ca)}`;
   } catch (error) {
-    const { message, code } = error as Error & { code?: string };
-    return code === undefined ? message : "is damaged: no key can be read from it";
+    return (error as Error).message;
   }
+}
+
+function certificateProblems(certificates: Certificates, now: Date): Problem[] {
+  const { roots, ca, chain } = certificates;
+  const others = chain.filter((other) => !isIn([ca, ...roots], other));
+  const way = wayUp(certificates);
+  const of = (field: string, problems: string[]) => problems.map((problem): Problem => [field, problem]);
+  return [
+    ...of(
+      "rootCert",
+      roots.flatMap((root) => caProblems(root, now, { isRoot: true })),
+    ),
+    ...of("caCert", isIn(roots, ca) ? [] : caProblems(ca, now)),
+    ...of(
+      "certChain",
+      others.flatMap((other) => caProblems(other, now)),
+    ),
+    ...(way === undefined ? of("certChain", [chainProblem(certificates)]) : lengthProblems(way, certificates)),
+  ];
 }
 
 /**
@@ -72,28 +126,17 @@ export function authorityProblems(
   key: string | undefined,
   now = new Date(),
 ): string[] {
-  const [roots, chain] = [read(rootCert), read(certChain)];
-  const ca = read(caCert)[0]!;
-  const others = chain.filter((other) => ![ca, ...roots].some((named) => isSame(named, other)));
-  const found: [field: string, problems: string[]][] = [
-    ["rootCert", roots.flatMap((root) => ownProblems(root, now))],
-    ["caCert", roots.some((root) => isSame(root, ca)) ? [] : ownProblems(ca, now)],
-    ["certChain", others.flatMap((other) => ownProblems(other, now))],
-  ];
-  const way = wayUp(ca, chain, roots);
-  if (typeof way === "string") found.push(["certChain", [way]]);
-  else {
-    for (const [below, certificate] of way.entries()) {
-      const { pathLength } = inspectCertificate(certificate.toString());
-      if (pathLength === undefined || pathLength >= below) continue;
-      const field = roots.some((root) => isSame(root, certificate)) ? "rootCert" : "certChain";
-      found.push([
-        field,
-        [`${nameOf(certificate)} allows ${pathLength} CAs below it (path length), but there are ${below}`],
-      ]);
-    }
+  const certificates = { roots: read(rootCert), ca: read(caCert)[0]!, chain: read(certChain) };
+  const { ca, roots } = certificates;
+  if (isSwapped(certificates)) {
+    const [intermediate] = roots;
+    return [
+      `ca.provided: rootCert and caCert are swapped: rootCert has ${nameOf(intermediate!)}, caCert the root, ${nameOf(ca)}`,
+    ];
   }
-  const wrong = key === undefined ? undefined : keyProblem(ca, key);
-  if (wrong !== undefined) found.push(["caKey.secret", [`the secret "${caKey.secret}" ${wrong}`]]);
-  return found.flatMap(([field, problems]) => problems.map((problem) => `ca.provided.${field}: ${problem}`));
+  const problem = key === undefined ? undefined : keyProblem(ca, key);
+  return [
+    ...certificateProblems(certificates, now),
+    ...(problem === undefined ? [] : [["caKey.secret", `the secret "${caKey.secret}" ${problem}`]]),
+  ].map(([field, words]) => `ca.provided.${field}: ${words}`);
 }

@@ -49,12 +49,18 @@ export const ca = z.xor(
       intermediateValidityHours: hours.default(43800),
     }),
     map({
-      /** Your own intermediate: PEM texts as in Istio's plug-in CA. The root's key is not needed, nor ever seen. */
+      /**
+       * Your own intermediate: PEM texts as in Istio's plug-in CA, whatever stands around their blocks. The root's key is
+       * not needed, nor ever seen.
+       */
       provided: map({
+        /** What the mesh trusts: a root, or several of which one is the CA's. */
         rootCert: pem,
+        /** The CA with which istiod signs: an intermediate, or the root itself, for istiod takes that too. */
         caCert: pem,
-        /** The intermediate and its issuers up to the root. */
+        /** caCert and its issuers, in order, up to one of rootCert, which may be left out. */
         certChain: pem,
+        /** The key of caCert: PKCS#8, PKCS#1 or SEC1, without a passphrase. */
         caKey: map({ secret: secretName }, "{secret: NAME}"),
       }),
     }),

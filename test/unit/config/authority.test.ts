@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { KeyObject } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
-import { authorityProblems } from "../../../config/authority";
+import { authorityProblems, type ProvidedAuthority } from "../../../config/authority";
+import { withDirectory } from "../support";
 
 const EC = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 const DAY = 86_400_000;
@@ -41,6 +45,23 @@ async function make(
   return { pem: `${certificate.toString("pem")}\n`, key, name, keys };
 }
 
+/** What Envoys and agents ask for: either side of mTLS, with each of the roots for one that is believed. */
+const verifyByOpenssl = ({ rootCert, caCert, certChain }: ProvidedAuthority) =>
+  withDirectory((directory) => {
+    const [roots, chain, ca] = ["root.pem", "chain.pem", "ca.pem"].map((name) => join(directory, name)) as [
+      string,
+      string,
+      string,
+    ];
+    writeFileSync(roots, rootCert);
+    writeFileSync(chain, certChain);
+    writeFileSync(ca, caCert);
+    for (const purpose of ["sslserver", "sslclient"]) {
+      const args = ["verify", "-partial_chain", "-purpose", purpose, "-CAfile", roots, "-untrusted", chain, ca];
+      execFileSync("openssl", args, { stdio: "pipe" });
+    }
+  });
+
 describe("authorityProblems", () => {
   let root: Made, middle: Made, ca: Made, other: Made;
   before(async () => {
@@ -56,27 +77,47 @@ describe("authorityProblems", () => {
     chain?: Made[];
     key?: string;
   }
-  const found = ({ roots = [root], own = ca, chain = [ca, middle, root], key = own.key }: Parts = {}) => {
+  const fieldsOf = ({ roots = [root], own = ca, chain = [ca, middle, root] }: Parts): ProvidedAuthority => {
     const join = (all: Made[]) => all.map(({ pem }) => pem).join("");
-    const fields = { rootCert: join(roots), caCert: own.pem, certChain: join(chain), caKey: { secret: "caKey" } };
-    return authorityProblems(fields, key);
+    return { rootCert: join(roots), caCert: own.pem, certChain: join(chain), caKey: { secret: "caKey" } };
   };
+  const found = (parts: Parts = {}) => authorityProblems(fieldsOf(parts), parts.key ?? (parts.own ?? ca).key);
 
-  it("finds none in what belongs together", () => {
-    assert.deepEqual(found(), []);
-    assert.deepEqual(found({ chain: [ca, middle] }), [], "without the root in its chain");
-    assert.deepEqual(found({ roots: [other, root] }), [], "one of several roots");
-    assert.deepEqual(found({ roots: [root], own: root, chain: [root] }), [], "one that signs by itself");
-    assert.deepEqual(found({ roots: [middle], chain: [ca, middle] }), [], "a root that another has signed");
-    const bags = { ...ca, pem: `Bag Attributes\r\n    friendlyName: ca\r\n${ca.pem.replaceAll("\n", "\r\n")}` };
-    assert.deepEqual(found({ own: bags }), [], "with text and Windows' line ends");
-    assert.deepEqual(
-      authorityProblems(
-        { rootCert: root.pem, caCert: root.pem, certChain: root.pem, caKey: { secret: "k" } },
-        undefined,
-      ),
-      [],
-    );
+  const accepted: [string, () => Parts | Promise<Parts>][] = [
+    ["what belongs together", () => ({})],
+    ["a chain without the root", () => ({ chain: [ca, middle] })],
+    ["several roots, of which one is it", () => ({ roots: [other, root] })],
+    ["a root that signs by itself", () => ({ own: root, chain: [root] })],
+    ["a root that another has signed", () => ({ roots: [middle], chain: [ca, middle] })],
+    [
+      "a CA that outlives its issuers",
+      async () => {
+        const own = await make("lasting", middle, { days: 20 });
+        return { own, chain: [own, middle, root] };
+      },
+    ],
+    [
+      "a CA that ends tomorrow, of which IVM404 warns",
+      async () => {
+        const own = await make("ending", middle, { days: 2 });
+        return { own, chain: [own, middle, root] };
+      },
+    ],
+    [
+      "Windows' line ends and text around",
+      () => ({ own: { ...ca, pem: `Bag Attributes\r\n    friendlyName: ca\r\n${ca.pem.replaceAll("\n", "\r\n")}` } }),
+    ],
+  ];
+  for (const [what, parts] of accepted) {
+    it(`accepts ${what}, as openssl does`, async () => {
+      const made = await parts();
+      assert.deepEqual(found(made), []);
+      await verifyByOpenssl(fieldsOf(made));
+    });
+  }
+
+  it("says nothing of a secret that is not there: others do", () => {
+    assert.deepEqual(authorityProblems(fieldsOf({}), undefined), []);
   });
 
   const cases: [string, () => Parts | Promise<Parts>, RegExp[]][] = [
@@ -90,49 +131,64 @@ describe("authorityProblems", () => {
       () => ({ key: ca.pem }),
       [/^caKey\.secret: the secret "caKey" is a certificate, not a private key$/],
     ],
-    [
-      "a key of the wrong kind",
-      () => ({ key: "-----BEGIN OPENSSH PRIVATE KEY-----\nA\n-----END OPENSSH PRIVATE KEY-----\n" }),
-      [/is a key for SSH, not for certificates$/],
-    ],
     ["a damaged key", () => ({ key: ca.key.replace(/\n.{30}/, "\n") }), [/is damaged: no key can be read from it$/]],
     [
       "root and intermediate swapped",
       () => ({ roots: [ca], own: root, chain: [root, middle, ca], key: ca.key }),
-      [
-        /^certChain: "CN=middle" stands behind "CN=root", but has not signed it$/,
-        /^caKey\.secret: .* not the key of caCert, "CN=root"$/,
-      ],
+      [/^ca\.provided: rootCert and caCert are swapped: rootCert has "CN=ca", caCert the root, "CN=root"$/],
     ],
     [
-      "a chain in reverse",
+      "a chain that is turned round",
       () => ({ chain: [root, middle, ca] }),
-      [/^certChain: begins with "CN=root", not with caCert, "CN=ca": turn its order round$/],
+      [/^certChain: is in another order than from caCert up to the root: "CN=ca", "CN=middle", "CN=root"$/],
     ],
     [
-      "a chain of another",
-      () => ({ chain: [other] }),
-      [/^certChain: begins with "CN=other", not with caCert, "CN=ca"$/],
+      "a chain in disorder",
+      () => ({ chain: [ca, root, middle] }),
+      [/^certChain: is in another order than from caCert up to the root: "CN=ca", "CN=middle", "CN=root"$/],
     ],
     [
-      "a chain without the intermediate",
-      () => ({ chain: [ca, root] }),
-      [/^certChain: "CN=root" stands behind "CN=ca", but has not signed it$/],
+      "a chain without caCert",
+      () => ({ chain: [middle, root] }),
+      [/^certChain: lacks caCert, "CN=ca": put it at the beginning$/],
     ],
     [
-      "a chain that ends too early",
-      () => ({ chain: [ca] }),
-      [/^certChain: ends with "CN=ca", which none of rootCert has signed: /],
+      "a stranger between",
+      () => ({ chain: [ca, other, middle, root] }),
+      [/^certChain: has "CN=other", which is not on the way from caCert to rootCert: leave it out$/],
     ],
+    ...(
+      [
+        ["a chain of another", () => [other]],
+        ["a chain without the intermediate", () => [ca, root]],
+        ["a chain that ends too early", () => [ca]],
+      ] as [string, () => Made[]][]
+    ).map(([what, chain]): [string, () => Parts, RegExp[]] => [
+      what,
+      () => ({ chain: chain() }),
+      [/^certChain: lacks "CN=middle", which has signed "CN=ca": put it behind that one; a root goes into rootCert$/],
+    ]),
     [
       "another root",
       () => ({ roots: [other] }),
-      [/^certChain: ends with "CN=root", which none of rootCert has signed: /],
+      [/^certChain: leads to "CN=root", which is not in rootCert: give that root there$/],
     ],
     [
       "another root of the same name",
       async () => ({ roots: [await make("root")], chain: [ca, middle] }),
-      [/^certChain: ends with "CN=middle", which none/],
+      [
+        /^certChain: has "CN=middle", which is signed by "CN=root", but by another key than that of the "CN=root" given$/,
+      ],
+    ],
+    [
+      "one of several roots that is no CA",
+      async () => ({ roots: [root, await make("leaf", undefined, { ca: false })] }),
+      [/^rootCert: "CN=leaf" is no CA: it may not sign certificates$/],
+    ],
+    [
+      "one of several roots that has ended",
+      async () => ({ roots: [root, await make("past", undefined, { from: -20 })] }),
+      [/^rootCert: "CN=past" ended on/],
     ],
     [
       "one that may not sign",
@@ -184,7 +240,7 @@ describe("authorityProblems", () => {
       const lines = found(await parts());
       assert.equal(lines.length, problems.length, lines.join("\n"));
       for (const [n, line] of lines.entries()) {
-        assert.match(line.replace("ca.provided.", ""), problems[n]!);
+        assert.match(line.replace(/^ca\.provided\./, ""), problems[n]!);
         assert.doesNotMatch(line, /BEGIN/);
       }
     });
