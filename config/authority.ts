@@ -1,7 +1,7 @@
 /** Whether an authority of one's own is one: certificates and a key that belong together, as istiod and proxies need them. */
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { inspectCertificate, splitChain } from "../mesh/certificates";
-import { caProblems, nameOf } from "./caCertificate";
+import { caProblems, nameOf, signs } from "./caCertificate";
 import { signingKey } from "./caKey";
 
 export interface ProvidedAuthority {
@@ -24,15 +24,6 @@ type Problem = [field: string, problem: string];
 const read = (pem: string) => splitChain(pem).map((one) => new X509Certificate(one));
 const isIn = (all: X509Certificate[], one: X509Certificate) => all.some(({ raw }) => raw.equals(one.raw));
 const isSelfSigned = (certificate: X509Certificate) => signs(certificate, certificate);
-
-/** Whether `issuer` has signed `certificate`. */
-function signs(issuer: X509Certificate, certificate: X509Certificate): boolean {
-  try {
-    return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
-  } catch {
-    return false; // of another kind of key than the signature
-  }
-}
 
 function isSwapped({ roots, ca }: Certificates): boolean {
   return isSelfSigned(ca) && !isIn(roots, ca) && !roots.some(isSelfSigned);

@@ -3,7 +3,7 @@ import type { X509Certificate } from "node:crypto";
 import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
 import { inspectCertificate } from "../mesh/certificates";
-import { kindProblem } from "./caKey";
+import { INSTEAD, kindProblem } from "./caKey";
 
 export const nameOf = ({ subject }: X509Certificate) => JSON.stringify(subject.replaceAll("\n", ", "));
 
@@ -15,16 +15,32 @@ const BOTH_SIDES: string[] = [x509.ExtendedKeyUsage.serverAuth, x509.ExtendedKey
  */
 const KNOWN = [15, 17, 19, 30, 32, 33, 36, 37, 54].map((last) => `2.5.29.${last}`);
 
-/** What its extensions do not allow. One that is absent allows everything. */
-function extensionProblems(certificate: x509.X509Certificate): string[] {
+/** Whether its keyUsage, if it has one, allows to sign certificates. */
+function hasCertSign(certificate: x509.X509Certificate): boolean {
   const { keyCertSign } = x509.KeyUsageFlags;
   const { usages = keyCertSign } = certificate.getExtension(x509.KeyUsagesExtension) ?? {};
+  return (usages & keyCertSign) !== 0;
+}
+
+/** Whether `issuer` has signed `certificate`. */
+export function signs(issuer: X509Certificate, certificate: X509Certificate): boolean {
+  try {
+    // OpenSSL takes one that may not sign for no issuer; of that there is a line of its own.
+    const isNamed = certificate.issuer === issuer.subject && !hasCertSign(new x509.X509Certificate(issuer.toString()));
+    return (isNamed || certificate.checkIssued(issuer)) && certificate.verify(issuer.publicKey);
+  } catch {
+    return false; // of another kind of key than the signature
+  }
+}
+
+/** What its extensions do not allow. One that is absent allows everything. */
+function extensionProblems(certificate: x509.X509Certificate): string[] {
   const sides = certificate.getExtension(x509.ExtendedKeyUsageExtension)?.usages.map(String) ?? BOTH_SIDES;
   const unknown = certificate.extensions.filter(({ critical, type }) => critical && !KNOWN.includes(type));
   return [
-    ...((usages & keyCertSign) === 0
-      ? ["may not sign certificates: have it issued anew with keyCertSign in its keyUsage"]
-      : []),
+    ...(hasCertSign(certificate)
+      ? []
+      : ["may not sign certificates: have it issued anew with keyCertSign in its keyUsage"]),
     ...(BOTH_SIDES.every((usage) => sides.includes(usage))
       ? []
       : [
@@ -50,16 +66,24 @@ function signatureProblems({ signatureAlgorithm }: x509.X509Certificate): string
   return [`is signed with ${how}, which Istio does not verify: have it issued anew with SHA-256`];
 }
 
+function keyProblems(certificate: X509Certificate): string[] {
+  try {
+    const problem = kindProblem(certificate.publicKey);
+    return problem === undefined ? [] : [`has a key ${problem}`];
+  } catch {
+    return [`has a key that can't be read: ${INSTEAD}`];
+  }
+}
+
 /** What keeps a certificate from being a CA now, each as the end of a sentence. A root's signature nobody looks at. */
 export function caProblems(certificate: X509Certificate, now: Date, { isRoot = false } = {}): string[] {
   const pem = certificate.toString();
   const parsed = new x509.X509Certificate(pem);
   const { isCa, notBefore, notAfter } = inspectCertificate(pem);
-  const kind = kindProblem(certificate.publicKey);
   return [
     ...(isCa ? [] : ["is no CA: it may not sign certificates"]),
     ...extensionProblems(parsed),
-    ...(kind === undefined ? [] : [`has a key ${kind}`]),
+    ...keyProblems(certificate),
     ...(isRoot ? [] : signatureProblems(parsed)),
     ...(notAfter > now ? [] : [`ended on ${notAfter.toISOString()}`]),
     ...(notBefore <= now ? [] : [`begins only on ${notBefore.toISOString()}`]),

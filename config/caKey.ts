@@ -10,24 +10,26 @@ const PRIME_FIELD = Buffer.from("06072a8648ce3d0101", "hex");
 /** Of RSA, bits: Go verifies nothing by less (crypto/rsa, Minimum key size), and takes no more from a peer (crypto/tls). */
 const [LEAST, MOST] = [1024, 8192];
 
+/** What to do about a key of another kind. */
+export const INSTEAD = "make a CA with ECDSA P-256 or P-384, RSA or Ed25519";
+
 /** Why no istiod, agent or Envoy takes a key of this kind, public or private, as a CA's: the end of a sentence. */
 export function kindProblem(key: KeyObject): string | undefined {
   const { namedCurve = "", modulusLength = 0 } = key.asymmetricKeyDetails ?? {};
-  const instead = "make a CA with ECDSA P-256 or P-384, RSA or Ed25519";
   switch (key.asymmetricKeyType) {
     case "ed25519":
       return undefined;
     case "rsa":
       return modulusLength >= LEAST && modulusLength <= MOST
         ? undefined
-        : `of RSA with ${modulusLength} bits, and Istio takes ${LEAST} to ${MOST}: ${instead}`;
+        : `of RSA with ${modulusLength} bits, and Istio takes ${LEAST} to ${MOST}: ${INSTEAD}`;
     case "ec":
-      if (!CURVES.includes(namedCurve)) return `on the curve ${namedCurve}, which Istio does not know: ${instead}`;
+      if (!CURVES.includes(namedCurve)) return `on the curve ${namedCurve}, which Istio does not know: ${INSTEAD}`;
       return derOf(key).includes(PRIME_FIELD)
         ? "of ECDSA with its curve written out, which Istio does not read: make a CA with a named curve"
         : undefined;
     default:
-      return `of the kind ${key.asymmetricKeyType}, with which Istio does not sign: ${instead}`;
+      return `of the kind ${key.asymmetricKeyType}, with which Istio does not sign: ${INSTEAD}`;
   }
 }
 

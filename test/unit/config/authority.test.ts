@@ -27,10 +27,10 @@ async function make(
     pathLength = undefined as number | undefined,
     from = -1,
     days = 10,
-    keys = undefined as CryptoKeyPair | undefined,
+    usage = undefined as x509.KeyUsageFlags | undefined,
   } = {},
 ): Promise<Made> {
-  keys ??= await crypto.subtle.generateKey(EC, true, ["sign", "verify"]);
+  const keys = await crypto.subtle.generateKey(EC, true, ["sign", "verify"]);
   const certificate = await x509.X509CertificateGenerator.create({
     subject: `CN=${name}`,
     issuer: `CN=${issuer?.name ?? name}`,
@@ -39,7 +39,10 @@ async function make(
     publicKey: keys.publicKey,
     signingKey: (issuer?.keys ?? keys).privateKey,
     signingAlgorithm: EC,
-    extensions: [new x509.BasicConstraintsExtension(ca, pathLength, true)],
+    extensions: [
+      new x509.BasicConstraintsExtension(ca, pathLength, true),
+      ...(usage === undefined ? [] : [new x509.KeyUsagesExtension(usage, true)]),
+    ],
   });
   const key = KeyObject.from(keys.privateKey).export({ type: "pkcs8", format: "pem" }) as string;
   return { pem: `${certificate.toString("pem")}\n`, key, name, keys };
@@ -197,6 +200,15 @@ describe("authorityProblems", () => {
         return { own: leaf, chain: [leaf, root] };
       },
       [/^caCert: "CN=leaf" is no CA: it may not sign certificates$/],
+    ],
+    [
+      "a root that may not sign, in one line",
+      async () => {
+        const barred = await make("barred", undefined, { usage: x509.KeyUsageFlags.cRLSign });
+        const own = await make("below", barred);
+        return { roots: [barred], own, chain: [own, barred] };
+      },
+      [/^rootCert: "CN=barred" may not sign certificates: have it issued anew with keyCertSign in its keyUsage$/],
     ],
     [
       "one that has ended, and one that has not begun",

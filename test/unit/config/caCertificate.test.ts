@@ -118,6 +118,13 @@ describe("caProblems", () => {
     assert.deepEqual(caProblems(await make({ signature: ["-sha1"] }), new Date(), { isRoot: true }), []);
   });
 
+  it("refuses a key of an algorithm that nobody knows", async () => {
+    const { raw } = await make({});
+    raw[raw.indexOf("06072a8648ce3d0201", 0, "hex") + 8] = 9; // was id-ecPublicKey
+    const problem = `"CN=ca" has a key that can't be read: ${INSTEAD}`;
+    assert.deepEqual(caProblems(new X509Certificate(raw), new Date()), [problem]);
+  });
+
   it("refuses an RSA key that is too long for Go's TLS", () => {
     const n = Buffer.alloc(8200 / 8, 0xff).toString("base64url");
     const long = createPublicKey({ key: { kty: "RSA", n, e: "AQAB" }, format: "jwk" });
