@@ -1,3 +1,5 @@
+import { X509Certificate } from "node:crypto";
+import { signs } from "../../config/caCertificate";
 import { type CertificateFacts, fingerprint, inspectCertificate, splitChain } from "../../mesh/certificates";
 import { type ClusterFacts, type Facts, isAvailable } from "../facts";
 
@@ -40,10 +42,19 @@ export function unreadable({ caCert, certChain, rootCert }: CaCerts): string | u
   return splitChain(certChain).some((pem) => readCertificate(pem) === undefined) ? "cert-chain.pem" : undefined;
 }
 
-/** The CA's certificates from the one that signs to the root, each once; none, if there is no CA or it can't be read. */
+/** The CA's certificates from the one that signs to its root, each once; none, if there is no CA or it can't be read. */
 export function caPath(facts: Facts): Certificate[] {
   const at = authority(facts);
   if (at === undefined || unreadable(at) !== undefined) return [];
-  const all = [at.caCert, ...splitChain(at.certChain), at.rootCert].flatMap((pem) => readCertificate(pem) ?? []);
+  const readAll = (texts: string[]) => texts.flatMap((pem) => readCertificate(pem) ?? []);
+  const path = readAll([at.caCert, ...splitChain(at.certChain)]);
+  const roots = readAll(splitChain(at.rootCert));
+  const top = path.at(-1)!;
+  // Of several roots the one of this CA. The chain may hold it, or end below it.
+  const root =
+    roots.find(({ fingerprint }) => fingerprint === top.fingerprint) ??
+    roots.find(({ pem }) => signs(new X509Certificate(pem), new X509Certificate(top.pem))) ??
+    roots[0]!;
+  const all = [...path, root];
   return all.filter((one, index) => all.findIndex((other) => other.fingerprint === one.fingerprint) === index);
 }
