@@ -25,9 +25,8 @@ const read = (pem: string) => splitChain(pem).map((one) => new X509Certificate(o
 const isIn = (all: X509Certificate[], one: X509Certificate) => all.some(({ raw }) => raw.equals(one.raw));
 const isSelfSigned = (certificate: X509Certificate) => signs(certificate, certificate);
 
-function isSwapped({ roots, ca }: Certificates): boolean {
-  return isSelfSigned(ca) && !isIn(roots, ca) && !roots.some(isSelfSigned);
-}
+/** Whether each of rootCert and caCert holds what belongs into the other. */
+const isSwapped = ({ roots, ca }: Certificates) => isSelfSigned(ca) && !roots.some(isSelfSigned);
 
 /** The way from the CA up to a root, as certChain has it; undefined if it has none. */
 function wayUp({ roots, ca, chain }: Certificates): X509Certificate[] | undefined {

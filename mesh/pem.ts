@@ -1,7 +1,7 @@
 /** PEM as every reader takes it: Go's encoding/pem (istiod, the agents), BoringSSL (Envoy) and OpenSSL. */
 
-/** `BEGIN X`, whatever but five hyphens, `END X`. Lines may be indented, or all of it be one line. */
-const BLOCK = /-----BEGIN ([^-]+)-----((?:(?!-----)[^])*)-----END \1-----/g;
+/** Its lines may be indented, or all of it be one line. */
+const BLOCK = /-----BEGIN ([^-]+)-----([^-]*)-----END \1-----/g;
 
 export interface PemBlock {
   /** `CERTIFICATE`, for example. */

@@ -141,6 +141,19 @@ describe("authorityProblems", () => {
       [/^ca\.provided: rootCert and caCert are swapped: rootCert has "CN=ca", caCert the root, "CN=root"$/],
     ],
     [
+      "another root as caCert",
+      () => ({ own: other, chain: [other] }),
+      [/^certChain: leads to "CN=other", which is not in rootCert: give that root there$/],
+    ],
+    [
+      "a root that has ended and signs by itself, in one line",
+      async () => {
+        const past = await make("past", undefined, { from: -20 });
+        return { roots: [past], own: past, chain: [past] };
+      },
+      [/^rootCert: "CN=past" ended on/],
+    ],
+    [
       "a chain that is turned round",
       () => ({ chain: [root, middle, ca] }),
       [/^certChain: is in another order than from caCert up to the root: "CN=ca", "CN=middle", "CN=root"$/],

@@ -409,6 +409,11 @@ describe("parseConfig", () => {
       [refusedPem("certChain", ", and this one is cut off: its first or its last line is missing")],
     ],
     [
+      "a certificate that ends as something else",
+      { ca: { provided: { ...provided, rootCert: CERTIFICATE.replace("END CERTIFICATE", "END X509 CRL") } } },
+      [refusedPem("rootCert", ", and this one is cut off: its first or its last line is missing")],
+    ],
+    [
       "a certificate that is damaged",
       { ca: { provided: { ...provided, certChain: CERTIFICATE + CERTIFICATE.replace(/\n.{40}/, "\n") } } },
       [refusedPem("certChain", ", and number 2 of this text is damaged")],

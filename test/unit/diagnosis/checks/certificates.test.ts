@@ -141,11 +141,12 @@ testChecks("certificates", {
       finds: [],
     },
     {
-      when: "the chain holds one of several roots",
+      when: "the chain ends with one of several roots, which another has signed",
       break: async (facts) => {
-        const { root, intermediate } = await pki;
-        install(facts, await issue({ subject: "CN=Other", ca: true }), intermediate, [intermediate, root]);
-        clusterOf(facts).cacerts!.rootCert += root.pem;
+        const { intermediate } = await pki;
+        const signing = await issue({ subject: "CN=Signing", issuer: intermediate, ca: true });
+        install(facts, await issue({ subject: "CN=Other", ca: true }), signing, [signing, intermediate]);
+        clusterOf(facts).cacerts!.rootCert += intermediate.pem;
       },
       finds: [],
     },
