@@ -2,12 +2,12 @@
  * The program, in the order of execution: certificate authority, control plane, how hosts reach it, each host's
  * identity, the hosts themselves, and the services that they offer to the mesh.
  */
-import type { types } from "@pulumi/command";
 import { Namespace, ServiceAccount } from "@pulumi/kubernetes/core/v1";
 import { Provider } from "@pulumi/kubernetes/provider";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import {
+  AuthorityRotation,
   CaCertsSecret,
   CertificateAuthority,
   ControlPlaneExposure,
@@ -18,21 +18,26 @@ import {
   MeshExpansion,
   MeshHost,
   SampleClient,
-  type SidecarPackage,
   WorkloadIdentity,
 } from "./components";
-import type { Authority, Config, HostConfig, ServiceConfig } from "./config";
-import { signingKey } from "./config/caKey";
+import { type Authority, type Config, type HostConfig, isInstalled } from "./config";
+import { providedAuthority, sidecarPackages } from "./config/secrets";
 import { loadConfig } from "./config/stackConfig";
 import { fingerprint, inspectCertificate } from "./mesh/certificates";
+import { serviceResource } from "./mesh/externalService";
 import { spiffeId } from "./mesh/spiffe";
-import { factsOf, istiodName } from "./mesh/istiod";
+import { sha256 } from "./mesh/hostState";
+import { factsOf, istiodName, USUAL_ISTIOD } from "./mesh/istiod";
 import { ownerLabels } from "./mesh/kubernetesObject";
+import { certificateSet, type Generation, generationOf, keyDigest, trustedRoots } from "./mesh/rotation";
 import { configuredTarget, Neighbours } from "./ssh/machine";
 import { requireAnsweringAgent, sshConnection, valueOf } from "./ssh/connection";
 import { endedIdentities } from "./ssh/ended";
 import type { Login } from "./ssh/session";
+import { trustOfHosts } from "./ssh/trust";
+import { kubectlFor } from "./tools/kubectl";
 import { type Mesh, readMesh } from "./tools/mesh";
+import { awaitSettled, planRotation, type Rotation, settlementOf, unsettled } from "./tools/rotation";
 import { accountName, requestToken } from "./tools/serviceAccounts";
 import { detectServiceCidr } from "./tools/serviceCidr";
 import { withdrawalCommand } from "./tools/withdrawal";
@@ -46,10 +51,21 @@ async function program() {
   const neighbours = new Neighbours(
     new Map(config.hosts.filter(({ gone }) => !gone).map(({ name, ssh }) => [name, configuredTarget(ssh)])),
   );
-  const byToken = config.hosts.filter(({ identity, gone }) => identity === "token" && !gone);
-  const [mesh, lapsed] = await Promise.all([
+  const there = config.hosts.filter(({ gone }) => !gone);
+  const loginTo = async (name: string): Promise<Login> => valueOf(pulumi.output(connections.get(name)!));
+  const asking: Asking = {
+    kubectl: kubectlFor(cluster),
+    askHosts: async () =>
+      trustOfHosts(await Promise.all(there.map(async (host) => ({ ...host, login: await loginTo(host.name) })))),
+    istiods: [USUAL_ISTIOD.namespace],
+  };
+  const [mesh, lapsed, rotation] = await Promise.all([
     readMesh(config),
-    askForLapsed(byToken.map(({ name }) => [name, connections.get(name)!])),
+    askForLapsed(
+      there.filter(({ identity }) => identity === "token").map(({ name }) => name),
+      loginTo,
+    ),
+    isInstalled(config) ? planRotation(config.ca!, asking) : undefined,
   ]);
   const { controlPlanes, exposure: wanted } = mesh;
   const istiods = [...new Map([...controlPlanes.values()].map((one) => [one.service, one])).values()];
@@ -63,9 +79,16 @@ async function program() {
   });
   const owner = new random.RandomId("owner", { byteLength: 8 }).hex;
 
-  const ca = config.ca && new CertificateAuthority("ca", authorityArgs(config.ca));
+  const ca = config.ca && new CertificateAuthority("ca", authorityArgs(config.ca, rotation));
+  /** What the stack's own mesh trusts: of several authorities, while one takes the place of another, all. */
+  const trusted = ca?.rootCert.apply((root) =>
+    rotation?.found ? trustedRoots(rotation.authorities, rotation.found.rootCert, root) : root,
+  );
 
-  const installed = mesh.manifest === undefined ? [] : [install(config, mesh, ca!, { provider, owner })];
+  const installed =
+    rotation === undefined
+      ? []
+      : install(config, mesh, { ca: ca!, trusted: trusted!, rotation, asking }, { provider, owner });
 
   const namespaces = mesh.namespaces.map(
     ({ name, labels }) =>
@@ -175,7 +198,7 @@ async function program() {
           environment: host.environment,
           istiod,
           identity: spiffeId(workload),
-          rootCert: rootCerts ?? ca!.rootCert,
+          rootCert: rootCerts ?? trusted!,
           proof: identity ?? {
             token: () => requestToken(workload, audience, cluster),
             ended: lapsed.get(host.name),
@@ -260,7 +283,9 @@ async function program() {
       ]),
     ),
     /** SHA-256 of the certificate that the mesh trusts, as `openssl x509 -fingerprint -sha256` prints it. */
-    rootFingerprint: pulumi.output(istiods[0]!.rootCerts ?? ca!.rootCert).apply(fingerprint),
+    rootFingerprint: pulumi.output(istiods[0]!.rootCerts ?? trusted!).apply(fingerprint),
+    /** The authorities whose certificates the stack's own mesh believes, and the one that signs. */
+    authorities: rotation && { ...rotation.authorities, wanted: rotation.wanted, waitsFor: rotation.missing },
     /** How hosts reach istiod. */
     istiod: pulumi.interpolate`${first.addresses[0]}:${first.port}`,
     /** Each host's identity in the mesh, until when it comes back by itself if it is off, and what its last join said. */
@@ -275,9 +300,12 @@ async function program() {
   };
 }
 
+/** What there is to ask of running proxies. */
+type Asking = Parameters<typeof planRotation>[1];
+
 /** When the identities of these hosts ended, of those that are so. */
-async function askForLapsed(hosts: [string, types.input.remote.ConnectionArgs][]): Promise<Map<string, Date>> {
-  const logins = hosts.map(async ([name, to]): Promise<[string, Login]> => [name, await valueOf(pulumi.output(to))]);
+async function askForLapsed(names: string[], loginTo: (name: string) => Promise<Login>): Promise<Map<string, Date>> {
+  const logins = names.map(async (name): Promise<[string, Login]> => [name, await loginTo(name)]);
   return endedIdentities(new Map(await Promise.all(logins)));
 }
 
@@ -289,51 +317,90 @@ function endingHosts({ hosts, denyEnded }: Config, { accounts }: Mesh): HostConf
   return denyEnded ? hosts.filter((host) => own.has(accountName(host)) && isAlone(accountName(host))) : [];
 }
 
-/** A control plane of the stack's own: its CA in the cluster, then Istio. */
+/** One of the user's own; or one that the stack makes, and earlier ones as long as they are in use. */
+function authorityArgs(ca: Authority, rotation: Rotation | undefined) {
+  if ("provided" in ca) return { provided: providedAuthority(ca) };
+  const others = rotation?.authorities.known.filter((name) => name !== rotation.wanted) ?? [];
+  const earlier = others.map(generationOf).filter((one): one is Generation => one !== undefined);
+  return { ...ca, generations: [{ root: ca.root, intermediate: ca.intermediate }, ...earlier] };
+}
+
+interface Authorities {
+  ca: CertificateAuthority;
+  /** The roots that the mesh trusts. */
+  trusted: pulumi.Output<string>;
+  rotation: Rotation;
+  asking: Asking;
+}
+
+/** A control plane of the stack's own: its CA in the cluster, then Istio, then whatever must follow another CA. */
 function install(
-  { cluster }: Config,
+  { cluster, ca: config }: Config,
   { manifest = [], exposure }: Mesh,
-  ca: CertificateAuthority,
+  { ca, trusted, rotation, asking }: Authorities,
   { provider, owner }: { provider: Provider; owner: pulumi.Output<string> },
-) {
+): pulumi.Resource[] {
+  const { found, wanted, authorities, step, missing } = rotation;
+  if (missing.length > 0) {
+    void pulumi.log.warn(`the replacement of the CA waits, for before its next step\n  ${missing.join("\n  ")}`);
+  }
+  // One that the stack does not make, nor have any more, stays in the secret as it is.
+  const signing = authorities.signer === wanted ? ca : ca.generation(authorities.signer);
+  const signer = signing?.caCert ?? pulumi.output(found!.caCert);
+  const { caCert, caKey, certChain, crossChain } = signing ?? ca;
+  const notes = ca.caCert.apply((cert) => ({ ...authorities, keys: sameKeys(found?.keys, wanted, keyDigest(cert)) }));
   const cacerts = new CaCertsSecret(
     "cacerts",
-    { ...ca, namespaceExists: cluster.existingNamespaces.includes("istio-system"), access: cluster, owner },
+    {
+      ...{ rootCert: trusted, caCert, caKey, certChain: crossChain ?? certChain, authorities: notes },
+      keepsSigner: signing === undefined,
+      namespaceExists: cluster.existingNamespaces.includes("istio-system"),
+      access: cluster,
+      owner,
+    },
     { provider, dependsOn: ca },
   );
-  return new IstioControlPlane(
+  const istio = new IstioControlPlane(
     "istio",
-    { manifest, exposed: Object.keys(exposure.serviceTypes), owner },
+    {
+      manifest,
+      exposed: Object.keys(exposure.serviceTypes),
+      // By what it believes clients it does not look again, and of several replicas none must lag behind.
+      readAtStart: pulumi
+        .all([trusted, signer])
+        .apply(([roots, cert]) => sha256([...certificateSet(roots), keyDigest(cert)].sort().join()).slice(0, 16)),
+      owner,
+    },
     { provider, dependsOn: cacerts },
   );
+  const settle = async () => {
+    const [rootCert, caCert] = await valueOf(pulumi.all([trusted, signer]));
+    const settlement = settlementOf(authorities, wanted, { rootCert, caCert });
+    const ask = () => unsettled(settlement, asking, config!.rotation.absent === "wait");
+    const tell = (who: string[]) =>
+      void pulumi.log.info(`waits for ${who.length}: ${who.join("; ")}`, cacerts, 0, true);
+    await awaitSettled(ask, tell).catch(({ message }: Error) => {
+      throw new Error(`the mesh has not all that the replacement of its CA needs yet: pulumi up goes on\n  ${message}`);
+    });
+  };
+  const rotated = new AuthorityRotation(
+    "authorities",
+    {
+      ...{ authorities, owner, settle },
+      moves: step !== undefined,
+      root: (signing ?? ca).rootCert,
+      // Somebody may have been certified by an istiod that did not know yet.
+      again: missing.length > 0 ? new Date() : undefined,
+    },
+    { provider, dependsOn: istio },
+  );
+  return [istio, rotated];
 }
 
-function authorityArgs(ca: Authority) {
-  if (!("provided" in ca)) return ca;
-  const { caKey, ...certificates } = ca.provided;
-  return { provided: { ...certificates, caKey: new pulumi.Config().requireSecret(caKey.secret).apply(signingKey) } };
-}
-
-type ServiceName = Pick<ServiceConfig, "namespace" | "name">;
-
-/**
- * The name of a service's resource, and those that it had before: `a-b` and `c` would have the same as `a` and `b-c`, but
- * for a sign that no name has.
- */
-function serviceResource({ namespace, name }: ServiceName, services: ServiceName[]): [string, { name: string }[]] {
-  const plain = (service: ServiceName) => `service-${service.namespace}-${service.name}`;
-  const former = plain({ namespace, name });
-  if (!namespace.includes("-")) return [former, []];
-  const others = services.filter((other) => plain(other) === former);
-  return [`service-${namespace}/${name}`, others.length > 1 ? [] : [{ name: former }]];
-}
-
-function sidecarPackages({ sidecar }: Config): SidecarPackage[] {
-  const secretUrl = (name: string) => new pulumi.Config().requireSecret(name).apply((text) => text.trim());
-  return sidecar.map(({ format, architecture, sha256, source }) => ({
-    ...{ format, architecture, sha256 },
-    ...("secret" in source ? { secretUrl: secretUrl(source.secret) } : source),
-  }));
+/** The keys of all authorities. @throws if another one has the name of one that the mesh knows */
+function sameKeys(keys: Record<string, string> = {}, name: string, key: string): Record<string, string> {
+  if ((keys[name] ?? key) === key) return { ...keys, [name]: key };
+  throw new Error(`the mesh knows another CA as ${name}: choose a higher number for ca.root`);
 }
 
 export = program;

@@ -2,6 +2,7 @@ import { local } from "@pulumi/command";
 import { Namespace, Secret } from "@pulumi/kubernetes/core/v1";
 import * as pulumi from "@pulumi/pulumi";
 import { type ClusterAccess, kubectlCommand } from "../tools/kubectl";
+import { type AuthorityNotes, authorityAnnotations } from "../mesh/authorityNotes";
 import { ownerLabels } from "../mesh/kubernetesObject";
 
 export interface CaCertsSecretArgs {
@@ -10,6 +11,10 @@ export interface CaCertsSecretArgs {
   /** The intermediate and its issuers up to the root. */
   certChain: pulumi.Input<string>;
   caKey: pulumi.Input<string>;
+  /** The authorities of the mesh, as they are called. Default: nothing is said of them. */
+  authorities?: pulumi.Input<AuthorityNotes>;
+  /** Whether the authority that signs stays as the secret has it: it is not in the program any more. Default: false. */
+  keepsSigner?: boolean;
   /** Whether istio-system is there already and is not ours to make or remove. A plain value. Default: false. */
   namespaceExists?: boolean;
   /** The cluster, for kubectl. Default: as kubectl finds it. */
@@ -17,6 +22,9 @@ export interface CaCertsSecretArgs {
   /** The stack's owner mark. */
   owner: pulumi.Input<string>;
 }
+
+/** What of the secret is the signing authority's. */
+const OF_SIGNER = ["ca-cert.pem", "cert-chain.pem", "ca-key.pem"];
 
 /** What istiod's replicas agree on their leaders by (pilot/pkg/leaderelection), and leave there. */
 function elections(): string[] {
@@ -68,7 +76,12 @@ export class CaCertsSecret extends pulumi.ComponentResource {
     const secret = new Secret(
       `${name}-secret`,
       {
-        metadata: { name: "cacerts", namespace: namespace?.metadata.name ?? "istio-system", labels },
+        metadata: {
+          name: "cacerts",
+          namespace: namespace?.metadata.name ?? "istio-system",
+          labels,
+          annotations: args.authorities && pulumi.output(args.authorities).apply(authorityAnnotations),
+        },
         stringData: {
           "root-cert.pem": args.rootCert,
           "ca-cert.pem": args.caCert,
@@ -76,7 +89,11 @@ export class CaCertsSecret extends pulumi.ComponentResource {
           "ca-key.pem": pulumi.secret(args.caKey),
         },
       },
-      { parent: this, dependsOn: namespace ?? leftovers },
+      {
+        parent: this,
+        dependsOn: namespace ?? leftovers,
+        ignoreChanges: args.keepsSigner ? OF_SIGNER.map((file) => `stringData["${file}"]`) : [],
+      },
     );
     this.namespace = secret.metadata.namespace;
     this.registerOutputs({ namespace: this.namespace });

@@ -1,6 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 import { assertRoot } from "../mesh/certificates";
+import { type Generation, generationName } from "../mesh/rotation";
+
+const FIRST: Generation = { root: 1, intermediate: 1 };
 
 /** A certificate authority of the user's own: Istio's plug-in CA, without the root's key. All PEM. */
 export interface ProvidedAuthority {
@@ -14,16 +17,26 @@ export interface ProvidedAuthority {
 export interface CertificateAuthorityArgs {
   /** The user's own; everything else is then without meaning, and nothing is made. */
   provided?: ProvidedAuthority;
-  /** The organization in both subjects. Default: Istio. */
+  /**
+   * The authority, and others that are still in use (mesh/rotation.ts). Default: the first of all, alone. Plain values:
+   * they decide which resources there are.
+   */
+  generations?: Generation[];
+  /** The organization in all subjects. Default: Istio. */
   organization?: pulumi.Input<string>;
-  /** The root's common name. Default: Root CA. */
+  /** The root's common name; later roots have their number behind it. Default: Root CA. */
   commonName?: pulumi.Input<string>;
-  /** Of both keys. Default: ECDSA-P256. */
+  /** Of all keys. Default: ECDSA-P256. */
   keyAlgorithm?: KeyAlgorithm;
   /** Default: 87600, ten years. */
   rootValidityHours?: pulumi.Input<number>;
   /** Default: 43800, five years. */
   intermediateValidityHours?: pulumi.Input<number>;
+  /**
+   * `pulumi up` makes a new certificate for the same key when fewer hours are left, but not before half of its life.
+   * Default: 4380, half a year.
+   */
+  earlyRenewalHours?: pulumi.Input<number>;
 }
 
 export type KeyAlgorithm = "ECDSA-P256" | "ECDSA-P384" | "RSA-4096";
@@ -33,6 +46,27 @@ const KEY_ARGS: Record<KeyAlgorithm, tls.PrivateKeyArgs> = {
   "ECDSA-P384": { algorithm: "ECDSA", ecdsaCurve: "P384" },
   "RSA-4096": { algorithm: "RSA", rsaBits: 4096 },
 };
+const CA_USES = ["digital_signature", "key_encipherment", "cert_signing", "crl_signing"];
+
+/** What istiod needs of an authority. All PEM. */
+export interface IssuingAuthority {
+  /** The root certificate. */
+  rootCert: pulumi.Output<string>;
+  /** The intermediate's certificate. */
+  caCert: pulumi.Output<string>;
+  /** The intermediate's certificate, then the root's. */
+  certChain: pulumi.Output<string>;
+  /** The intermediate's private key; secret. */
+  caKey: pulumi.Output<string>;
+  /** The chain by which those who trust an earlier root only believe it as well. Default: certChain. */
+  crossChain?: pulumi.Output<string>;
+}
+
+interface Root {
+  key: tls.PrivateKey;
+  certPem: pulumi.Output<string>;
+  subject: tls.SelfSignedCertArgs["subject"];
+}
 
 /**
  * The mesh's certificate authority: a root and the intermediate that istiod signs with, as in Istio's "Plug in CA
@@ -42,71 +76,161 @@ const KEY_ARGS: Record<KeyAlgorithm, tls.PrivateKeyArgs> = {
  * Certificates begin to be valid at the moment they are made (the tls provider can't back-date them): a machine whose
  * clock is behind refuses them until it has caught up.
  */
-export class CertificateAuthority extends pulumi.ComponentResource {
-  /** The root certificate. */
+export class CertificateAuthority extends pulumi.ComponentResource implements IssuingAuthority {
   readonly rootCert: pulumi.Output<string>;
-  /** The intermediate's certificate. */
   readonly caCert: pulumi.Output<string>;
-  /** The intermediate's certificate, then the root's. */
   readonly certChain: pulumi.Output<string>;
-  /** The intermediate's private key; secret. */
   readonly caKey: pulumi.Output<string>;
+  readonly crossChain?: pulumi.Output<string>;
+  private readonly generations = new Map<string, IssuingAuthority>();
+  private readonly roots = new Map<number, Root>();
+  private readonly crosses = new Map<string, pulumi.Output<string>>();
 
-  constructor(name: string, args: CertificateAuthorityArgs = {}, opts?: pulumi.ComponentResourceOptions) {
+  constructor(
+    private readonly name: string,
+    private readonly args: CertificateAuthorityArgs = {},
+    opts?: pulumi.ComponentResourceOptions,
+  ) {
     super("istio-vm:index:CertificateAuthority", name, {}, opts);
-    const { provided } = args;
-    if (provided !== undefined) {
-      this.rootCert = pulumi.output(provided.rootCert);
-      this.caCert = pulumi.output(provided.caCert);
-      this.certChain = pulumi.output(provided.certChain);
-      this.caKey = pulumi.secret(provided.caKey);
-      this.registerOutputs({ rootCert: this.rootCert });
-      return;
-    }
+    const first = args.provided ? this.take(args.provided) : this.makeAll(args.generations ?? [FIRST]);
+    this.rootCert = first.rootCert;
+    this.caCert = first.caCert;
+    this.certChain = first.certChain;
+    this.caKey = first.caKey;
+    this.crossChain = first.crossChain;
+    this.registerOutputs({ rootCert: this.rootCert });
+  }
 
-    const { organization = "Istio", commonName = "Root CA", keyAlgorithm = "ECDSA-P256" } = args;
-    const parent = { parent: this };
-    const rootKey = new tls.PrivateKey(`${name}-root-key`, KEY_ARGS[keyAlgorithm], parent);
+  /** The authority of that name; undefined if the stack does not make it. */
+  generation(name: string): IssuingAuthority | undefined {
+    return this.generations.get(name);
+  }
+
+  private take({ rootCert, caCert, certChain, caKey }: ProvidedAuthority): IssuingAuthority {
+    return {
+      rootCert: pulumi.output(rootCert),
+      caCert: pulumi.output(caCert),
+      certChain: pulumi.output(certChain),
+      caKey: pulumi.secret(caKey),
+    };
+  }
+
+  private makeAll(generations: Generation[]): IssuingAuthority {
+    for (const { root } of generations) if (!this.roots.has(root)) this.roots.set(root, this.root(root));
+    const made = generations.map((generation) => [generationName(generation), this.intermediate(generation)] as const);
+    for (const [name, authority] of made) this.generations.set(name, authority);
+    return made[0]![1];
+  }
+
+  private root(number: number): Root {
+    const { organization = "Istio", commonName = "Root CA", rootValidityHours = 87600 } = this.args;
+    const name = `${this.name}-root${number === 1 ? "" : `-${number}`}`;
+    const subject = { organization, commonName: numbered(commonName, number) };
+    const key = this.key(`${name}-key`);
     const root = new tls.SelfSignedCert(
-      `${name}-root`,
+      name,
       {
-        privateKeyPem: rootKey.privateKeyPem,
-        subject: { organization, commonName },
+        privateKeyPem: key.privateKeyPem,
+        subject,
         isCaCertificate: true,
         maxPathLength: 1,
         setSubjectKeyId: true,
-        validityPeriodHours: args.rootValidityHours ?? 87600,
+        validityPeriodHours: rootValidityHours,
+        earlyRenewalHours: this.early(rootValidityHours),
         allowedUses: ["cert_signing", "crl_signing"],
       },
-      parent,
+      { parent: this },
     );
-    const intermediateKey = new tls.PrivateKey(`${name}-intermediate-key`, KEY_ARGS[keyAlgorithm], parent);
+    return { key, certPem: root.certPem.apply(assertRoot), subject };
+  }
+
+  private intermediate(generation: Generation): IssuingAuthority {
+    const { organization = "Istio", commonName = "Root CA" } = this.args;
+    const root = this.roots.get(generation.root)!;
+    const version = generationName(generation);
+    const name = `${this.name}-intermediate${version === "1.1" ? "" : `-${version}`}`;
+    const key = this.key(`${name}-key`);
     const request = new tls.CertRequest(
-      `${name}-intermediate-request`,
+      `${name}-request`,
       {
-        privateKeyPem: intermediateKey.privateKeyPem,
-        subject: { organization, commonName: pulumi.interpolate`${commonName} Intermediate` },
+        privateKeyPem: key.privateKeyPem,
+        subject: {
+          organization,
+          commonName: numbered(
+            pulumi.interpolate`${numbered(commonName, generation.root)} Intermediate`,
+            generation.intermediate,
+          ),
+        },
       },
-      parent,
+      { parent: this },
     );
-    const intermediate = new tls.LocallySignedCert(
-      `${name}-intermediate`,
+    const certificate = this.certify(name, request, root);
+    const earlier = [...this.roots].filter(([number]) => number < generation.root);
+    const crossed = earlier.flatMap(([number, other]) => [
+      this.crossed(generation.root, number),
+      this.certify(`${name}-by-${number}`, request, other),
+    ]);
+    return {
+      rootCert: root.certPem,
+      caCert: certificate,
+      certChain: pulumi.concat(certificate, root.certPem),
+      caKey: pulumi.secret(key.privateKeyPem),
+      crossChain: crossed.length === 0 ? undefined : pulumi.concat(certificate, ...crossed),
+    };
+  }
+
+  /**
+   * A root as an earlier one certifies it, for those who trust that only. Envoy takes the first issuer that fits and no
+   * other, so that the way up must lead through the new root. To Go, which tries all, that way is too long for the earlier
+   * root's path length: to it, that has certified the intermediate as well. (Tried with Envoy 1.39 and Go 1.26.)
+   */
+  private crossed(number: number, by: number): pulumi.Output<string> {
+    const name = `${this.name}-root-${number}-by-${by}`;
+    const known = this.crosses.get(name);
+    if (known !== undefined) return known;
+    const { key, subject } = this.roots.get(number)!;
+    const request = new tls.CertRequest(
+      `${name}-request`,
+      { privateKeyPem: key.privateKeyPem, subject },
+      { parent: this },
+    );
+    const certificate = this.certify(name, request, this.roots.get(by)!);
+    this.crosses.set(name, certificate);
+    return certificate;
+  }
+
+  /** A CA's certificate for a request, by a root. */
+  private certify(name: string, request: tls.CertRequest, root: Root): pulumi.Output<string> {
+    const { intermediateValidityHours = 43800 } = this.args;
+    const certificate = new tls.LocallySignedCert(
+      name,
       {
         certRequestPem: request.certRequestPem,
-        caPrivateKeyPem: rootKey.privateKeyPem,
+        caPrivateKeyPem: root.key.privateKeyPem,
         caCertPem: root.certPem,
         isCaCertificate: true,
         setSubjectKeyId: true,
-        validityPeriodHours: args.intermediateValidityHours ?? 43800,
-        allowedUses: ["digital_signature", "key_encipherment", "cert_signing", "crl_signing"],
+        validityPeriodHours: intermediateValidityHours,
+        earlyRenewalHours: this.early(intermediateValidityHours),
+        allowedUses: CA_USES,
       },
-      parent,
+      { parent: this },
     );
+    return certificate.certPem;
+  }
 
-    this.rootCert = root.certPem.apply(assertRoot);
-    this.caCert = intermediate.certPem;
-    this.certChain = pulumi.interpolate`${intermediate.certPem}${this.rootCert}`;
-    this.caKey = pulumi.secret(intermediateKey.privateKeyPem);
-    this.registerOutputs({ rootCert: this.rootCert });
+  private early(validityHours: pulumi.Input<number>): pulumi.Output<number> {
+    const { earlyRenewalHours = 4380 } = this.args;
+    return pulumi
+      .all([earlyRenewalHours, validityHours])
+      .apply(([early, life]) => Math.min(early, Math.floor(life / 2)));
+  }
+
+  private key(name: string): tls.PrivateKey {
+    return new tls.PrivateKey(name, KEY_ARGS[this.args.keyAlgorithm ?? "ECDSA-P256"], { parent: this });
   }
 }
+
+/** Later ones have their number behind their name. */
+const numbered = (text: pulumi.Input<string>, number: number) =>
+  number === 1 ? text : pulumi.interpolate`${text} ${number}`;

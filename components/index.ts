@@ -1,4 +1,5 @@
 /** The components, for programs of your own: `import { MeshHost } from "pulumi-istio-vm/components"`. */
+export { AuthorityRotation, type AuthorityRotationArgs } from "./authorityRotation";
 export { CaCertsSecret, type CaCertsSecretArgs } from "./caCertsSecret";
 export {
   CertificateAuthority,

@@ -9,6 +9,8 @@ export interface IstioControlPlaneArgs {
   manifest: KubernetesObject[];
   /** Services of istio-system whose type somebody else sets, such as ControlPlaneExposure. Default: none. */
   exposed?: string[];
+  /** What istiod reads but when it starts, in a few digits: where that changes, it starts anew. Default: nothing. */
+  readAtStart?: pulumi.Input<string>;
   /** The stack's owner mark. */
   owner: pulumi.Input<string>;
 }
@@ -23,16 +25,31 @@ export interface IstioControlPlaneArgs {
 export class IstioControlPlane extends pulumi.ComponentResource {
   constructor(name: string, args: IstioControlPlaneArgs, opts?: pulumi.ComponentResourceOptions) {
     super("istio-vm:index:IstioControlPlane", name, {}, opts);
-    const { manifest, exposed = [], owner } = args;
+    const { manifest, exposed = [], owner, readAtStart } = args;
     const applied: pulumi.Resource[] = [];
     for (const stage of inStages(manifest.map((object) => withoutLateFields(object, exposed)))) {
       const dependsOn = [...applied];
       const track = (object: KubernetesObject) =>
-        trackedObject(`${name}-${objectName(object)}`, object, owner, { parent: this, dependsOn });
+        trackedObject(
+          `${name}-${objectName(object)}`,
+          readAtStart !== undefined && isIstiod(object) ? withAnnotation(object, readAtStart) : object,
+          owner,
+          { parent: this, dependsOn },
+        );
       applied.push(...stage.map(track));
     }
     this.registerOutputs();
   }
+}
+
+const isIstiod = ({ kind, metadata }: KubernetesObject) => kind === "Deployment" && metadata.labels?.app === "istiod";
+
+/** A Deployment whose pods have it. */
+function withAnnotation(object: KubernetesObject, value: pulumi.Input<string>): KubernetesObject {
+  const spec = object.spec as { template: { metadata?: { annotations?: object } } };
+  const { metadata = {} } = spec.template;
+  const annotations = { ...metadata.annotations, "pulumi-istio-vm/read-at-start": value };
+  return { ...object, spec: { ...spec, template: { ...spec.template, metadata: { ...metadata, annotations } } } };
 }
 
 /**

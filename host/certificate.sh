@@ -6,6 +6,14 @@ der() {
   sed -n '/-----BEGIN CERT/,/-----END CERT/{ /-----END/q; /-----BEGIN/!p; }' "$1" 2>/dev/null | base64 -d 2>/dev/null | od -An -v -tx1 | tr -d ' \n'
 }
 
+# `certificates FILE`: each of its certificates, a line each, in an order that depends on nothing else.
+certificates() {
+  awk '/-----BEGIN CERT/ { text = ""; inside = 1; next } /-----END CERT/ { print text; inside = 0 } inside { gsub(/[ \t\r]/, ""); text = text $0 }' "$1" 2>/dev/null | sort -u
+}
+
+# `share_certificate FILE FILE`: whether one is in both.
+share_certificate() { [ "$(certificates "$1" | wc -l)" -gt 0 ] && certificates "$1" | grep -qxFe "$(certificates "$2")"; }
+
 # `certificate_end FILE`: as an epoch; nothing if that can't be read. A validity is two times, of this century.
 certificate_end() {
   local end

@@ -7,6 +7,7 @@
 #            block:KEY   the same, as our block in a file that is the operator's
 #            token:ID    the sidecar's agent makes it, by a token of who the host shall be (identity.sh)
 #            certificate:ID    the same, by the certificate that was sent
+#            roots:...   roots that were sent; the agent keeps them up to date
 #            else        what was sent has the file's name; this says which it is, for the sidecar's agent may since
 #                        have put something of its own there. Files that were sent are written together: a key, and the
 #                        certificate that belongs to it

@@ -60,7 +60,7 @@ install_scripts() {
 # What will be written, and whether the sidecar must start anew for it. A new certificate under the same root does not
 # need that: the agent reads it when it asks istiod for the next one. A token does: the agent has no reason to look for it.
 plan() {
-  CHANGES='' SENT=''
+  CHANGES='' SENT='' ROOTS=''
   each_file "$(facts file)" plan_file
   if by_token; then
     ! has_ended "$CERTS/cert-chain.pem" || SENT=${SENT:-ended}
@@ -70,7 +70,7 @@ plan() {
   ! makes_rules || [ -n "$(istio_rules)" ] || RESTART="$RESTART iptables"
   if ! ready; then
     RESTART=${RESTART:- not-ready}
-    SENT=${SENT:-unused} # what lies there may be why
+    SENT=${SENT:-unused} ROOTS=${ROOTS:-unused} # what lies there may be why
   fi
   if by_token && [ -n "$SENT" ]; then RESTART="$RESTART token"; fi
 }
@@ -79,6 +79,10 @@ plan_file() {
   case $3 in
     lines:* | block:*) ! content "$2" "$3" 2>/dev/null | cmp -s - "$2" || return 0 ;;
     certificate:*) return 0 ;;
+    roots:*)
+      plan_roots "$@"
+      return 0
+      ;;
     *)
       as_sent "$2" "$3" || SENT=missing
       ! grep -qxFe "$1 $2 $3" "$HOME_DIR/sent" 2>/dev/null || return 0
@@ -87,6 +91,19 @@ plan_file() {
       ;;
   esac
   if [ -n "$4" ]; then RESTART="$RESTART ${2##*/}"; else CHANGES="$CHANGES ${2##*/}"; fi
+}
+
+# A sidecar that runs takes further roots from istiod, or from the file when it asks istiod the next time. With none that
+# it has so far it must start anew, and its certificate is of another mesh's.
+plan_roots() {
+  if [ -s "$2" ] && grep -qxFe "$1 $2 $3" "$HOME_DIR/sent" 2>/dev/null; then return 0; fi
+  ROOTS=new
+  if share_certificate "$2" "$here/root-cert.pem"; then
+    CHANGES="$CHANGES roots"
+  else
+    RESTART="$RESTART roots"
+    ! by_token || SENT=${SENT:-new}
+  fi
 }
 
 # Everything that can fail for want of space comes before anything is disturbed.
@@ -111,6 +128,7 @@ is_written() {
   case $1 in
     lines:* | block:*) ;;
     token:* | certificate:*) return 1 ;;
+    roots:*) [ -n "$ROOTS" ] ;;
     *) [ -n "$SENT" ] ;;
   esac
 }
@@ -122,7 +140,7 @@ write_files() {
   each_file "$(facts file)" write_file
   forget_sent
   if by_token && [ -n "$SENT" ]; then put "$TOKEN"; fi
-  [ -z "$SENT" ] || replace "$HOME_DIR/sent" 0600 root:root sent_files
+  [ -z "$SENT$ROOTS" ] || replace "$HOME_DIR/sent" 0600 root:root sent_files
   changed="$RESTART$CHANGES${SENT:+ certificates}"
   say write "ok:${changed:- nothing to change}"
 }

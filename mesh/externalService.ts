@@ -95,3 +95,23 @@ export function serviceSpec(ports: ServicePort[]) {
     })),
   };
 }
+
+export interface ServiceName {
+  namespace: string;
+  name: string;
+}
+
+/**
+ * The name of a service's resource, and those that it had before: `a-b` and `c` would have the same as `a` and `b-c`, but
+ * for a sign that no name has.
+ */
+export function serviceResource(
+  { namespace, name }: ServiceName,
+  services: ServiceName[],
+): [string, { name: string }[]] {
+  const plain = (service: ServiceName) => `service-${service.namespace}-${service.name}`;
+  const former = plain({ namespace, name });
+  if (!namespace.includes("-")) return [former, []];
+  const others = services.filter((other) => plain(other) === former);
+  return [`service-${namespace}/${name}`, others.length > 1 ? [] : [{ name: former }]];
+}

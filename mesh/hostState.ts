@@ -50,10 +50,12 @@ export interface HostFile {
   mode: string;
   /**
    * The state's lines under a key, or those as our block in the operator's file; else the file is in the bundle under
-   * its own name, and this tells which one it is: a digest, or for a private key the certificate that it belongs to. Or
+   * its own name, and this tells which one it is: a digest (of roots, which the agent may have replaced by others), or for
+   * a private key the certificate that it belongs to. Or
    * the agent makes it for this identity, by a token or by the certificate that was sent.
    */
-  source: `${"lines" | "block"}:${StateKey}` | `${"sha256" | "of-certificate" | "token" | "certificate"}:${string}`;
+  source:
+    `${"lines" | "block"}:${StateKey}` | `${"sha256" | "roots" | "of-certificate" | "token" | "certificate"}:${string}`;
   /** Whether the sidecar must start anew to see a change. */
   restart?: boolean;
 }
@@ -134,7 +136,7 @@ export function fileLines({
     { path: "/var/lib/istio/envoy/cluster.env", mode: "0644", source: "lines:cluster.env", restart: true },
     { path: "/var/lib/istio/envoy/sidecar.env", mode: "0644", source: "lines:sidecar.env", restart: true },
     { path: "/etc/hosts", mode: "-", source: "block:hosts", restart: true },
-    { path: "/etc/certs/root-cert.pem", mode: "0644", source: `sha256:${digest(rootCert)}`, restart: true },
+    { path: "/etc/certs/root-cert.pem", mode: "0644", source: `roots:${digest(rootCert)}` },
     { path: "/etc/certs/cert-chain.pem", mode: "0644", source: made },
     { path: "/etc/certs/key.pem", mode: "0600", source: made },
   ];

@@ -1,3 +1,4 @@
+import { TRUST_CONFIG } from "./rotation";
 import { type Exposure, INGRESS_GATEWAY, ingressPorts, type PassedPort } from "./exposure";
 
 /** A JSON-like object, such as the spec of an IstioOperator. */
@@ -82,6 +83,12 @@ function gatewayFlags(user: JsonObject, passed: PassedPort[]): string[] {
 }
 
 /**
+ * What it takes to replace the CA one day (mesh/rotation.ts) without restarting everything before: that istiod takes
+ * further roots, that agents take them at once, and a mesh config of our own by which these can be told to.
+ */
+const SHARED = { SHARED_MESH_CONFIG: TRUST_CONFIG };
+
+/**
  * What `istioctl manifest generate` gets: the user's IstioOperator as it was written, and ours, which istioctl lays upon
  * it. What is plain text to one reader of YAML (`yes`, `012`, a number of twenty digits) is not to another, so that
  * nothing of the user's may pass through a reader of ours.
@@ -97,13 +104,17 @@ export function istioctlInput({ text, content }: UserOperator, facts: IstioOpera
   const passed = ingressPorts(exposure);
   const hasGateways = at(content, "spec.components.ingressGateways") !== undefined;
   const components = { ingressGateways: [{ name: INGRESS_GATEWAY.service, enabled: true }] };
+  const pilot = at(content, "spec.values.pilot.env.SHARED_MESH_CONFIG") === undefined ? SHARED : {};
   const ours = {
     apiVersion: "install.istio.io/v1alpha1",
     kind: "IstioOperator",
     spec: {
-      meshConfig: { trustDomain },
+      meshConfig: { trustDomain, defaultConfig: { proxyMetadata: { PROXY_CONFIG_XDS_AGENT: "true" } } },
       ...(passed.length > 0 && !hasGateways ? { components } : {}),
-      values: { global: { multiCluster: { clusterName } } },
+      values: {
+        global: { multiCluster: { clusterName } },
+        pilot: { env: { ISTIO_MULTIROOT_MESH: "true", ...pilot } },
+      },
     },
   };
   return { user: text, ours: JSON.stringify(ours), flags: passed.length > 0 ? gatewayFlags(content, passed) : [] };

@@ -1,4 +1,5 @@
 /** The commands that a host's SSH server is given, and the scripts on their stdin. */
+import { SENT_IDENTITY } from "../mesh/environment";
 import { type HostPackage, sha256 } from "../mesh/hostState";
 import { quote } from "../mesh/shell";
 
@@ -73,7 +74,10 @@ export const LOOK_SCRIPT = `${PROLOGUE}echo "${MACHINE}"
 if [ -d ${HOME}/record ]; then
   echo "owner $(cat ${HOME}/record/owner)"
   echo "epoch $(date +%s)"
-  [ -L /etc/certs/cert-chain.pem ] || [ ! -s /etc/certs/cert-chain.pem ] || echo "cert-chain $(base64 -w0 /etc/certs/cert-chain.pem)"
+  certificate() { [ -L "$2" ] || [ ! -s "$2" ] || echo "$1 $(base64 -w0 "$2")"; }
+  certificate cert-chain /etc/certs/cert-chain.pem
+  certificate root-cert /etc/certs/root-cert.pem
+  certificate sent-chain ${SENT_IDENTITY}/cert-chain.pem
 fi
 sed -n 's/^host /name /p' ${HOME}/joining ${HOME}/state 2>/dev/null | head -n 1
 exit

@@ -13,6 +13,9 @@ export interface Machine {
   /** What time it is there, and the certificate by which it proves who it is, if it is joined. */
   now?: Date;
   certChain?: string;
+  /** What it was sent for that, and the roots that it trusts. */
+  sentChain?: string;
+  rootCert?: string;
 }
 
 const ID = /\bmachine ([0-9a-f]{16})$/m;
@@ -29,13 +32,19 @@ export async function lookAtMachine(login: Login, options?: SessionOptions): Pro
   const id = machineIn(look.stdout);
   if (id === undefined) throw new Error(look.stderr.trim() || "it does not tell which machine it is");
   const field = (key: string) => new RegExp(`^${key} (.+)$`, "m").exec(look.stdout)?.[1];
-  const [epoch, chain] = [field("epoch"), field("cert-chain")];
+  const epoch = field("epoch");
+  const pem = (key: string) => {
+    const text = field(key);
+    return text === undefined ? undefined : Buffer.from(text, "base64").toString();
+  };
   return {
     id,
     owner: field("owner"),
     name: field("name"),
     now: epoch === undefined ? undefined : new Date(Number(epoch) * 1000),
-    certChain: chain === undefined ? undefined : Buffer.from(chain, "base64").toString(),
+    certChain: pem("cert-chain"),
+    sentChain: pem("sent-chain"),
+    rootCert: pem("root-cert"),
   };
 }
 

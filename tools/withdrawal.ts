@@ -1,10 +1,9 @@
 /** Waits until nobody is sent to a host any more: what a leave needs, so that no request fails by it. */
 import { setTimeout as delay } from "node:timers/promises";
-import { at } from "../mesh/istioOperator";
 import { quote } from "../mesh/shell";
 import { type EndpointShards, pendingProxies, sentTo, servicesAt, type SyncStatus } from "../mesh/withdrawal";
-import { parseJson } from "./command";
-import { accessFlags, type ClusterAccess, type Kubectl, list } from "./kubectl";
+import { debug, istiodPods } from "./istiodDebug";
+import { accessFlags, type ClusterAccess, type Kubectl } from "./kubectl";
 
 export interface Withdrawal {
   /** The host's name in the stack. */
@@ -24,24 +23,6 @@ const LIMITS = { mesh: 60_000, pause: 300 };
 export function withdrawalCommand({ host, address, identity, istiods }: Withdrawal, access: ClusterAccess): string {
   const words = ["withdrawn", host, address, identity, ...istiods, ...accessFlags(access)];
   return `npx --no-install istio-vm ${words.map(quote).join(" ")}`;
-}
-
-/** What an istiod answers at its debug interface. @throws CommandError */
-async function debug<T>(kubectl: Kubectl, { namespace, name }: { namespace: string; name: string }, path: string) {
-  const words = ["exec", `--namespace=${namespace}`, name, "--container=discovery", "--"];
-  const text = await kubectl([...words, "pilot-discovery", "request", "GET", `/debug/${path}`]);
-  return parseJson<T>(text, `istiod ${namespace}/${name}`);
-}
-
-/** The pods of istiod that run. */
-async function istiodPods(kubectl: Kubectl, namespaces: string[]) {
-  const pods = await Promise.all(
-    namespaces.map((namespace) => list(kubectl, "pods", `--namespace=${namespace}`, "--selector=app=istiod")),
-  );
-  return pods
-    .flat()
-    .filter((pod) => at(pod, "status.phase") === "Running" && at(pod, "metadata.deletionTimestamp") === undefined)
-    .map(({ metadata: { name, namespace = "" } }) => ({ name, namespace }));
 }
 
 /**

@@ -14,7 +14,6 @@ import {
 } from "../../diagnosis/clusterObjects";
 import { exposedServices, findExposed } from "../../diagnosis/exposed";
 import { CodedError } from "../../mesh/codes";
-import { OWNER_LABEL } from "../../mesh/kubernetesObject";
 import { capture, parseJson } from "../../tools/command";
 import type { ConfiguredStack } from "../stack";
 import { answers, unavailable } from "./answers";
@@ -22,19 +21,6 @@ import { lookAtDns } from "./dns";
 import { slicesOf } from "./objects";
 import { requestServices } from "./requests";
 import { askRights } from "./rights";
-
-const part = (file: string) => `{{index .data "${file}" | base64decode}}{{"\\n--\\n"}}`;
-/** Only the certificates: the key does not even come to this process. */
-const CACERTS = `${["root-cert.pem", "ca-cert.pem", "cert-chain.pem"].map(part).join("")}{{with .metadata.labels}}{{index . "${OWNER_LABEL}"}}{{end}}`;
-
-/** The certificates of the secret cacerts; undefined if it is not there. */
-export async function readCaCerts(kubectl: Kubectl): Promise<ClusterFacts["cacerts"]> {
-  const args = ["get", "secret", "cacerts", "--namespace=istio-system", "--ignore-not-found"];
-  const text = await kubectl([...args, "--output", `go-template=${CACERTS}`]);
-  if (text.trim() === "") return undefined;
-  const [rootCert = "", caCert = "", certChain = "", owner = ""] = text.split("\n--\n");
-  return { rootCert, caCert, certChain, owner: owner === "" || owner === "<no value>" ? undefined : owner };
-}
 
 /** The API server's clock less this machine's, seconds: by the time that it would give to a new object. */
 async function readClock(kubectl: Kubectl): Promise<number> {

@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import { PROTOCOLS } from "../../mesh/externalService";
+import { ROTATION_STEPS } from "../../mesh/rotation";
 import { rangesProblem } from "../../mesh/serviceCidr";
 import { controlPlane, exposure } from "./controlPlane";
 import { bastion, host, identity, ofOneMachine, sshServer } from "./host";
@@ -32,6 +33,22 @@ const service = map({
     .min(1, "at least one port"),
 });
 
+const generation = z
+  .int({ error: "a whole number, 1 or more" })
+  .min(1, "a whole number, 1 or more")
+  .max(9999, "a whole number, 9999 at most");
+
+/** How another CA takes the place of the one that the mesh has (mesh/rotation.ts). */
+const rotation = map({
+  /** The last step to be taken so far. Default: retire. */
+  until: z.enum(ROTATION_STEPS, { error: `one of ${ROTATION_STEPS.join(", ")}` }).default("retire"),
+  /**
+   * Hosts that can't be asked whether they have what the next step needs: they are waited for, or left behind, and rejoin
+   * by the first `pulumi up` that reaches them. Default: wait.
+   */
+  absent: z.enum(["wait", "leave"], { error: "wait or leave" }).default("wait"),
+}).prefault({});
+
 export const ca = z.xor(
   [
     map({
@@ -47,6 +64,16 @@ export const ca = z.xor(
       rootValidityHours: hours.default(87600),
       /** Hours that the intermediate is valid. Default: 43800 (five years). */
       intermediateValidityHours: hours.default(43800),
+      /**
+       * How long before their end `pulumi up` makes both anew, for the same keys; not before half of their lives. Default:
+       * 4380 (half a year).
+       */
+      earlyRenewalHours: hours.default(4380),
+      /** Which root: a higher number is a new one, which takes the place of the one before step by step. Default: 1. */
+      root: generation.default(1),
+      /** Which intermediate under that root, likewise. Default: 1. */
+      intermediate: generation.default(1),
+      rotation,
     }),
     map({
       /**
@@ -63,6 +90,7 @@ export const ca = z.xor(
         /** The key of caCert: PKCS#8, PKCS#1 or SEC1, without a passphrase. */
         caKey: map({ secret: secretName }, "{secret: NAME}"),
       }),
+      rotation,
     }),
   ],
   { error: "the fields of a new CA, or {provided: {rootCert, caCert, certChain, caKey}}" },

@@ -145,7 +145,7 @@ describe("MeshHost", () => {
         "file 0644 /var/lib/istio/envoy/cluster.env lines:cluster.env restart",
         "file 0644 /var/lib/istio/envoy/sidecar.env lines:sidecar.env restart",
         "file - /etc/hosts block:hosts restart",
-        "file 0644 /etc/certs/root-cert.pem sha256:DIGEST restart",
+        "file 0644 /etc/certs/root-cert.pem roots:DIGEST",
         `file 0644 /etc/certs/cert-chain.pem certificate:${ID}`,
         `file 0600 /etc/certs/key.pem certificate:${ID}`,
         "file 0644 /var/lib/istio/identity/cert-chain.pem sha256:DIGEST",
@@ -276,7 +276,7 @@ describe("MeshHost", () => {
           .filter((line) => /^(not-|renewed|file .*\.pem)/.test(line))
           .map((line) => line.replace(/:[0-9a-f]{16}/, "")),
         [
-          "file 0644 /etc/certs/root-cert.pem sha256 restart",
+          "file 0644 /etc/certs/root-cert.pem roots",
           `file 0644 /etc/certs/cert-chain.pem token:${ID}`,
           `file 0600 /etc/certs/key.pem token:${ID}`,
         ],

@@ -20,7 +20,7 @@ sidecar.env ISTIO_SVC_IP=192.0.2.21
 file 0644 ${directory}/env/cluster.env lines:cluster.env restart
 file 0644 ${directory}/env/sidecar.env lines:sidecar.env restart
 file - /etc/hosts block:hosts restart
-file 0644 ${directory}/certs/root-cert.pem sha256:aa restart
+file 0644 ${directory}/certs/root-cert.pem roots:aa
 file 0644 ${directory}/certs/cert-chain.pem sha256:bb
 file 0600 ${directory}/certs/key.pem of-certificate:bb`;
 

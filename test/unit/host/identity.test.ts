@@ -23,7 +23,7 @@ function run(shell: string, folder: string, script: string, state = "") {
 
 const tokenState = (id: string) => `host vm1
 identity ${id}
-file 0644 /etc/certs/root-cert.pem sha256:aa restart
+file 0644 /etc/certs/root-cert.pem roots:aa
 file 0644 /etc/certs/cert-chain.pem token:${id}
 file 0600 /etc/certs/key.pem token:${id}`;
 
@@ -93,7 +93,7 @@ for (const shell of ["sh", "bash"]) {
       });
       it("is needed for another identity, and by another root", async () => {
         assert.equal(await planned(tokenState(`${ID}0`)), "new| token\n");
-        assert.equal(await planned(tokenState(ID).replace("sha256:aa", "sha256:bb")), "new| root-cert.pem token\n");
+        assert.equal(await planned(tokenState(ID).replace("roots:aa", "roots:bb")), "new| roots token\n");
       });
       it("is needed where the certificate is gone, or has ended", async () => {
         assert.equal(
@@ -120,7 +120,7 @@ for (const shell of ["sh", "bash"]) {
             writeFileSync(join(folder, name), "secret\n");
           const script = `
             stage() { mkdir -p "$1.d"; cat "$here/istio-token" >"$1.d/new"; }; put() { cp "$1.d/new" "$1"; }
-            staged() { echo "$1.d/new"; }; mkdir -p "$1/tokens"; SENT=new CHANGES='' RESTART=' token'
+            staged() { echo "$1.d/new"; }; mkdir -p "$1/tokens"; SENT=new ROOTS='' CHANGES='' RESTART=' token'
             replace() { :; }; install() { :; }
             stage_files; write_files; cat "$TOKEN"; spend_token; find "$1/tokens" -type f`;
           const { stdout, stderr } = run(

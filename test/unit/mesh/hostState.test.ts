@@ -52,7 +52,7 @@ sidecar.env A="b c"
 file 0644 /var/lib/istio/envoy/cluster.env lines:cluster.env restart
 file 0644 /var/lib/istio/envoy/sidecar.env lines:sidecar.env restart
 file - /etc/hosts block:hosts restart
-file 0644 /etc/certs/root-cert.pem sha256:${digest("root")} restart
+file 0644 /etc/certs/root-cert.pem roots:${digest("root")}
 file 0644 /etc/certs/cert-chain.pem certificate:spiffe://cluster.local/ns/vm/sa/default
 file 0600 /etc/certs/key.pem certificate:spiffe://cluster.local/ns/vm/sa/default
 file 0644 /var/lib/istio/identity/cert-chain.pem sha256:${digest(spec.certChain!)}

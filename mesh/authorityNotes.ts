@@ -1,0 +1,45 @@
+/** What the secret cacerts says of the authorities whose certificates the mesh believes, in annotations of ours. */
+import { type Authorities, generationName, keyDigest, providedName } from "./rotation";
+
+/** The authorities, and of each whose certificate was at hand the digest of its key: its name alone could be another's. */
+export interface AuthorityNotes extends Authorities {
+  keys: Record<string, string>;
+}
+
+const KNOWN = "pulumi-istio-vm/authorities";
+const SIGNER = "pulumi-istio-vm/signer";
+export const AUTHORITY_ANNOTATIONS = [KNOWN, SIGNER];
+
+export const authorityAnnotations = ({ known, signer, keys }: AuthorityNotes): Record<string, string> => ({
+  [KNOWN]: known.map((name) => [name, ...(keys[name] ? [keys[name]] : [])].join("=")).join(" "),
+  [SIGNER]: signer,
+});
+
+/** The secret as it is: these notes, and its certificates. */
+export interface FoundAuthorities extends AuthorityNotes {
+  /** The roots that the mesh trusts, in PEM. */
+  rootCert: string;
+  /** The certificate of the authority that signs. */
+  caCert: string;
+}
+
+/**
+ * @param annotations of the secret; one that an older version of this program made has none, and one authority
+ * @param made whether that is the first one that the stack makes, or else the user's own
+ */
+export function readNotes(
+  annotations: Record<string, string>,
+  { rootCert, caCert }: { rootCert: string; caCert: string },
+  made: boolean,
+): FoundAuthorities {
+  const only = made ? generationName({ root: 1, intermediate: 1 }) : providedName(caCert);
+  const { [KNOWN]: noted = `${only}=${keyDigest(caCert)}`, [SIGNER]: signer = only } = annotations;
+  const entries = noted.split(" ").map((entry) => entry.split("=") as [string, string?]);
+  return {
+    known: entries.map(([name]) => name),
+    signer,
+    keys: Object.fromEntries(entries.filter((entry): entry is [string, string] => entry[1] !== undefined)),
+    rootCert,
+    caCert,
+  };
+}

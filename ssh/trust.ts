@@ -1,0 +1,32 @@
+/** Which roots hosts trust, and by which authority they have their identities. */
+import type { ProxyTrust } from "../mesh/rotation";
+import { ofEach } from "./each";
+import { lookAtMachine, type Machine } from "./machine";
+import type { Login, SessionOptions } from "./session";
+
+/** Milliseconds: one that does not answer is not waited for. */
+const OPTIONS: SessionOptions = { background: true, dial: 3000 };
+
+export interface AskedHost {
+  name: string;
+  namespace: string;
+  login: Login;
+}
+
+/** Asks each of these hosts. Of one that does not answer it says why. */
+export function trustOfHosts(
+  hosts: AskedHost[],
+  look: (login: Login) => Promise<Machine> = (login) => lookAtMachine(login, OPTIONS),
+): Promise<ProxyTrust[]> {
+  return ofEach(hosts, async ({ name, namespace, login }) => {
+    const proxy = `${name}.${namespace}`;
+    try {
+      const machine = await look(login);
+      if (machine.name !== name) return { proxy, problem: "has not joined" };
+      const { rootCert: roots, certChain, sentChain } = machine;
+      return { proxy, roots, certChain, sentChain };
+    } catch (error) {
+      return { proxy, problem: `can't be asked: ${(error as Error).message}` };
+    }
+  });
+}

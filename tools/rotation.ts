@@ -1,0 +1,112 @@
+/** Where a mesh is in the replacement of its authority, and whether it can go on. */
+import { setTimeout as delay } from "node:timers/promises";
+import type { Authority } from "../config";
+import type { FoundAuthorities } from "../mesh/authorityNotes";
+import {
+  after,
+  type Authorities,
+  generationName,
+  lacking,
+  nextStep,
+  providedName,
+  type ProxyTrust,
+  type RotationStep,
+  type Settlement,
+} from "../mesh/rotation";
+import { readAuthorities } from "./caCerts";
+import type { Kubectl } from "./kubectl";
+import { trustOfProxies } from "./proxies";
+
+/** What an update makes of the authorities. */
+export interface Rotation {
+  /** What there is before it; undefined at the first one. */
+  found?: FoundAuthorities;
+  /** The authority that the configuration wants. */
+  wanted: string;
+  /** What there is after it. */
+  authorities: Authorities;
+  /** The step that it takes, if any. */
+  step?: RotationStep;
+  /** Why it takes no step though there is one to take: a line each. */
+  missing: string[];
+}
+
+/** Asks all hosts of the stack. */
+export type AskHosts = () => Promise<ProxyTrust[]>;
+
+export const authorityName = (ca: Authority): string =>
+  "provided" in ca ? providedName(ca.provided.caCert) : generationName(ca);
+
+/** Who lacks what of it, a line each; of those that can't be asked only if they are waited for. */
+export async function unsettled(
+  settlement: Settlement,
+  { kubectl, askHosts, istiods }: { kubectl: Kubectl; askHosts: AskHosts; istiods: string[] },
+  waitsForAbsent: boolean,
+): Promise<string[]> {
+  const proxies = await trustOfProxies(kubectl, await askHosts(), istiods);
+  return proxies
+    .filter(({ problem }) => problem === undefined || waitsForAbsent)
+    .flatMap((proxy) => {
+      const what = lacking(proxy, settlement);
+      return what === undefined ? [] : [`${proxy.proxy} ${what}`];
+    });
+}
+
+/** What a mesh must be settled on that has these authorities. */
+export const settlementOf = (
+  { known, signer }: Authorities,
+  wanted: string,
+  pems: { rootCert: string; caCert: string },
+) => ({
+  roots: pems.rootCert,
+  exact: known.length === 1,
+  signer: pems.caCert,
+  sends: signer === wanted,
+});
+
+/** Decides which step of a rotation an update takes. @throws CommandError if the cluster does not answer */
+export async function planRotation(
+  ca: Authority,
+  asking: { kubectl: Kubectl; askHosts: AskHosts; istiods: string[] },
+): Promise<Rotation> {
+  const wanted = authorityName(ca);
+  const found = await readAuthorities(asking.kubectl, !("provided" in ca));
+  if (found === undefined) return { wanted, authorities: { known: [wanted], signer: wanted }, missing: [] };
+  const current: Authorities = { known: found.known, signer: found.signer };
+  const step = nextStep(current, wanted, ca.rotation.until);
+  if (step === undefined) return { found, wanted, authorities: current, missing: [] };
+  const missing =
+    step === "prepare"
+      ? []
+      : await unsettled(settlementOf(current, wanted, found), asking, ca.rotation.absent === "wait");
+  return missing.length > 0
+    ? { found, wanted, authorities: current, missing }
+    : { found, wanted, authorities: after(current, step, wanted), step, missing };
+}
+
+/** Milliseconds between two questions, and in which fewer must lack something than before. */
+const LIMITS = { pause: 2000, progress: 120_000 };
+
+/**
+ * Waits until every proxy has what these authorities mean to it.
+ *
+ * @param tell who is waited for, whenever that changes
+ * @throws naming who lacks what, if nobody has got it for two minutes
+ */
+export async function awaitSettled(
+  ask: () => Promise<string[]>,
+  tell: (missing: string[]) => void,
+  { pause, progress } = LIMITS,
+): Promise<void> {
+  let least = Infinity;
+  let since = Date.now();
+  for (let said = ""; ;) {
+    const missing = await ask();
+    if (missing.length === 0) return;
+    if (missing.length < least) [least, since] = [missing.length, Date.now()];
+    if (Date.now() - since > progress) throw new Error(missing.join("\n  "));
+    if (missing.join() !== said) tell(missing);
+    said = missing.join();
+    await delay(pause);
+  }
+}
