@@ -72,6 +72,8 @@ export interface Outputs {
   rootFingerprint: string;
   /** The control planes that hosts belong to, by revision. */
   controlPlanes: Record<string, ControlPlane & { tags?: string[]; istiod: IstiodEndpoint }>;
+  /** The CAs whose certificates the stack's own mesh believes, the one that signs, and the one that shall be left. */
+  authorities?: { known: string[]; signer: string; wanted: string; waitsFor: string[] };
   /** address:port */
   istiod: string;
   meshHosts: Record<
@@ -144,6 +146,8 @@ export interface ClusterFacts {
   cacerts?: { rootCert: string; caCert: string; certChain: string; owner?: string };
   /** The root certificate that istiod gave to each namespace of the configuration. */
   rootCerts: { namespace: string; pem: string }[];
+  /** The proxies that istiod knows, and whether they take roots of another CA at once. Undefined beside an existing mesh. */
+  proxies?: { name: string; takesRoots: boolean }[];
   /** Requests from a pod of the mesh: service name -> what came of it. Undefined without a sample client. */
   requests?: Record<string, RequestResult>;
 }

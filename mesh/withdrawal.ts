@@ -33,6 +33,8 @@ export interface SyncStatus {
   proxy?: string;
   endpoint_sent?: string;
   endpoint_acked?: string;
+  /** By type; since Istio 1.23. */
+  resources?: Record<string, object>;
 }
 
 /** What each proxy that takes endpoints was sent last, by its name. */

@@ -79,3 +79,13 @@ export async function trustOfProxies(kubectl: Kubectl, hosts: ProxyTrust[], isti
     })),
   ].sort((a, b) => (a.proxy < b.proxy ? -1 : 1));
 }
+
+/** By what istiod tells an agent of roots, if the agent asks for it (PROXY_CONFIG_XDS_AGENT). */
+const ROOTS = "type.googleapis.com/istio.mesh.v1alpha1.ProxyConfig";
+
+/** The proxies that istiod knows, and whether they take further roots from it. @throws CommandError */
+export async function proxiesTakingRoots(kubectl: Kubectl, istiods: string[]) {
+  const pods = await istiodPods(kubectl, istiods);
+  const all = (await Promise.all(pods.map((pod) => debug<SyncStatus[]>(kubectl, pod, "syncz")))).flat();
+  return all.map(({ proxy = "", resources = {} }) => ({ name: proxy, takesRoots: ROOTS in resources }));
+}

@@ -14,6 +14,8 @@ import {
 } from "../../diagnosis/clusterObjects";
 import { exposedServices, findExposed } from "../../diagnosis/exposed";
 import { CodedError } from "../../mesh/codes";
+import { USUAL_ISTIOD } from "../../mesh/istiod";
+import { proxiesTakingRoots } from "../../tools/proxies";
 import { capture, parseJson } from "../../tools/command";
 import type { ConfiguredStack } from "../stack";
 import { answers, unavailable } from "./answers";
@@ -131,6 +133,8 @@ export async function lookAtCluster(
           "--field-selector=metadata.name=istio-ca-root-cert",
         )
       ).map(({ metadata: { namespace = "" }, data }) => ({ namespace, pem: data?.["root-cert.pem"] ?? "" })),
+    proxies: async () =>
+      isInstalled(config) && outputs ? proxiesTakingRoots(kubectl, [USUAL_ISTIOD.namespace]) : undefined,
     requests: async () => {
       const requests = outputs && (await requestServices(config, outputs, kubectl));
       const untried = Object.values(requests ?? {}).find((request) => request.untried);

@@ -22,17 +22,10 @@ const DAY = 24 * 3600 * 1000;
 /** Days before the end of a CA at which one should think of the next. */
 const CA_WARNING_DAYS = 30;
 
-/** How a CA is renewed while the mesh goes on; test/cli/renewing.ts does it. The root keeps its key. */
-const RENEW = {
-  intermediate: "raise ca.intermediateValidityHours by an hour or more, and pulumi up",
-  root:
-    "raise ca.rootValidityHours and pulumi up; then kubectl -n istio-system rollout restart deployment; " +
-    "restart every pod with a sidecar; at last the fix of IVM409 on every host that it names",
-};
-const RENEW_PROVIDED = {
-  intermediate: "give ca.provided another intermediate of the same root, and pulumi up",
-  root: "give ca.provided a root of the same key and name, and an intermediate of it; with another key nobody believes anybody until istiod, every pod and every host have it",
-};
+/** How a CA is renewed while the mesh goes on; test/cli/renewing.ts does it. */
+const RENEW =
+  "pulumi up makes it anew for the same key; a new key: a higher ca.root or ca.intermediate (README, Another CA)";
+const RENEW_PROVIDED = "give ca.provided another one, which takes its place step by step (README, Another CA)";
 
 /** A check of the CA's certificates, from the one that signs to the root. */
 function ofAuthority(judge: (path: Certificate[], facts: Configured) => Verdict[]): Check["evaluate"] {
@@ -113,16 +106,15 @@ export const authorities: Check[] = [
     code: "IVM404",
     title: "the CA is valid for long enough",
     why: "When a CA ends, every certificate below it ends with it.",
-    fix: `an intermediate: ${RENEW.intermediate}; the root: ${RENEW.root}`,
+    fix: RENEW,
     evaluate: ofAuthority((path, { now, config: { ca } }) =>
-      path.flatMap(({ subject, notBefore, notAfter }, index) => {
+      path.flatMap(({ subject, notBefore, notAfter }) => {
         if (notBefore > now) {
           const clocks = "see IVM501 to IVM504: a clock is wrong, or wait";
           return error(`"${subject}" is not valid before ${notBefore.toISOString()}`, clocks);
         }
         const left = `"${subject}": ${timeLeft(notAfter, now)}`;
-        const kind = index === path.length - 1 ? "root" : "intermediate";
-        const fix = ca !== undefined && "provided" in ca ? RENEW_PROVIDED[kind] : RENEW[kind];
+        const fix = ca !== undefined && "provided" in ca ? RENEW_PROVIDED : RENEW;
         if (notAfter <= now) return error(left, fix);
         return notAfter.getTime() - now.getTime() < CA_WARNING_DAYS * DAY ? warning(left, fix) : ok(left);
       }),

@@ -7,6 +7,7 @@ import type { Facts } from "../facts";
 import { hosts } from "./hosts";
 import { identities } from "./identities";
 import { network } from "./network";
+import { rotation } from "./rotation";
 import { tools } from "./tools";
 
 /** Every rule, by group. docs/checks.md is made of this table. */
@@ -14,7 +15,7 @@ export const CHECKS: Record<Group, Check[]> = {
   tools,
   configuration,
   cluster,
-  certificates: [...authorities, ...identities],
+  certificates: [...authorities, ...identities, ...rotation],
   clock,
   network,
   hosts,

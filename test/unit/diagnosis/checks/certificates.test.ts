@@ -4,7 +4,7 @@ import { about, error, warning } from "../../../../diagnosis/checks/check";
 import type { Facts } from "../../../../diagnosis/facts";
 import { privateKey } from "../../support";
 import { testChecks } from "./cases";
-import { clusterOf, freshFacts, inspectionOf, joinedOf, OTHER_OWNER } from "./facts";
+import { clusterOf, existingFacts, freshFacts, inspectionOf, joinedOf, OTHER_OWNER } from "./facts";
 import { type Issued, issue, ofHost, pki, spiffe, type Wanted } from "./pki";
 
 const GARBAGE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
@@ -49,9 +49,7 @@ const byToken = (changes: Wanted) => (facts: Facts) => {
   return withCertificate(changes)(facts);
 };
 
-const OF_THE_ROOT =
-  "raise ca.rootValidityHours and pulumi up; then kubectl -n istio-system rollout restart deployment; " +
-  "restart every pod with a sidecar; at last the fix of IVM409 on every host that it names";
+const ROTATION = { until: "retire", absent: "wait" } as const;
 
 testChecks("certificates", {
   IVM401: [
@@ -186,18 +184,21 @@ testChecks("certificates", {
       break: async (facts) => {
         await withCa({}, { to: "2026-06-02T12:00:00Z" })(facts);
         const { rootCert, caCert, certChain } = clusterOf(facts).cacerts!;
-        facts.config!.ca = { provided: { rootCert, caCert, certChain, caKey: { secret: "caKey" } } };
+        facts.config!.ca = {
+          provided: { rootCert, caCert, certChain, caKey: { secret: "caKey" } },
+          rotation: ROTATION,
+        };
         facts.local.providedKeyFits = true;
       },
       finds: warning(
         '"CN=Intermediate": 24 hours left',
-        "give ca.provided another intermediate of the same root, and pulumi up",
+        "give ca.provided another one, which takes its place step by step (README, Another CA)",
       ),
     },
     {
       when: "the root has ended",
       break: withCa({ to: "2026-05-29T12:00:00Z" }),
-      finds: error('"CN=Root CA": ended 3 days ago', OF_THE_ROOT),
+      finds: error('"CN=Root CA": ended 3 days ago'),
       also: { IVM505: "hosts see it as well" },
     },
     {
@@ -228,7 +229,10 @@ testChecks("certificates", {
       break: async (facts) => {
         const { root, intermediate } = await pki;
         const [rootCert, caCert] = [root.pem, intermediate.pem];
-        facts.config!.ca = { provided: { rootCert, caCert, certChain: caCert, caKey: { secret: "caKey" } } };
+        facts.config!.ca = {
+          provided: { rootCert, caCert, certChain: caCert, caKey: { secret: "caKey" } },
+          rotation: ROTATION,
+        };
         facts.local.providedKeyFits = false;
       },
       finds: error(
@@ -242,7 +246,10 @@ testChecks("certificates", {
       break: async (facts) => {
         const { root, intermediate } = await pki;
         const [rootCert, caCert] = [root.pem, intermediate.pem];
-        facts.config!.ca = { provided: { rootCert, caCert, certChain: caCert, caKey: { secret: "caKey" } } };
+        facts.config!.ca = {
+          provided: { rootCert, caCert, certChain: caCert, caKey: { secret: "caKey" } },
+          rotation: ROTATION,
+        };
         facts.local.providedKeyFits = true;
       },
       finds: [],
@@ -390,6 +397,35 @@ testChecks("certificates", {
         facts.config!.hosts[0]!.identity = "token";
         joinedOf(facts).sentChain = undefined;
       },
+      finds: [],
+    },
+  ],
+  IVM412: [
+    {
+      when: "proxies began before they were told how",
+      break: (facts) =>
+        (clusterOf(facts).proxies = ["a.default", "vm1.vm"].map((name) => ({
+          name,
+          takesRoots: name !== "a.default",
+        }))),
+      finds: about("a.default", warning("a.default learns of another CA only half a day later")),
+    },
+    { when: "the mesh is another's", in: existingFacts, break: () => undefined, finds: [] },
+  ],
+  IVM413: [
+    {
+      when: "a host can't be asked",
+      break: (facts) =>
+        (facts.outputs!.authorities = {
+          ...{ known: ["1.1", "2.1"], signer: "1.1", wanted: "2.1" },
+          waitsFor: ["vm2.vm can't be asked"],
+        }),
+      finds: warning("the CA 2.1 waits for vm2.vm can't be asked"),
+    },
+    {
+      when: "the next step is to come",
+      break: (facts) =>
+        (facts.outputs!.authorities = { known: ["1.1", "2.1"], signer: "2.1", wanted: "2.1", waitsFor: [] }),
       finds: [],
     },
   ],

@@ -87,6 +87,7 @@ async function make(): Promise<Facts> {
     outputs: {
       rootFingerprint: fingerprint(root.pem),
       istiod: "192.0.2.10:31794",
+      authorities: { known: ["1.1"], signer: "1.1", wanted: "1.1", waitsFor: [] },
       controlPlanes: {
         default: {
           revision: "default",
@@ -135,6 +136,7 @@ async function make(): Promise<Facts> {
         certChain: intermediate.pem + root.pem,
         owner: OWNER,
       },
+      proxies: ["sleep-1.default", "vm1.vm", "vm2.vm"].map((name) => ({ name, takesRoots: true })),
       rootCerts: ["default", "vm"].map((namespace) => ({ namespace, pem: root.pem })),
       requests: { "web.vm": { ok: true, answer: "HTTP 200", milliseconds: 7 } },
     },
@@ -176,6 +178,7 @@ export async function freshFacts(): Promise<Facts> {
     istiods: [],
     istiodServices: [],
     cacerts: undefined,
+    proxies: undefined,
     rootCerts: [],
     requests: undefined,
   } satisfies Partial<ClusterFacts>);
