@@ -7,6 +7,7 @@ import { HostError } from "./hostSession";
 import { readHostLogs, readIstiodLogs } from "./logs";
 import { colours, exitCode, plural, print } from "./output";
 import { startProgress } from "./progress";
+import { secondsOf } from "./span";
 import { readStack, requireConfig } from "./stack";
 
 export interface ExplainOptions {
@@ -25,14 +26,13 @@ export interface Readings {
   unread: { where: string; problem: string }[];
 }
 
-const SECONDS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86400 };
 const linkTo = (code: string) => `docs/causes.md#${code.toLowerCase()}`;
 
 /** The time that lies so long before `now`: 90s, 30m, 2h, 7d. @throws if it is none of these */
 export function before(now: Date, span: string): Date {
-  const [, amount, unit = ""] = /^(\d+)([smhd])$/.exec(span) ?? [];
-  if (amount === undefined) throw new Error(`--since is "${span}": use a number and s, m, h or d, such as 30m`);
-  return new Date(now.getTime() - Number(amount) * SECONDS[unit]! * 1000);
+  const seconds = secondsOf(span);
+  if (seconds === undefined) throw new Error(`--since is "${span}": use a number and s, m, h or d, such as 30m`);
+  return new Date(now.getTime() - seconds * 1000);
 }
 
 /**
