@@ -24,6 +24,8 @@ import type { Joined } from "../inspection";
 const UNRENEWED = 1 / 3;
 const lifeLeft = ({ notBefore, notAfter }: Certificate, now: Date) =>
   (notAfter.getTime() - now.getTime()) / (notAfter.getTime() - notBefore.getTime());
+/** Whether its agent should have renewed it. */
+export const isUnrenewed = (certificate: Certificate, now: Date) => lifeLeft(certificate, now) < UNRENEWED;
 const isByToken = (config: Config, name: string) => hostConfig(config, name).identity === "token";
 const read = (pem: string | undefined) => (pem === undefined ? undefined : readCertificate(pem));
 
@@ -36,7 +38,7 @@ export function returnsUntil(config: Config, name: string, { certChain, sentChai
 }
 
 /** The same of one that can't be asked, as far as the stack knows. */
-const returnsUntilSaid = (outputs: Outputs | undefined, name: string) => {
+export const returnsUntilSaid = (outputs: Outputs | undefined, name: string) => {
   const said = outputs?.meshHosts[name]?.returnsUntil;
   return said === undefined ? undefined : new Date(said);
 };
@@ -50,7 +52,7 @@ export function renewalProblem(config: Config, name: string, joined: Joined, now
     return `its identity has ended: ${lost ? "pulumi up gives it a new one" : "istio-vm doctor (IVM408)"}`;
   }
   if (lost) return "what it was sent has ended: pulumi up sends it a new one";
-  return certificate !== undefined && lifeLeft(certificate, now) < UNRENEWED
+  return certificate !== undefined && isUnrenewed(certificate, now)
     ? "its identity ends soon and is not renewed: does it reach istiod?"
     : undefined;
 }
@@ -85,7 +87,7 @@ export const identities: Check[] = [
       const left = `${name}: its certificate: ${timeLeft(certificate.notAfter, now)}`;
       if (certificate.notAfter <= now)
         return error(left, `npx istio-vm explain says why; ${HEAL} restarts its sidecar`);
-      return lifeLeft(certificate, now) < UNRENEWED ? warning(left) : ok(left);
+      return isUnrenewed(certificate, now) ? warning(left) : ok(left);
     }),
   },
   {
@@ -112,7 +114,7 @@ export const identities: Check[] = [
       if (certificate === undefined) return skipped(`${name} has no certificate (IVM407, IVM723)`);
       const left = `${name}: its identity: ${timeLeft(certificate.notAfter, now)}`;
       if (certificate.notAfter <= now) return error(left);
-      if (lifeLeft(certificate, now) >= UNRENEWED) return ok(left);
+      if (!isUnrenewed(certificate, now)) return ok(left);
       return warning(
         `${left}, and its agent should have renewed it at half of its life`,
         "npx istio-vm explain: does the host reach istiod? Once it has ended, pulumi up gives it a new one",

@@ -23,6 +23,8 @@ export interface Wanted {
   /** Validity, as dates are written. Default: the year 2026. */
   from?: string;
   to?: string;
+  /** Default: new ones. */
+  keys?: CryptoKeyPair;
 }
 
 export async function issue({
@@ -33,8 +35,9 @@ export async function issue({
   uris = [],
   from = "2026-01-01T00:00:00Z",
   to = "2027-01-01T00:00:00Z",
+  keys: given,
 }: Wanted): Promise<Issued> {
-  const keys = await crypto.subtle.generateKey(EC, true, ["sign", "verify"]);
+  const keys = given ?? (await crypto.subtle.generateKey(EC, true, ["sign", "verify"]));
   const signer = issuer ?? { subject, keys };
   const certificate = await x509.X509CertificateGenerator.create({
     subject,
