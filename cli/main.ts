@@ -5,6 +5,7 @@ import { explain } from "./explain";
 import { graph } from "./graph";
 import { logs } from "./logs";
 import { status } from "./status";
+import { secondsOf } from "./span";
 import { project } from "./stack";
 import { type ClusterAccess, kubectlFor } from "../tools/kubectl";
 import { awaitWithdrawal } from "../tools/withdrawal";
@@ -26,6 +27,13 @@ const output = (...formats: string[]) =>
 function lines(text: string): number {
   if (!/^[1-9]\d{0,6}$/.test(text)) throw new InvalidArgumentError("use a whole number of lines.");
   return Number(text);
+}
+
+/** A span of time, in seconds. */
+function span(text: string): number {
+  const seconds = secondsOf(text);
+  if (seconds === undefined) throw new InvalidArgumentError("use a number and s, m, h or d, such as 90d.");
+  return seconds;
 }
 
 /** Adds a command whose action gives the exit code. */
@@ -51,7 +59,13 @@ command("doctor", "everything that would make pulumi up fail or the mesh misbeha
 command("status", "what runs now: one line a host, one line a service", status)
   .addOption(output("text", "json"))
   .option("--strict", "exit with 1 if there are warnings", false)
-  .option("-w, --watch", "look again every other second, until Ctrl-C", false);
+  .option("-w, --watch", "look again every other second, until Ctrl-C", false)
+  .addOption(
+    new Option("--forecast [span]", "instead, what ends when, what renews it and who would miss that: 90d, 12h")
+      .preset("90d")
+      .argParser(span)
+      .conflicts("watch"),
+  );
 
 command("explain", "known causes of what the logs of istiod and of every host tell of, and their fixes", explain)
   .argument("[-]", "read the logs from stdin")

@@ -12,16 +12,19 @@ import { unavailable } from "./facts/answers";
 import { endedIdentities } from "./facts/ended";
 import { glanceAtHosts, watchHosts } from "./facts/hosts";
 import { requestServices } from "./facts/requests";
-import { colours, exitCode, print } from "./output";
+import { foresee, forecastExit, renderForecast } from "./forecast";
+import { exitCode, print } from "./output";
 import { startProgress } from "./progress";
 import { type ConfiguredStack, readStack, requireConfig } from "./stack";
-import { table } from "./table";
+import { markedTable } from "./table";
 
 export interface StatusOptions {
   stack?: string;
   output: "text" | "json";
   strict: boolean;
   watch: boolean;
+  /** How far to look ahead instead, seconds. */
+  forecast?: number;
 }
 
 /** Milliseconds between two looks. */
@@ -44,11 +47,16 @@ const askEnded = async ({ config, outputs, owner }: ConfiguredStack) =>
 const askServices = async ({ config, outputs }: ConfiguredStack) =>
   outputs && requestServices(config, outputs, kubectlFor(config.cluster));
 
-/** Prints what runs now, once or again and again. @returns the exit code */
-export async function status({ stack: name, output, strict, watch }: StatusOptions): Promise<number> {
+/** Prints what runs now, once or again and again, or what ends. @returns the exit code */
+export async function status({ stack: name, output, strict, watch, forecast }: StatusOptions): Promise<number> {
   const progress = startProgress();
   progress.step("the stack");
   const stack = requireConfig(await readStack(name));
+  if (forecast !== undefined) {
+    const found = await foresee(stack, forecast, progress);
+    print(output === "json" ? JSON.stringify(found, null, 2) : renderForecast(found));
+    return forecastExit(found, strict);
+  }
   const text = (now: MeshStatus) => (output === "json" ? JSON.stringify(now, null, 2) : render(now, new Date()));
   if (!watch) {
     const now = await look(stack, progress);
@@ -71,24 +79,10 @@ export async function status({ stack: name, output, strict, watch }: StatusOptio
 }
 
 function render(now: MeshStatus, at: Date): string {
-  const paint = colours();
-  const marks = { ok: paint.green("✓"), warning: paint.yellow("!"), error: paint.red("✗") };
   const { hosts, services, ended } = statusRows(now, at);
-  const marked = (rows: string[][], of: { health: keyof typeof marks }[]) =>
-    rows.map(([first, ...rest], index) => [`${marks[of[index]!.health]} ${first}`, ...rest]);
-  const head = (headings: string[]) =>
-    headings.map((heading, index) => paint.dim(index === 0 ? `  ${heading}` : heading));
-  const parts = [table(head(HOST_HEADINGS), marked(hosts, now.hosts))];
-  if (services.length > 0) parts.push(table(head(SERVICE_HEADINGS), marked(services, now.services)));
-  if (ended.length > 0)
-    parts.push(
-      table(
-        head(ENDED_HEADINGS),
-        marked(
-          ended,
-          ended.map(() => ({ health: "warning" })),
-        ),
-      ),
-    );
+  const doubtful = ended.map(() => ({ health: "warning" as const }));
+  const parts = [markedTable(HOST_HEADINGS, hosts, now.hosts)];
+  if (services.length > 0) parts.push(markedTable(SERVICE_HEADINGS, services, now.services));
+  if (ended.length > 0) parts.push(markedTable(ENDED_HEADINGS, ended, doubtful));
   return parts.join("\n\n");
 }

@@ -2,7 +2,8 @@ import { accessFlags, type Kubectl, list } from "../../tools/kubectl";
 import { readExistingMesh } from "../../tools/existing";
 import { detectServiceCidr } from "../../tools/serviceCidr";
 import { type Config, isInstalled } from "../../config";
-import type { Cluster, ClusterFacts } from "../../diagnosis/facts";
+import type { Cluster, ClusterFacts, Unavailable } from "../../diagnosis/facts";
+import type { AuthorityFacts } from "../../diagnosis/forecast";
 import {
   type ClusterObject,
   hasReadyEndpoint,
@@ -75,6 +76,20 @@ export async function readExisting(config: Config, kubectl: Kubectl): Promise<Cl
     if (error instanceof CodedError) return { refusal: error.message.replace(/^IVM317 /, "") };
     throw error;
   }
+}
+
+/**
+ * The CA's certificates, without its key: those of the secret cacerts, or what an existing mesh tells and the
+ * configuration provides.
+ */
+export async function readAuthority(config: Config, kubectl: Kubectl): Promise<AuthorityFacts | Unavailable> {
+  const existing = await readExisting(config, kubectl);
+  if (existing === undefined) {
+    return (await readCaCerts(kubectl)) ?? { problem: "there is no secret istio-system/cacerts" };
+  }
+  if ("refusal" in existing) return unavailable(new Error(existing.refusal));
+  const { caCert, certChain } = config.ca !== undefined && "provided" in config.ca ? config.ca.provided : {};
+  return { rootCert: existing.rootCerts, ...(caCert === undefined ? {} : { caCert, certChain }) };
 }
 
 /** The Services by which hosts reach istiod, of those that are there. */

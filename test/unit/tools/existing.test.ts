@@ -3,37 +3,7 @@ import type { Config } from "../../../config";
 import { readExistingMesh } from "../../../tools/existing";
 import { CommandError } from "../../../tools/command";
 import type { Kubectl } from "../../../tools/kubectl";
-import { meshObjects } from "../existingMesh";
-
-const KINDS: Record<string, string> = {
-  deployments: "Deployment",
-  mutatingwebhookconfigurations: "MutatingWebhookConfiguration",
-  services: "Service",
-  configmaps: "ConfigMap",
-  namespaces: "Namespace",
-};
-
-/** The kubectl of a cluster with these objects: it knows kinds, namespaces, labels and names. */
-function fakeKubectl(objects = meshObjects(), asked: string[] = []): Kubectl {
-  return (args) => {
-    asked.push(args.join(" "));
-    const [verb, kinds = "", ...options] = args;
-    assert.equal(verb, "get");
-    assert.ok(options.includes("--output=json"));
-    const option = (name: string) => options.flatMap((one) => one.split(`--${name}=`)[1] ?? [])[0];
-    const name = option("field-selector")?.replace("metadata.name=", "");
-    const [label, value] = option("selector")?.split("=") ?? [];
-    const wanted = kinds.split(",").map((kind) => KINDS[kind]);
-    const items = objects.filter(
-      ({ kind, metadata }) =>
-        wanted.includes(kind) &&
-        (option("namespace") ?? metadata.namespace) === metadata.namespace &&
-        (name ?? metadata.name) === metadata.name &&
-        (label === undefined || (value ?? metadata.labels?.[label]) === (metadata.labels?.[label] ?? null)),
-    );
-    return Promise.resolve(JSON.stringify({ items }));
-  };
-}
+import { meshKubectl } from "../existingMesh";
 
 type Wanted = Pick<Config, "controlPlane" | "exposure" | "cluster"> & { hosts: { revision: string }[] };
 const wanted = (more: Partial<Wanted> = {}) =>
@@ -53,7 +23,7 @@ const LOAD_BALANCER = {
 describe("reading an existing mesh", () => {
   it("finds each revision that is wanted, by its own name or a tag", async () => {
     const hosts = [{ revision: "default" }, { revision: "prod" }];
-    const { controlPlanes, gateway } = await readExistingMesh(wanted({ hosts }), fakeKubectl());
+    const { controlPlanes, gateway } = await readExistingMesh(wanted({ hosts }), meshKubectl());
     assert.deepEqual(
       [...controlPlanes].map(([name, { revision, service }]) => [name, revision, service]),
       [
@@ -65,14 +35,14 @@ describe("reading an existing mesh", () => {
   });
 
   it("finds the ingress gateway, where that is what hosts go through", async () => {
-    const { gateway } = await readExistingMesh(wanted({ exposure: LOAD_BALANCER }), fakeKubectl());
+    const { gateway } = await readExistingMesh(wanted({ exposure: LOAD_BALANCER }), meshKubectl());
     assert.equal(gateway?.service, "istio-ingressgateway");
   });
 
   it("asks nothing where the stack installs its own", async () => {
     const controlPlane = { install: { version: "1.31.0", operator: {}, operatorText: "" } };
     const asked: string[] = [];
-    const { controlPlanes } = await readExistingMesh(wanted({ controlPlane }), fakeKubectl([], asked));
+    const { controlPlanes } = await readExistingMesh(wanted({ controlPlane }), meshKubectl([], asked));
     assert.equal(controlPlanes.size, 0);
     assert.deepEqual(asked, []);
   });
@@ -81,7 +51,7 @@ describe("reading an existing mesh", () => {
     const exposure = { type: "LoadBalancer", gateway: { service: "eastwest", namespace: "gateways" } } as const;
     const cluster = { domain: "cluster.local", existingNamespaces: [], trustDomain: "example.org", name: "east" };
     const hosts = [{ revision: "default" }, { revision: "nightly" }];
-    const reading = readExistingMesh(wanted({ exposure, cluster, hosts }), fakeKubectl());
+    const reading = readExistingMesh(wanted({ exposure, cluster, hosts }), meshKubectl());
     const { message } = await reading.then(
       () => assert.fail("it was not refused"),
       (error: Error) => error,
@@ -100,7 +70,7 @@ describe("reading an existing mesh", () => {
   });
 
   it("says so where there is no Istio, or no cluster", async () => {
-    await assert.rejects(readExistingMesh(wanted(), fakeKubectl([])), /there is no istiod in the cluster/);
+    await assert.rejects(readExistingMesh(wanted(), meshKubectl([])), /there is no istiod in the cluster/);
     const unreachable: Kubectl = () => Promise.reject(new CommandError("kubectl", [], "connection refused", false));
     await assert.rejects(readExistingMesh(wanted(), unreachable), /kubectl: connection refused/);
   });
