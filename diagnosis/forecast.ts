@@ -149,13 +149,12 @@ function authoritiesOf(authority: AuthorityFacts | Unavailable, members: Member[
 }
 
 /** What renews a certificate of the CA that the mesh has. */
-function renewalOfCa({ ca, ...config }: Config, { notAfter }: Certificate): Renewal {
+function renewalOfCa({ ca, ...config }: Config, { notBefore, notAfter }: Certificate): Renewal {
   if (ca !== undefined && "provided" in ca) return { by: "nobody", instead: "give ca.provided another one (IVM404)" };
   if (!isInstalled(config)) return { by: "nobody", instead: "whoever owns the mesh must" };
-  const { earlyRenewalHours } = (ca ?? {}) as { earlyRenewalHours?: number };
-  return earlyRenewalHours === undefined
-    ? { by: "nobody", instead: "as IVM404 of docs/checks.md says" }
-    : { by: "pulumi up", from: earlier(notAfter, earlyRenewalHours) };
+  // Not before half of its life (components/certificateAuthority.ts).
+  const half = (notAfter.getTime() - notBefore.getTime()) / 2 / HOUR;
+  return { by: "pulumi up", from: earlier(notAfter, Math.min(ca!.earlyRenewalHours, half)) };
 }
 
 /** A certificate of the CA that the mesh has, or that hosts still have. @param successors which may take its place */

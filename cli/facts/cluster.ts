@@ -16,6 +16,7 @@ import {
 import { exposedServices, findExposed } from "../../diagnosis/exposed";
 import { CodedError } from "../../mesh/codes";
 import { USUAL_ISTIOD } from "../../mesh/istiod";
+import { readCaCerts } from "../../tools/caCerts";
 import { proxiesTakingRoots } from "../../tools/proxies";
 import { capture, parseJson } from "../../tools/command";
 import type { ConfiguredStack } from "../stack";

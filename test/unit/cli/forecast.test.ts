@@ -51,6 +51,7 @@ describe("cli/forecast", () => {
       caCert: "ca",
       certChain: "chain",
       owner: undefined,
+      annotations: {},
     });
     assert.deepEqual(await read(""), { problem: "there is no secret istio-system/cacerts" });
   });
@@ -62,7 +63,10 @@ describe("cli/forecast", () => {
       meshObjects(),
     );
     assert.deepEqual(await readAuthority(config!, meshKubectl()), { rootCert: rootCerts });
-    config!.ca = { provided: { rootCert: rootCerts, caCert: "ca", certChain: "chain", caKey: { secret: "caKey" } } };
+    config!.ca = {
+      provided: { rootCert: rootCerts, caCert: "ca", certChain: "chain", caKey: { secret: "caKey" } },
+      rotation: { until: "retire", absent: "wait" },
+    };
     assert.deepEqual(await readAuthority(config!, meshKubectl()), {
       rootCert: rootCerts,
       caCert: "ca",
@@ -105,7 +109,7 @@ describe("cli/forecast", () => {
       assert.equal(Date.parse(until) - Date.parse(at), 90 * DAYS);
       assert.deepEqual(
         endings.map(({ kind, of, renewal }) => [kind, of, renewal.by]),
-        [["root", "CN=Root CA", "nobody"]],
+        [["root", "CN=Root CA", "pulumi up"]],
       );
       assert.deepEqual(
         unread.map(({ what }) => what),

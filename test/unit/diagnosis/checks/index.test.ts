@@ -42,7 +42,7 @@ describe("evaluate", () => {
     assert.deepEqual(problems(facts), []);
     assert.deepEqual(codesOf(facts, "skipped"), [
       ...["IVM102", "IVM103", "IVM205", "IVM206", "IVM302", "IVM304", "IVM313", "IVM314", "IVM316"],
-      ...["IVM401", "IVM402", "IVM403", "IVM404", "IVM406"],
+      ...["IVM401", "IVM402", "IVM403", "IVM404", "IVM406", "IVM412", "IVM413"],
     ]);
     assertReasons(facts);
   });
