@@ -20,16 +20,16 @@ import {
   SampleClient,
   WorkloadIdentity,
 } from "./components";
-import { type Authority, type Config, type HostConfig, isInstalled } from "./config";
+import { type Authority, type Config, isInstalled } from "./config";
 import { providedAuthority, sidecarPackages } from "./config/secrets";
 import { loadConfig } from "./config/stackConfig";
 import { fingerprint, inspectCertificate } from "./mesh/certificates";
 import { serviceResource } from "./mesh/externalService";
 import { spiffeId } from "./mesh/spiffe";
-import { sha256 } from "./mesh/hostState";
 import { factsOf, istiodName, USUAL_ISTIOD } from "./mesh/istiod";
 import { ownerLabels } from "./mesh/kubernetesObject";
-import { certificateSet, type Generation, generationOf, keyDigest, trustedRoots } from "./mesh/rotation";
+import { authorityDigest, type Generation, generationOf, trustedRoots } from "./mesh/rotation";
+import { keysWith } from "./mesh/authorityNotes";
 import { configuredTarget, Neighbours } from "./ssh/machine";
 import { requireAnsweringAgent, sshConnection, valueOf } from "./ssh/connection";
 import { endedIdentities } from "./ssh/ended";
@@ -37,8 +37,8 @@ import type { Login } from "./ssh/session";
 import { trustOfHosts } from "./ssh/trust";
 import { kubectlFor } from "./tools/kubectl";
 import { type Mesh, readMesh } from "./tools/mesh";
-import { awaitSettled, planRotation, type Rotation, settlementOf, unsettled } from "./tools/rotation";
-import { accountName, requestToken } from "./tools/serviceAccounts";
+import { type Asking, awaitRotation, planRotation, type Rotation } from "./tools/rotation";
+import { accountName, requestToken, solelyOwned } from "./tools/serviceAccounts";
 import { detectServiceCidr } from "./tools/serviceCidr";
 import { withdrawalCommand } from "./tools/withdrawal";
 
@@ -148,7 +148,7 @@ async function program() {
 
   const serviceCidr = pulumi.output(config.serviceCidr === "auto" ? detectServiceCidr(cluster) : config.serviceCidr);
 
-  const endings = endingHosts(config, mesh);
+  const endings = config.denyEnded ? solelyOwned(config.hosts, mesh.accounts) : [];
   const ended =
     endings.length === 0
       ? undefined
@@ -300,21 +300,10 @@ async function program() {
   };
 }
 
-/** What there is to ask of running proxies. */
-type Asking = Parameters<typeof planRotation>[1];
-
 /** When the identities of these hosts ended, of those that are so. */
 async function askForLapsed(names: string[], loginTo: (name: string) => Promise<Login>): Promise<Map<string, Date>> {
   const logins = names.map(async (name): Promise<[string, Login]> => [name, await loginTo(name)]);
   return endedIdentities(new Map(await Promise.all(logins)));
-}
-
-/** The hosts whose identity ends with them: it is of an account of the stack's own, which no other host has. */
-function endingHosts({ hosts, denyEnded }: Config, { accounts }: Mesh): HostConfig[] {
-  const own = new Set(accounts.map(accountName));
-  const users = hosts.map(accountName);
-  const isAlone = (account: string) => users.indexOf(account) === users.lastIndexOf(account);
-  return denyEnded ? hosts.filter((host) => own.has(accountName(host)) && isAlone(accountName(host))) : [];
 }
 
 /** One of the user's own; or one that the stack makes, and earlier ones as long as they are in use. */
@@ -335,7 +324,7 @@ interface Authorities {
 
 /** A control plane of the stack's own: its CA in the cluster, then Istio, then whatever must follow another CA. */
 function install(
-  { cluster, ca: config }: Config,
+  { cluster }: Config,
   { manifest = [], exposure }: Mesh,
   { ca, trusted, rotation, asking }: Authorities,
   { provider, owner }: { provider: Provider; owner: pulumi.Output<string> },
@@ -348,7 +337,7 @@ function install(
   const signing = authorities.signer === wanted ? ca : ca.generation(authorities.signer);
   const signer = signing?.caCert ?? pulumi.output(found!.caCert);
   const { caCert, caKey, certChain, crossChain } = signing ?? ca;
-  const notes = ca.caCert.apply((cert) => ({ ...authorities, keys: sameKeys(found?.keys, wanted, keyDigest(cert)) }));
+  const notes = ca.caCert.apply((cert) => ({ ...authorities, keys: keysWith(found?.keys, wanted, cert) }));
   const cacerts = new CaCertsSecret(
     "cacerts",
     {
@@ -366,21 +355,15 @@ function install(
       manifest,
       exposed: Object.keys(exposure.serviceTypes),
       // By what it believes clients it does not look again, and of several replicas none must lag behind.
-      readAtStart: pulumi
-        .all([trusted, signer])
-        .apply(([roots, cert]) => sha256([...certificateSet(roots), keyDigest(cert)].sort().join()).slice(0, 16)),
+      readAtStart: pulumi.all([trusted, signer]).apply((parts) => authorityDigest(...parts)),
       owner,
     },
     { provider, dependsOn: cacerts },
   );
   const settle = async () => {
     const [rootCert, caCert] = await valueOf(pulumi.all([trusted, signer]));
-    const settlement = settlementOf(authorities, wanted, { rootCert, caCert });
-    const ask = () => unsettled(settlement, asking, config!.rotation.absent === "wait");
-    const tell = (who: string[]) =>
+    await awaitRotation(rotation, { rootCert, caCert }, asking, (who) => {
       void pulumi.log.info(`waits for ${who.length}: ${who.join("; ")}`, cacerts, 0, true);
-    await awaitSettled(ask, tell).catch(({ message }: Error) => {
-      throw new Error(`the mesh has not all that the replacement of its CA needs yet: pulumi up goes on\n  ${message}`);
     });
   };
   const rotated = new AuthorityRotation(
@@ -395,12 +378,6 @@ function install(
     { provider, dependsOn: istio },
   );
   return [istio, rotated];
-}
-
-/** The keys of all authorities. @throws if another one has the name of one that the mesh knows */
-function sameKeys(keys: Record<string, string> = {}, name: string, key: string): Record<string, string> {
-  if ((keys[name] ?? key) === key) return { ...keys, [name]: key };
-  throw new Error(`the mesh knows another CA as ${name}: choose a higher number for ca.root`);
 }
 
 export = program;

@@ -43,3 +43,10 @@ export function readNotes(
     caCert,
   };
 }
+
+/** The keys of all authorities, with that of one. @throws if the mesh knows another authority by its name */
+export function keysWith(keys: Record<string, string> = {}, name: string, caCert: string): Record<string, string> {
+  const key = keyDigest(caCert);
+  if ((keys[name] ?? key) === key) return { ...keys, [name]: key };
+  throw new Error(`the mesh knows another CA as ${name}: choose a higher number for ca.root`);
+}

@@ -86,6 +86,10 @@ const digest = (pem: string) => new X509Certificate(pem).fingerprint256;
 /** The certificates of a text, as a set. */
 export const certificateSet = (pem: string) => new Set(splitChain(pem).map(digest));
 
+/** Of the roots that a mesh trusts and the key that signs, in a few digits: not of their certificates' lives. */
+export const authorityDigest = (roots: string, signer: string) =>
+  sha256([...certificateSet(roots), keyDigest(signer)].sort().join()).slice(0, 16);
+
 /** What a proxy has, as far as it tells. */
 export interface ProxyTrust {
   /** As istiod calls it: `sleep-1.default`, `vm1.vm`. */

@@ -29,10 +29,16 @@ export interface Rotation {
   step?: RotationStep;
   /** Why it takes no step though there is one to take: a line each. */
   missing: string[];
+  /** Whether those are waited for that can't be asked. */
+  waitsForAbsent: boolean;
 }
 
-/** Asks all hosts of the stack. */
-export type AskHosts = () => Promise<ProxyTrust[]>;
+/** Whom there is to ask: the cluster, all hosts of the stack, and the istiods in these namespaces. */
+export interface Asking {
+  kubectl: Kubectl;
+  askHosts: () => Promise<ProxyTrust[]>;
+  istiods: string[];
+}
 
 export const authorityName = (ca: Authority): string =>
   "provided" in ca ? providedName(ca.provided.caCert) : generationName(ca);
@@ -40,7 +46,7 @@ export const authorityName = (ca: Authority): string =>
 /** Who lacks what of it, a line each; of those that can't be asked only if they are waited for. */
 export async function unsettled(
   settlement: Settlement,
-  { kubectl, askHosts, istiods }: { kubectl: Kubectl; askHosts: AskHosts; istiods: string[] },
+  { kubectl, askHosts, istiods }: Asking,
   waitsForAbsent: boolean,
 ): Promise<string[]> {
   const proxies = await trustOfProxies(kubectl, await askHosts(), istiods);
@@ -65,23 +71,20 @@ export const settlementOf = (
 });
 
 /** Decides which step of a rotation an update takes. @throws CommandError if the cluster does not answer */
-export async function planRotation(
-  ca: Authority,
-  asking: { kubectl: Kubectl; askHosts: AskHosts; istiods: string[] },
-): Promise<Rotation> {
+export async function planRotation(ca: Authority, asking: Asking): Promise<Rotation> {
   const wanted = authorityName(ca);
+  const waitsForAbsent = ca.rotation.absent === "wait";
   const found = await readAuthorities(asking.kubectl, !("provided" in ca));
-  if (found === undefined) return { wanted, authorities: { known: [wanted], signer: wanted }, missing: [] };
+  const unmoved = { found, wanted, missing: [], waitsForAbsent };
+  if (found === undefined) return { ...unmoved, authorities: { known: [wanted], signer: wanted } };
   const current: Authorities = { known: found.known, signer: found.signer };
   const step = nextStep(current, wanted, ca.rotation.until);
-  if (step === undefined) return { found, wanted, authorities: current, missing: [] };
-  const missing =
-    step === "prepare"
-      ? []
-      : await unsettled(settlementOf(current, wanted, found), asking, ca.rotation.absent === "wait");
+  if (step === undefined) return { ...unmoved, authorities: current };
+  const settlement = settlementOf(current, wanted, found);
+  const missing = step === "prepare" ? [] : await unsettled(settlement, asking, waitsForAbsent);
   return missing.length > 0
-    ? { found, wanted, authorities: current, missing }
-    : { found, wanted, authorities: after(current, step, wanted), step, missing };
+    ? { ...unmoved, authorities: current, missing }
+    : { ...unmoved, authorities: after(current, step, wanted), step };
 }
 
 /** Milliseconds between two questions, and in which fewer must lack something than before. */
@@ -109,4 +112,17 @@ export async function awaitSettled(
     said = missing.join();
     await delay(pause);
   }
+}
+
+/** Waits until every proxy has what an update means to it. @throws naming who lacks what */
+export async function awaitRotation(
+  { authorities, wanted, waitsForAbsent }: Rotation,
+  pems: { rootCert: string; caCert: string },
+  asking: Asking,
+  tell: (missing: string[]) => void,
+): Promise<void> {
+  const settlement = settlementOf(authorities, wanted, pems);
+  await awaitSettled(() => unsettled(settlement, asking, waitsForAbsent), tell).catch(({ message }: Error) => {
+    throw new Error(`the mesh has not all that the replacement of its CA needs yet: pulumi up goes on\n  ${message}`);
+  });
 }

@@ -39,6 +39,14 @@ export async function accountsToMake(
   });
 }
 
+/** Of these hosts those whose account is one of the stack's own, and no other host's. */
+export function solelyOwned<Host extends ServiceAccountName>(hosts: Host[], own: ServiceAccountName[]): Host[] {
+  const names = new Set(own.map(accountName));
+  const users = hosts.map(accountName);
+  const isAlone = (name: string) => users.indexOf(name) === users.lastIndexOf(name);
+  return hosts.filter((host) => names.has(accountName(host)) && isAlone(accountName(host)));
+}
+
 /** Seconds that a token is good for: a join takes a few, and the sidecar needs it but once. Kubernetes allows no less. */
 const TOKEN_SECONDS = 600;
 
