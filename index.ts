@@ -88,7 +88,7 @@ async function program() {
   const installed =
     rotation === undefined
       ? []
-      : install(config, mesh, { ca: ca!, trusted: trusted!, rotation, asking }, { provider, owner });
+      : [install(config, mesh, { ca: ca!, trusted: trusted!, rotation, asking }, { provider, owner })];
 
   const namespaces = mesh.namespaces.map(
     ({ name, labels }) =>
@@ -328,7 +328,7 @@ function install(
   { manifest = [], exposure }: Mesh,
   { ca, trusted, rotation, asking }: Authorities,
   { provider, owner }: { provider: Provider; owner: pulumi.Output<string> },
-): pulumi.Resource[] {
+): IstioControlPlane {
   const { found, wanted, authorities, step, missing } = rotation;
   if (missing.length > 0) {
     void pulumi.log.warn(`the replacement of the CA waits, for before its next step\n  ${missing.join("\n  ")}`);
@@ -366,7 +366,8 @@ function install(
       void pulumi.log.info(`waits for ${who.length}: ${who.join("; ")}`, cacerts, 0, true);
     });
   };
-  const rotated = new AuthorityRotation(
+  // Nobody waits for it: some of what it waits for is hosts' own to do.
+  new AuthorityRotation(
     "authorities",
     {
       ...{ authorities, owner, settle },
@@ -377,7 +378,7 @@ function install(
     },
     { provider, dependsOn: istio },
   );
-  return [istio, rotated];
+  return istio;
 }
 
 export = program;

@@ -11,6 +11,7 @@ import { resetVm, vmExec } from "../../lab/vm";
 import { splitChain } from "../../mesh/certificates";
 import { keyDigest } from "../../mesh/rotation";
 import { labConfig, type StackConfig, TestStack } from "../support/testStack";
+import { THOROUGH } from "../host/times";
 import { fromPod, fromVm, type Source, trafficDuring } from "../support/traffic";
 import { apply, kubectl, SERVICE_URL } from "./mesh";
 
@@ -180,33 +181,37 @@ describe("another CA", function () {
     stack.remove();
   });
 
-  it("an intermediate takes the place of another, with an istiod that dies in the middle", async function () {
-    this.timeout(900_000);
-    configure({ intermediate: 2 });
-    const before = await chainOf("vm1");
-    await unnoticed("an intermediate", async () => {
-      await up();
-      assert.equal(await authorities(), "1.1 of 1.1 1.2");
-      await upWithoutIstiod();
-      assert.equal(await authorities(), "1.2 of 1.1 1.2");
-      for (const vm of ["vm1", "vm2"]) assert.notEqual(signerOf(await chainOf(vm)), signerOf(before), vm);
-      await up();
-      assert.equal(await authorities(), "1.2 of 1.2");
+  // Variants of one mechanism: make test-faults.
+  if (THOROUGH) {
+    it("an intermediate takes the place of another, with an istiod that dies in the middle", async function () {
+      this.timeout(900_000);
+      const before = await chainOf("vm1");
+      configure({ intermediate: 2 });
+      await unnoticed("an intermediate", async () => {
+        await up();
+        assert.equal(await authorities(), "1.1 of 1.1 1.2");
+        await upWithoutIstiod();
+        assert.equal(await authorities(), "1.2 of 1.1 1.2");
+        for (const vm of ["vm1", "vm2"]) assert.notEqual(signerOf(await chainOf(vm)), signerOf(before), vm);
+        await up();
+        assert.equal(await authorities(), "1.2 of 1.2");
+      });
+      await stack.succeed(["preview", "--expect-no-changes"]);
     });
-    await stack.succeed(["preview", "--expect-no-changes"]);
-  });
+  }
 
   it("a root takes the place of another, with an istiod that dies in the middle", async function () {
     this.timeout(900_000);
+    const first = THOROUGH ? "1.2" : "1.1";
     const old = await sentIdentity("vm1");
     const addresses = await everywhere();
     for (const address of addresses) assert.equal(await ask(address, old), "200", address);
-    configure({ root: 2, intermediate: 1 });
+    configure({ root: 2 });
     await unnoticed("a root", async () => {
       await up();
-      assert.equal(await authorities(), "1.2 of 1.2 2.1");
+      assert.equal(await authorities(), `${first} of ${first} 2.1`);
       await upWithoutIstiod();
-      assert.equal(await authorities(), "2.1 of 1.2 2.1");
+      assert.equal(await authorities(), `2.1 of ${first} 2.1`);
       // Until the end it is believed by all.
       for (const address of addresses) assert.equal(await ask(address, old), "200", address);
       await up();
@@ -217,7 +222,7 @@ describe("another CA", function () {
     await stack.succeed(["preview", "--expect-no-changes"]);
   });
 
-  it("is turned back when it signs already", async function () {
+  it("is turned back when it signs already, with an istiod that dies in the middle", async function () {
     this.timeout(900_000);
     const before = signerOf(await chainOf("vm1"));
     configure({ root: 3 });
@@ -233,34 +238,31 @@ describe("another CA", function () {
       await up();
       assert.equal(await authorities(), "2.1 of 2.1");
     });
-    await stack.succeed(["preview", "--expect-no-changes"]);
   });
 
-  it("waits for a host that can't be asked, and names it; or leaves it behind, which then comes back by itself", async function () {
-    this.timeout(900_000);
-    const rules = ["INPUT -p tcp --dport 22", "OUTPUT -p tcp --dport 22"].map((rule) => `${rule} -j DROP`);
-    configure({ root: 3 });
-    await up();
-    assert.equal(await authorities(), "2.1 of 2.1 3.1");
-    await sh("vm2", "systemctl stop istio");
-    await sh("vm2", `iptables -I ${rules[0]}`);
-    const { output } = await stack.succeed(["up", "--yes", "--skip-preview"]);
-    assert.match(output, /the replacement of the CA waits[^]*vm2\.vm can't be asked/);
-    assert.equal(await authorities(), "2.1 of 2.1 3.1");
-    configure({ root: 3, rotation: { absent: "leave", until: "activate" } });
-    await up();
-    assert.equal(await authorities(), "3.1 of 2.1 3.1");
-    // By the root that it knew, which has certified the other one.
-    await sh("vm2", "systemctl start istio");
-    await until("vm2 to be certified by the other authority", 60, async () => {
-      const [chain, ca] = [await chainOf("vm2"), await secretOf("ca-cert.pem")];
-      return signerOf(chain) === keyDigest(ca);
+  if (THOROUGH) {
+    it("waits for a host that can't be asked, and names it; or leaves it behind, which comes back by itself", async function () {
+      this.timeout(900_000);
+      configure({ root: 3 });
+      await up();
+      assert.equal(await authorities(), "2.1 of 2.1 3.1");
+      await sh("vm2", "systemctl stop istio; iptables -I INPUT -p tcp --dport 22 -j DROP");
+      const { output } = await stack.succeed(["up", "--yes", "--skip-preview"]);
+      assert.match(output, /the replacement of the CA waits[^]*vm2\.vm can't be asked/);
+      assert.equal(await authorities(), "2.1 of 2.1 3.1");
+      configure({ root: 3, rotation: { absent: "leave", until: "activate" } });
+      await up();
+      assert.equal(await authorities(), "3.1 of 2.1 3.1");
+      // By the root that it knew, which has certified the other one.
+      await sh("vm2", "systemctl start istio");
+      const signer = keyDigest(await secretOf("ca-cert.pem"));
+      await until("vm2 to be certified by the other CA", 60, async () => signerOf(await chainOf("vm2")) === signer);
+      await sh("vm2", "iptables -D INPUT -p tcp --dport 22 -j DROP");
+      configure({ root: 3 });
+      await up();
+      assert.equal(await authorities(), "3.1 of 3.1");
     });
-    await sh("vm2", `iptables -D ${rules[0]}`);
-    configure({ root: 3 });
-    await up();
-    assert.equal(await authorities(), "3.1 of 3.1");
-  });
+  }
 
   it("has chains that openssl verifies, and no root's key anywhere but in the encrypted state", async () => {
     const root = join(folder, "root.pem");
