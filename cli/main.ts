@@ -4,6 +4,7 @@ import { doctor } from "./doctor";
 import { explain } from "./explain";
 import { graph } from "./graph";
 import { logs } from "./logs";
+import { rotate } from "./rotate";
 import { status } from "./status";
 import { secondsOf } from "./span";
 import { project } from "./stack";
@@ -78,6 +79,8 @@ command("logs", "the logs of a host's sidecar, or istiod's", logs)
   .argument("<host>", "the name of a host, or istiod")
   .option("-n, --lines <number>", "how many lines to begin with", lines, 100)
   .option("-f, --follow", "go on with what comes, until Ctrl-C", false);
+
+command("rotate", "pulumi up, until another CA has taken the place of the mesh's (ca.root, ca.intermediate)", rotate);
 
 command("graph", "the mesh as a Mermaid flowchart: who may talk to whom, with state", graph);
 

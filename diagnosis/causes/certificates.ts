@@ -4,7 +4,9 @@ import type { Cause } from "./cause";
 const SYNCHRONIZE = "timedatectl set-ntp true";
 const NEW_CA =
   "npx istio-vm doctor says what is wrong with it and how to mend that (IVM401 to IVM404); then kubectl -n istio-system rollout restart deployment istiod";
-const RESEND = (file: string) => `rm /etc/certs/${file} on {where}, then ${HEAL} (IVM407, IVM409)`;
+/** Both what was sent and what the agent makes of it. */
+const RESEND = (file: string) =>
+  `rm -f /etc/certs/${file} /var/lib/istio/identity/${file} on {where}, then ${HEAL} (IVM407, IVM409)`;
 const ISTIOD_CA = /failed to create CA KeyCertBundle.*/.source;
 const DATES = /x509: certificate has expired or is not yet valid: current time (?<now>\S+) is /.source;
 
@@ -52,7 +54,7 @@ export const certificates: Cause[] = [
         from: ["agent"],
         pattern: /cert expired, using token instead/,
         sentence: "{where}'s own certificate has expired, so it has nothing to prove its identity by.",
-        fix: `on {where}: date -u; if that is right: with a token, pulumi up; with a certificate, ${RESEND("cert-chain.pem")}`,
+        fix: "on {where}: date -u; if that is right, pulumi up, which gives it a new token, or a new certificate where what it was sent has ended (IVM411)",
       },
     ],
     fix: "pulumi up",

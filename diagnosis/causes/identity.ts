@@ -43,7 +43,7 @@ export const identity: Cause[] = [
         sentence: "istiod did not accept what {where} proves its identity by, neither a certificate nor a token.",
       },
     ],
-    fix: `${HEAL} sends the files of /etc/certs again`,
+    fix: `${HEAL} sends them again`,
     follows: ["IVM902"],
   },
   {
