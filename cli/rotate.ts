@@ -1,6 +1,6 @@
 import { execa } from "execa";
 import type { Outputs } from "../diagnosis/facts";
-import { plural, print } from "./output";
+import { print } from "./output";
 import { readStack, requireConfig } from "./stack";
 
 type Authorities = NonNullable<Outputs["authorities"]>;
@@ -13,8 +13,7 @@ export function verdict(before: Authorities | undefined, now: Authorities): { te
   const { known, signer, wanted, waitsFor } = now;
   if (known.length === 1 && signer === wanted) return { text: `the mesh has the CA ${wanted} alone`, exitCode: 0 };
   if (before !== undefined && stateOf(before) === stateOf(now)) {
-    const who =
-      waitsFor.length > 0 ? `, waiting for ${plural(waitsFor.length, "proxy")}:\n  ${waitsFor.join("\n  ")}` : "";
+    const who = waitsFor.length > 0 ? `, and waits for\n  ${waitsFor.join("\n  ")}` : "";
     return { text: `${wanted} takes the place of the CA; it stays at this step${who}`, exitCode: 1 };
   }
   return { text: `${wanted} takes the place of the CA: the next step` };
