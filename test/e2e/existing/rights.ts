@@ -18,6 +18,7 @@ const RULES: [group: string, resources: string[], verbs: string[]][] = [
   ["admissionregistration.k8s.io", ["mutatingwebhookconfigurations"], ["list"]],
   ["networking.k8s.io", ["servicecidrs"], ["list"]],
   ["networking.istio.io", ROUTES, MAKE],
+  ["security.istio.io", ["authorizationpolicies"], ["get", "list", "create", "patch", "delete"]],
 ];
 
 /** Makes the user. @returns the path of a kubeconfig in a folder of the test's */
