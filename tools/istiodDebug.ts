@@ -3,19 +3,27 @@ import { at } from "../mesh/istioOperator";
 import { parseJson } from "./command";
 import { type Kubectl, list } from "./kubectl";
 
-/** What an istiod answers at its debug interface. @throws CommandError */
-export async function debug<T>(
-  kubectl: Kubectl,
-  { namespace, name }: { namespace: string; name: string },
-  path: string,
-) {
-  const words = ["exec", `--namespace=${namespace}`, name, "--container=discovery", "--"];
-  const text = await kubectl([...words, "pilot-discovery", "request", "GET", `/debug/${path}`]);
-  return parseJson<T>(text, `istiod ${namespace}/${name}`);
+interface Istiod {
+  namespace: string;
+  name: string;
 }
 
+/** @throws CommandError */
+function request(kubectl: Kubectl, { namespace, name }: Istiod, path: string): Promise<string> {
+  const words = ["exec", `--namespace=${namespace}`, name, "--container=discovery", "--"];
+  return kubectl([...words, "pilot-discovery", "request", "GET", `/debug/${path}`]);
+}
+
+/** What an istiod answers at its debug interface. @throws CommandError */
+export async function debug<T>(kubectl: Kubectl, istiod: Istiod, path: string): Promise<T> {
+  return parseJson<T>(await request(kubectl, istiod, path), `istiod ${istiod.namespace}/${istiod.name}`);
+}
+
+/** Has an istiod send every proxy everything once more. It says how many there are, in words. @throws CommandError */
+export const pushToAll = (kubectl: Kubectl, istiod: Istiod) => request(kubectl, istiod, "adsz?push=true");
+
 /** The pods of istiod that run. */
-export async function istiodPods(kubectl: Kubectl, namespaces: string[]) {
+export async function istiodPods(kubectl: Kubectl, namespaces: string[]): Promise<Istiod[]> {
   const pods = await Promise.all(
     namespaces.map((namespace) => list(kubectl, "pods", `--namespace=${namespace}`, "--selector=app=istiod")),
   );

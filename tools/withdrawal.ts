@@ -2,7 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { quote } from "../mesh/shell";
 import { type EndpointShards, pendingProxies, sentTo, servicesAt, type SyncStatus } from "../mesh/withdrawal";
-import { debug, istiodPods } from "./istiodDebug";
+import { debug, istiodPods, pushToAll } from "./istiodDebug";
 import { accessFlags, type ClusterAccess, type Kubectl } from "./kubectl";
 
 export interface Withdrawal {
@@ -69,7 +69,7 @@ export async function awaitWithdrawal(
       const sent = sentTo(await debug<SyncStatus[]>(kubectl, pod, "syncz"));
       proxies += sent.size;
       before.set(pod.name, sent);
-      await debug(kubectl, pod, "adsz?push=true");
+      await pushToAll(kubectl, pod);
       return [];
     });
     const pending = await untilNone(() =>
