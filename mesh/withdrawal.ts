@@ -37,9 +37,17 @@ export interface SyncStatus {
   resources?: Record<string, object>;
 }
 
-/** What each proxy that takes endpoints was sent last, by its name. */
-export const sentTo = (syncz: SyncStatus[]) =>
-  new Map(syncz.flatMap(({ proxy, endpoint_sent: sent }) => (proxy && sent ? [[proxy, sent] as const] : [])));
+/** The name of a host's own proxy, `HOST.NAMESPACE`. */
+export const proxyOf = (host: string, identity: string) => `${host}.${/\/ns\/([^/]+)\/sa\//.exec(identity)?.[1]}`;
+
+/**
+ * What each proxy that takes endpoints was sent last, by its name. Not of the host's own: where the machine is off, istiod
+ * takes most of a minute to see that it does not answer.
+ */
+export const sentTo = (syncz: SyncStatus[], own?: string) =>
+  new Map(
+    syncz.flatMap(({ proxy, endpoint_sent: sent }) => (proxy && proxy !== own && sent ? [[proxy, sent] as const] : [])),
+  );
 
 /**
  * Of the proxies that istiod had sent endpoints before it was told to push to all, those that have not yet been sent them

@@ -1,7 +1,7 @@
 /** Waits until nobody is sent to a host any more: what a leave needs, so that no request fails by it. */
 import { setTimeout as delay } from "node:timers/promises";
 import { quote } from "../mesh/shell";
-import { type EndpointShards, pendingProxies, sentTo, servicesAt, type SyncStatus } from "../mesh/withdrawal";
+import { type EndpointShards, pendingProxies, proxyOf, sentTo, servicesAt, type SyncStatus } from "../mesh/withdrawal";
 import { debug, istiodPods, pushToAll } from "./istiodDebug";
 import { accessFlags, type ClusterAccess, type Kubectl } from "./kubectl";
 
@@ -16,13 +16,16 @@ export interface Withdrawal {
   istiods: string[];
 }
 
-/** Milliseconds that a mesh is given, and between two questions. */
-const LIMITS = { mesh: 60_000, pause: 300 };
+/**
+ * Milliseconds: in which istiod hears of what the cluster knows, else the entry is somebody else's and stays; that proxies
+ * are given after that; between two questions.
+ */
+const LIMITS = { istiod: 10_000, proxies: 60_000, pause: 300 };
 
-/** The command of the command line that does it, for a shell. */
+/** The command of the command line that does it, for a shell in the program's folder: npx would take as long as all the rest. */
 export function withdrawalCommand({ host, address, identity, istiods }: Withdrawal, access: ClusterAccess): string {
   const words = ["withdrawn", host, address, identity, ...istiods, ...accessFlags(access)];
-  return `npx --no-install istio-vm ${words.map(quote).join(" ")}`;
+  return `node cli/istio-vm.cjs ${words.map(quote).join(" ")}`;
 }
 
 /**
@@ -36,12 +39,12 @@ export async function awaitWithdrawal(
   { host, address, identity, istiods }: Withdrawal,
   kubectl: Kubectl,
   say: (line: string) => void,
-  { mesh, pause } = LIMITS,
+  { pause, ...limits } = LIMITS,
 ): Promise<void> {
   const tell = (words: string) => say(`${host}: withdraw ${words}`);
-  const end = Date.now() + mesh;
   /** Asks until there is nothing more of it. */
-  const untilNone = async (ask: () => Promise<string[]>): Promise<string[]> => {
+  const untilNone = async (limit: number, ask: () => Promise<string[]>): Promise<string[]> => {
+    const end = Date.now() + limit;
     for (;;) {
       const rest = [...new Set(await ask())];
       if (rest.length === 0 || Date.now() > end) return rest;
@@ -56,7 +59,7 @@ export async function awaitWithdrawal(
     }
     const ofAll = async <T>(ask: (pod: (typeof pods)[number]) => Promise<T[]>) =>
       (await Promise.all(pods.map(ask))).flat();
-    const services = await untilNone(() =>
+    const services = await untilNone(limits.istiod, () =>
       ofAll(async (pod) => servicesAt(await debug<EndpointShards>(kubectl, pod, "endpointShardz"), address, identity)),
     );
     if (services.length > 0) {
@@ -66,13 +69,13 @@ export async function awaitWithdrawal(
     let proxies = 0;
     const before = new Map<string, Map<string, string>>();
     await ofAll(async (pod) => {
-      const sent = sentTo(await debug<SyncStatus[]>(kubectl, pod, "syncz"));
+      const sent = sentTo(await debug<SyncStatus[]>(kubectl, pod, "syncz"), proxyOf(host, identity));
       proxies += sent.size;
       before.set(pod.name, sent);
       await pushToAll(kubectl, pod);
       return [];
     });
-    const pending = await untilNone(() =>
+    const pending = await untilNone(limits.proxies, () =>
       ofAll(async (pod) => pendingProxies(before.get(pod.name)!, await debug<SyncStatus[]>(kubectl, pod, "syncz"))),
     );
     tell(

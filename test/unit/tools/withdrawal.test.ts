@@ -8,7 +8,7 @@ const withdrawal = {
   identity: "spiffe://cluster.local/ns/vm/sa/vm1",
   istiods: ["istio-system"],
 };
-const LIMITS = { mesh: 500, pause: 1 };
+const LIMITS = { istiod: 300, proxies: 500, pause: 1 };
 
 const pod = (name: string, phase = "Running") => ({ metadata: { name, namespace: "istio-system" }, status: { phase } });
 const THERE = {
@@ -28,7 +28,11 @@ function cluster(answers: Record<string, Record<string, unknown[]>>, pods = Obje
     return Promise.resolve(JSON.stringify(list.length > 1 ? list.shift() : list[0]));
   };
   const said: string[] = [];
-  return { asked, said, run: () => awaitWithdrawal(withdrawal, kubectl, (line) => said.push(line), LIMITS) };
+  return {
+    asked,
+    said,
+    run: (limits = LIMITS) => awaitWithdrawal(withdrawal, kubectl, (line) => said.push(line), limits),
+  };
 }
 
 const proxy = (name: string, sent: string, acked = sent) => ({
@@ -79,6 +83,22 @@ describe("awaitWithdrawal", () => {
     ]);
   });
 
+  it("does not wait for the host's own proxy, nor long for an entry that is somebody else's", async () => {
+    const off = cluster({
+      a: {
+        syncz: [
+          [proxy("p", "1"), proxy("vm1.vm", "1")],
+          [proxy("p", "2"), proxy("vm1.vm", "2", "1")],
+        ],
+      },
+    });
+    await off.run();
+    assert.deepEqual(off.said, ["vm1: withdraw ok: 1 proxies have confirmed that it is no endpoint any more"]);
+    const kept = cluster({ a: { endpointShardz: [THERE], syncz: [[]] } });
+    await kept.run({ istiod: 0, proxies: 60_000, pause: 1 });
+    assert.match(kept.said[0]!, /goes on to lead there/);
+  });
+
   it("says why istiod could not be asked, and keeps nobody from leaving", async () => {
     const said: string[] = [];
     await awaitWithdrawal(
@@ -97,7 +117,7 @@ describe("awaitWithdrawal", () => {
   it("is a command of the command line, for that cluster", () => {
     assert.equal(
       withdrawalCommand(withdrawal, { kubeconfig: "/k", context: "it's" }),
-      `npx --no-install istio-vm 'withdrawn' 'vm1' '10.0.0.1' '${withdrawal.identity}' 'istio-system' '--kubeconfig' '/k' '--context' 'it'\\''s'`,
+      `node cli/istio-vm.cjs 'withdrawn' 'vm1' '10.0.0.1' '${withdrawal.identity}' 'istio-system' '--kubeconfig' '/k' '--context' 'it'\\''s'`,
     );
   });
 });
