@@ -38,7 +38,7 @@ import { trustOfHosts } from "./ssh/trust";
 import { kubectlFor } from "./tools/kubectl";
 import { type Mesh, readMesh } from "./tools/mesh";
 import { type Asking, awaitRotation, planRotation, type Rotation } from "./tools/rotation";
-import { accountName, requestToken, solelyOwned } from "./tools/serviceAccounts";
+import { accountName, requestToken, usersOf } from "./tools/serviceAccounts";
 import { detectServiceCidr } from "./tools/serviceCidr";
 import { withdrawalCommand } from "./tools/withdrawal";
 
@@ -148,27 +148,27 @@ async function program() {
 
   const serviceCidr = pulumi.output(config.serviceCidr === "auto" ? detectServiceCidr(cluster) : config.serviceCidr);
 
-  const endings = config.denyEnded ? solelyOwned(config.hosts, mesh.accounts) : [];
-  const ended =
-    endings.length === 0
-      ? undefined
-      : new EndedIdentities(
-          "ended",
-          {
-            hosts: endings.map(({ name, namespace, serviceAccount, revision, gone }) => {
-              const { trustDomain, rootNamespace } = controlPlanes.get(revision)!;
-              return {
-                name,
-                identity: spiffeId({ trustDomain, namespace, serviceAccount }),
-                rootNamespace,
-                ended: gone,
-              };
-            }),
-            access: cluster,
-            owner,
-          },
-          { dependsOn: installed },
-        );
+  const ended = new EndedIdentities(
+    "ended",
+    {
+      identities: [...usersOf(mesh.accounts, config.hosts)].map(([account, users]) => {
+        const { namespace, serviceAccount, revision } = users[0]!;
+        const { trustDomain, rootNamespace } = controlPlanes.get(revision)!;
+        return {
+          account,
+          hosts: users.map(({ name }) => name),
+          identity: spiffeId({ trustDomain, namespace, serviceAccount }),
+          rootNamespace,
+          ended: users.every(({ gone }) => gone),
+        };
+      }),
+      rootNamespaces: istiods.map(({ rootNamespace }) => rootNamespace),
+      deny: config.denyEnded,
+      access: cluster,
+      owner,
+    },
+    { dependsOn: installed },
+  );
 
   const hosts = new Map(
     config.hosts.map((host) => {
@@ -221,7 +221,7 @@ async function program() {
         },
         {
           dependsOn: [
-            ...[exposure, ...namespaces, ...accounts, ...(ended?.of(host.name) ?? [])],
+            ...[exposure, ...namespaces, ...accounts, ...ended.of(accountName(host))],
             ...(identity ? [identity] : []),
           ],
         },

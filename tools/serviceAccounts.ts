@@ -39,12 +39,13 @@ export async function accountsToMake(
   });
 }
 
-/** Of these hosts those whose account is one of the stack's own, and no other host's. */
-export function solelyOwned<Host extends ServiceAccountName>(hosts: Host[], own: ServiceAccountName[]): Host[] {
-  const names = new Set(own.map(accountName));
-  const users = hosts.map(accountName);
-  const isAlone = (name: string) => users.indexOf(name) === users.lastIndexOf(name);
-  return hosts.filter((host) => names.has(accountName(host)) && isAlone(accountName(host)));
+/** The hosts that have one of the stack's own accounts, by that account. */
+export function usersOf<Host extends ServiceAccountName>(
+  own: ServiceAccountName[],
+  hosts: Host[],
+): Map<string, Host[]> {
+  const users = (account: string) => hosts.filter((host) => accountName(host) === account);
+  return new Map(own.map(accountName).map((account) => [account, users(account)]));
 }
 
 /** Seconds that a token is good for: a join takes a few, and the sidecar needs it but once. Kubernetes allows no less. */

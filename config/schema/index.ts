@@ -183,7 +183,7 @@ export const keys = {
   healDrift: z.stringbool({ truthy: ["true"], falsy: ["false"], error: "true or false" }).default(false),
   /**
    * Whether the mesh refuses the identity of a host that is gone or has left, as long as the stack stands. Only of a service
-   * account of the stack's own that no other host has. Default: true.
+   * account of the stack's own that no other host has any more. Default: true.
    */
   denyEnded: z.stringbool({ truthy: ["true"], falsy: ["false"], error: "true or false" }).default(true),
   /** The services that they offer. */

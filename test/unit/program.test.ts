@@ -137,7 +137,10 @@ describe("the program", () => {
         .flatMap(({ line, name }) => [line, ...tree(name, `${indent}  `)]);
     assert.equal(
       tree().join("\n"),
-      `CaCertsSecret cacerts
+      `AuthorityRotation authorities
+  ConfigMap authorities-trust
+  Stash authorities-settled
+CaCertsSecret cacerts
   Command cacerts-leftovers
   Namespace cacerts-namespace
   Secret cacerts-secret
@@ -151,9 +154,9 @@ ControlPlaneExposure exposure
   ServicePatch exposure-istio-ingressgateway
   ServicePatch exposure-istiod
 EndedIdentities ended
+  Command ended-db/mysql
   Command ended-policies
-  Command ended-vm1
-  Command ended-vm2
+  Command ended-vm/vm1
 ExternalService service-db-mysql
   Service service-db-mysql-service
   ServiceEntry service-db-mysql-entry
@@ -441,6 +444,22 @@ kubernetes cluster`,
     assert.ok(resources.every(({ name }) => name !== "vm1-join"));
   });
 
+  it("ends an identity with the last of its hosts, by whatever name they go", async () => {
+    const [vm1, vm2] = config.hosts;
+    const endOf = async (...hosts: object[]) => {
+      const { find, resources } = await run({ hosts, services: [] });
+      const names = resources.filter(({ parent }) => parent === "ended").map(({ name }) => name);
+      assert.deepEqual(names.sort(), ["ended-db/mysql", "ended-policies"]);
+      const { create, delete: end } = find("ended-db/mysql").inputs;
+      return { end: end as string, hasEnded: create === end };
+    };
+    const shared = { ...vm1, namespace: "db", serviceAccount: "mysql" };
+    const renamed = await endOf({ ...vm2, name: "db1" });
+    assert.match(renamed.end, /"pulumi-istio-vm\/host":"db1"/);
+    assert.deepEqual([renamed.hasEnded, (await endOf(shared, { ...vm2, gone: true })).hasEnded], [false, false]);
+    assert.ok((await endOf({ ...shared, gone: true }, { ...vm2, gone: true })).hasEnded);
+  });
+
   it("makes only what is asked for", async () => {
     const { resources } = await run({
       hosts: [],
@@ -455,7 +474,8 @@ kubernetes cluster`,
         .filter(({ parent }) => parent === undefined)
         .map(({ name }) => name)
         .sort(),
-      ["ca", "cacerts", "cluster", "exposure", "istio", "owner"],
+      // `ended`: hosts may have been there before.
+      ["authorities", "ca", "cacerts", "cluster", "ended", "exposure", "istio", "owner"],
     );
   });
 
