@@ -10,7 +10,7 @@ const ROUTES = ["gateways", "virtualservices", "destinationrules", "serviceentri
 
 const RULES: [group: string, resources: string[], verbs: string[]][] = [
   ["", ["namespaces", "services", "serviceaccounts"], MAKE],
-  ["", ["serviceaccounts/token"], ["create"]],
+  ["", ["serviceaccounts/token", "pods/exec"], ["create"]],
   ["", ["configmaps"], ["list"]],
   ["", ["endpoints", "pods", "persistentvolumeclaims"], WATCH],
   ["apps", ["deployments"], MAKE],
