@@ -30,6 +30,7 @@ describe("CertificateAuthority", () => {
       maxPathLength: 1,
       setSubjectKeyId: true,
       validityPeriodHours: 87600,
+      earlyRenewalHours: 4380,
       allowedUses: ["cert_signing", "crl_signing"],
     });
     const request = find("ca-intermediate-request").inputs;
@@ -43,6 +44,7 @@ describe("CertificateAuthority", () => {
       isCaCertificate: true,
       setSubjectKeyId: true,
       validityPeriodHours: 43800,
+      earlyRenewalHours: 4380,
       allowedUses: ["digital_signature", "key_encipherment", "cert_signing", "crl_signing"],
     });
     assert.deepEqual(JSON.parse(certRequestPem as string), { subject: request.subject });

@@ -32,8 +32,14 @@ describe("istioctlInput", () => {
     const { user, ours, flags } = input({}, nodePort);
     assert.equal(user, "as it is");
     assert.deepEqual(ours.spec, {
-      meshConfig: { trustDomain: "example.org" },
-      values: { global: { multiCluster: { clusterName: "east" } } },
+      meshConfig: {
+        trustDomain: "example.org",
+        defaultConfig: { proxyMetadata: { PROXY_CONFIG_XDS_AGENT: "true" } },
+      },
+      values: {
+        global: { multiCluster: { clusterName: "east" } },
+        pilot: { env: { ISTIO_MULTIROOT_MESH: "true", SHARED_MESH_CONFIG: "istio-vm-trust" } },
+      },
     });
     assert.deepEqual(flags, []);
   });

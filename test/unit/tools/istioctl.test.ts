@@ -43,8 +43,8 @@ spec: {ports: [{port: 15012, name: a}, {port: 15017, name: b}]}`;
           ["istiod", "istio-ingressgateway"],
         );
         assert.equal(readFileSync(first!, "utf8"), text);
-        const { spec } = JSON.parse(readFileSync(last!, "utf8")) as { spec: { meshConfig: object } };
-        assert.deepEqual(spec.meshConfig, { trustDomain: "cluster.local" });
+        const { spec } = JSON.parse(readFileSync(last!, "utf8")) as { spec: { meshConfig: { trustDomain: string } } };
+        assert.equal(spec.meshConfig.trustDomain, "cluster.local");
         const given = readFileSync(args!, "utf8").trim().split(" ");
         assert.equal(existsSync(given[2]!.replace("--filename=", "")), false, "the copy stays");
         const ports = given.filter((arg) => /\.port=/.test(arg)).map((arg) => Number(arg.split("=").at(-1)));
