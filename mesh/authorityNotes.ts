@@ -1,5 +1,5 @@
 /** What the secret cacerts says of the authorities whose certificates the mesh believes, in annotations of ours. */
-import { type Authorities, generationName, keyDigest, providedName } from "./rotation";
+import { type Authorities, generationName, keyDigest, keyName, providedName } from "./rotation";
 
 /** The authorities, and of each whose certificate was at hand the digest of its key: its name alone could be another's. */
 export interface AuthorityNotes extends Authorities {
@@ -34,10 +34,13 @@ export function readNotes(
 ): FoundAuthorities {
   const only = made ? generationName({ root: 1, intermediate: 1 }) : providedName(caCert);
   const { [KNOWN]: noted = `${only}=${keyDigest(caCert)}`, [SIGNER]: signer = only } = annotations;
-  const entries = noted.split(" ").map((entry) => entry.split("=") as [string, string?]);
+  // A number is the name of an authority only while the stack makes it: later, it may be another's.
+  const written = noted.split(" ").map((entry) => entry.split("=") as [string, string?]);
+  const names = new Map(written.map(([name, key]) => [name, made || key === undefined ? name : keyName(key)]));
+  const entries = written.map(([name, key]): [string, string?] => [names.get(name)!, key]);
   return {
     known: entries.map(([name]) => name),
-    signer,
+    signer: names.get(signer) ?? signer,
     keys: Object.fromEntries(entries.filter((entry): entry is [string, string] => entry[1] !== undefined)),
     rootCert,
     caCert,

@@ -34,8 +34,11 @@ export function generationOf(name: string): Generation | undefined {
 export const keyDigest = (pem: string) =>
   sha256(new X509Certificate(pem).publicKey.export({ type: "spki", format: "pem" }) as string).slice(0, 16);
 
-/** The name of an authority of the user's own, by its certificate. */
-export const providedName = (caCert: string) => `key-${keyDigest(caCert)}`;
+/** The name of an authority that the stack does not make, by the digest of its key. */
+export const keyName = (digest: string) => `key-${digest}`;
+
+/** The same, by its certificate. */
+export const providedName = (caCert: string) => keyName(keyDigest(caCert));
 
 /** The authorities of a mesh, by name. */
 export interface Authorities {
@@ -70,14 +73,10 @@ export function after({ known, signer }: Authorities, step: RotationStep, wanted
  */
 export function trustedRoots({ known }: Authorities, trusted: string, wanted: string): string {
   if (known.length === 1) return wanted;
-  const there = new Set(splitChain(trusted).map(digest));
-  return (
-    trusted +
-    splitChain(wanted)
-      .filter((root) => !there.has(digest(root)))
-      .map((root) => `${root}\n`)
-      .join("")
-  );
+  const there = certificateSet(trusted);
+  const further = splitChain(wanted).filter((root) => !there.has(digest(root)));
+  const ended = further.length === 0 || trusted.endsWith("\n") ? trusted : `${trusted}\n`;
+  return ended + further.map((root) => `${root}\n`).join("");
 }
 
 /** Of a certificate, whatever its text looks like. */
