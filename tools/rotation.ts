@@ -104,9 +104,13 @@ export async function awaitSettled(
   let least = Infinity;
   let since = Date.now();
   for (let said = ""; ;) {
-    const missing = await ask();
-    if (missing.length === 0) return;
-    if (missing.length < least) [least, since] = [missing.length, Date.now()];
+    // A cluster that does not answer for a moment, perhaps since istiod has just been exchanged, ends nothing.
+    const { missing, count } = await ask().then(
+      (lacking) => ({ missing: lacking, count: lacking.length }),
+      ({ message }: Error) => ({ missing: [message], count: Infinity }),
+    );
+    if (count === 0) return;
+    if (count < least) [least, since] = [count, Date.now()];
     if (Date.now() - since > progress) throw new Error(missing.join("\n  "));
     if (missing.join() !== said) tell(missing);
     said = missing.join();

@@ -1,0 +1,86 @@
+/** A mesh whose CA is being replaced, as kubectl shows it: the secret cacerts, pods with proxies, and what istiods know. */
+import assert from "node:assert/strict";
+import { type AuthorityNotes, authorityAnnotations } from "../../../mesh/authorityNotes";
+import { CommandError } from "../../../tools/command";
+import type { Kubectl } from "../../../tools/kubectl";
+
+/** A pod of the namespace `default`, if it is not said otherwise. */
+export interface FakePod {
+  name: string;
+  namespace?: string;
+  /** Where its proxy is. Default: a container that runs. */
+  proxy?: "container" | "initContainer" | "ended" | "none";
+  terminating?: boolean;
+  /** What its Envoy believes and has, in PEM. */
+  roots?: string;
+  certChain?: string;
+  /** What kubectl says in place of an answer. */
+  fails?: string;
+}
+
+export interface FakeMesh {
+  /** The secret: its certificates, the mark of its owner and the notes on it. Default: it is not there. */
+  cacerts?: { rootCert: string; caCert: string; certChain?: string; owner?: string; notes?: AuthorityNotes };
+  pods?: FakePod[];
+  /** What each istiod knows, by the name of its pod. Default: one that knows nobody. */
+  istiods?: Record<string, string[]>;
+}
+
+/** The secret, as a go-template of kubectl prints it. */
+export function caCertsText({ rootCert, caCert, certChain = caCert, owner, notes }: NonNullable<FakeMesh["cacerts"]>) {
+  const annotations = notes === undefined ? [] : Object.values(authorityAnnotations(notes));
+  const marks = [owner, annotations[0], annotations[1]].map((mark) => mark ?? (notes ? "<no value>" : ""));
+  return [rootCert, caCert, certChain, ...marks].join("\n--\n");
+}
+
+const base64 = (text = "") => Buffer.from(text).toString("base64");
+
+/** What Envoy's admin interface says of its secrets. */
+export const secretsOf = (roots?: string, certChain?: string) => ({
+  configs: [
+    { name: "default", secret: { tls_certificate: { certificate_chain: { inline_bytes: base64(certChain) } } } },
+    { name: "ROOTCA", secret: { validation_context: { trusted_ca: { inline_bytes: base64(roots) } } } },
+  ],
+});
+
+function podObject({ name, namespace = "default", proxy = "container", terminating = false }: FakePod) {
+  const running = [{ name: "app", state: { running: {} } }];
+  const sidecar = { name: "istio-proxy", state: proxy === "ended" ? { terminated: {} } : { running: {} } };
+  const isInit = proxy === "initContainer";
+  return {
+    metadata: { name, namespace, ...(terminating ? { deletionTimestamp: "2026-01-01T00:00:00Z" } : {}) },
+    status: {
+      phase: "Running",
+      containerStatuses: proxy === "none" || isInit ? running : [...running, sidecar],
+      ...(isInit ? { initContainerStatuses: [sidecar] } : {}),
+    },
+  };
+}
+
+/** @param asked gets what kubectl was asked */
+export function rotatingMesh(mesh: FakeMesh, asked: string[] = []): Kubectl {
+  const { cacerts, pods = [], istiods = { istiod: [] } } = mesh;
+  const answer = (args: string[]): unknown => {
+    const line = args.join(" ");
+    asked.push(line);
+    if (line.startsWith("get secret cacerts --namespace=istio-system")) return cacerts ? caCertsText(cacerts) : "";
+    if (line.startsWith("get pods --namespace=istio-system --selector=app=istiod"))
+      return {
+        items: Object.keys(istiods).map((name) => podObject({ name, namespace: "istio-system", proxy: "none" })),
+      };
+    if (line.startsWith("get pods --all-namespaces")) return { items: pods.map(podObject) };
+    const [, namespace, name, container] = /^exec --namespace=(\S+) (\S+) --container=(\S+) -- /.exec(line) ?? [];
+    if (container === "discovery") {
+      assert.match(line, /GET \/debug\/syncz$/);
+      return istiods[name!]!.map((proxy) => ({ proxy }));
+    }
+    const pod = pods.find((each) => each.name === name && (each.namespace ?? "default") === namespace);
+    assert.ok(pod && container === "istio-proxy", `unexpected: ${line}`);
+    if (pod.fails !== undefined) throw new CommandError("kubectl", args, pod.fails, false);
+    return secretsOf(pod.roots, pod.certChain);
+  };
+  return (args) =>
+    Promise.resolve(args)
+      .then(answer)
+      .then((found) => (typeof found === "string" ? found : JSON.stringify(found)));
+}
