@@ -13,20 +13,24 @@ export interface AskedHost {
   login: Login;
 }
 
-/** Asks each of these hosts. Of one that does not answer it says why. */
-export function trustOfHosts(
+/**
+ * Asks each of these hosts. Of one that does not answer it says why; of one that has not joined, nothing: it joins with what
+ * there is then, behind everything that waits for others.
+ */
+export async function trustOfHosts(
   hosts: AskedHost[],
   look: (login: Login) => Promise<Machine> = (login) => lookAtMachine(login, OPTIONS),
 ): Promise<ProxyTrust[]> {
-  return ofEach(hosts, async ({ name, namespace, login }) => {
+  const told = await ofEach(hosts, async ({ name, namespace, login }): Promise<ProxyTrust | undefined> => {
     const proxy = `${name}.${namespace}`;
     try {
       const machine = await look(login);
-      if (machine.name !== name) return { proxy, problem: "has not joined" };
+      if (machine.name !== name) return undefined;
       const { rootCert: roots, certChain, sentChain } = machine;
       return { proxy, roots, certChain, sentChain };
     } catch (error) {
       return { proxy, problem: `can't be asked: ${(error as Error).message}` };
     }
   });
+  return told.filter((trust) => trust !== undefined);
 }
