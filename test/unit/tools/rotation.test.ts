@@ -56,7 +56,8 @@ describe("planRotation", () => {
     });
 
   it("has at the first update the authority that is wanted, and asks nobody", async () => {
-    const only = { wanted: NEW, authorities: { known: [NEW], signer: NEW }, missing: [] };
+    const rest = { found: undefined, missing: [], waitsForAbsent: true };
+    const only = { wanted: NEW, authorities: { known: [NEW], signer: NEW }, ...rest };
     for (const cacerts of [undefined, { ...secret([OLD], OLD)!, owner: undefined }]) {
       const asked: string[] = [];
       assert.deepEqual(await plan({ mesh: { cacerts }, asked }), only);
