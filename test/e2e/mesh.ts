@@ -17,13 +17,17 @@ export interface Answer {
   client?: string;
 }
 
-/** Requests `url` from the sample pod. @throws unless the answer is 200 */
-export async function askFromPod(url = SERVICE_URL): Promise<Answer> {
-  const curl = ["curl", "--silent", "--show-error", "--fail", "--max-time", "5", url];
-  const page = await kubectl("exec", "deploy/sleep", "--container=sleep", "--", ...curl);
+/** What the application's page says. */
+export function readPage(page: string): Answer {
   const certificates = /^x-forwarded-client-cert: (.*)$/im.exec(page)?.[1] ?? "";
   const field = (name: string) => new RegExp(`(?:^|;)${name}=([^;,]*)`).exec(certificates)?.[1];
   return { page, server: field("By"), client: field("URI") };
+}
+
+/** Requests `url` from the sample pod. @throws unless the answer is 200 */
+export async function askFromPod(url = SERVICE_URL, seconds = 5): Promise<Answer> {
+  const curl = ["curl", "--silent", "--show-error", "--fail", "--max-time", `${seconds}`, url];
+  return readPage(await kubectl("exec", "deploy/sleep", "--container=sleep", "--", ...curl));
 }
 
 /** Requests from the pod until the answer is as wanted: sidecars learn of a change some moments after the cluster. */

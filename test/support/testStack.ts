@@ -169,5 +169,6 @@ export class TestStack {
 /** What a person reads first when a command has failed: the diagnostics, or its last lines. */
 export function essence(output: string): string {
   const [, diagnostics] = output.split(/^Diagnostics:$/m);
-  return diagnostics ?? output.split("\n").slice(-60).join("\n");
+  const [progress = ""] = output.split(/^Outputs:$/m);
+  return diagnostics ?? progress.split("\n").slice(-60).join("\n");
 }

@@ -9,7 +9,8 @@ const EXPECTED = {
   IstioControlPlane: 39,
   ControlPlaneExposure: 2,
   WorkloadIdentity: 3,
-  MeshHost: 2,
+  EndedIdentities: 2,
+  MeshHost: 3,
   ExternalService: 2,
   SampleClient: 2,
 };
@@ -18,6 +19,7 @@ const TOP_LEVEL = [
   "istio-vm:index:CaCertsSecret cacerts",
   "istio-vm:index:CertificateAuthority ca",
   "istio-vm:index:ControlPlaneExposure exposure",
+  "istio-vm:index:EndedIdentities ended",
   "istio-vm:index:ExternalService service-vm-vmhttp",
   "istio-vm:index:IstioControlPlane istio",
   "istio-vm:index:MeshHost vm1",
