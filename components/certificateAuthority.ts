@@ -46,6 +46,9 @@ const KEY_ARGS: Record<KeyAlgorithm, tls.PrivateKeyArgs> = {
   "ECDSA-P384": { algorithm: "ECDSA", ecdsaCurve: "P384" },
   "RSA-4096": { algorithm: "RSA", rsaBits: 4096 },
 };
+/** What an authority keeps that is only still in use: these arguments are meant for the one that takes its place. */
+const KEPT_KEY = ["algorithm", "ecdsaCurve", "rsaBits"];
+const KEPT_NAME = ["subject"];
 const CA_USES = ["digital_signature", "key_encipherment", "cert_signing", "crl_signing"];
 
 /** What istiod needs of an authority. All PEM. */
@@ -66,6 +69,8 @@ interface Root {
   key: tls.PrivateKey;
   certPem: pulumi.Output<string>;
   subject: tls.SelfSignedCertArgs["subject"];
+  /** Whether it is only still in use. */
+  keeps: boolean;
 }
 
 /**
@@ -116,17 +121,21 @@ export class CertificateAuthority extends pulumi.ComponentResource implements Is
   }
 
   private makeAll(generations: Generation[]): IssuingAuthority {
-    for (const { root } of generations) if (!this.roots.has(root)) this.roots.set(root, this.root(root));
-    const made = generations.map((generation) => [generationName(generation), this.intermediate(generation)] as const);
+    const [wanted] = generations;
+    for (const { root } of generations)
+      if (!this.roots.has(root)) this.roots.set(root, this.root(root, root !== wanted!.root));
+    const made = generations.map(
+      (generation) => [generationName(generation), this.intermediate(generation, generation !== wanted)] as const,
+    );
     for (const [name, authority] of made) this.generations.set(name, authority);
     return made[0]![1];
   }
 
-  private root(number: number): Root {
+  private root(number: number, keeps: boolean): Root {
     const { organization = "Istio", commonName = "Root CA", rootValidityHours = 87600 } = this.args;
     const name = `${this.name}-root${number === 1 ? "" : `-${number}`}`;
     const subject = { organization, commonName: numbered(commonName, number) };
-    const key = this.key(`${name}-key`);
+    const key = this.key(`${name}-key`, keeps);
     const root = new tls.SelfSignedCert(
       name,
       {
@@ -139,17 +148,17 @@ export class CertificateAuthority extends pulumi.ComponentResource implements Is
         earlyRenewalHours: this.early(rootValidityHours),
         allowedUses: ["cert_signing", "crl_signing"],
       },
-      { parent: this },
+      this.options(keeps, KEPT_NAME),
     );
-    return { key, certPem: root.certPem.apply(assertRoot), subject };
+    return { key, certPem: root.certPem.apply(assertRoot), subject, keeps };
   }
 
-  private intermediate(generation: Generation): IssuingAuthority {
+  private intermediate(generation: Generation, keeps: boolean): IssuingAuthority {
     const { organization = "Istio", commonName = "Root CA" } = this.args;
     const root = this.roots.get(generation.root)!;
     const version = generationName(generation);
     const name = `${this.name}-intermediate${version === "1.1" ? "" : `-${version}`}`;
-    const key = this.key(`${name}-key`);
+    const key = this.key(`${name}-key`, keeps);
     const request = new tls.CertRequest(
       `${name}-request`,
       {
@@ -162,7 +171,7 @@ export class CertificateAuthority extends pulumi.ComponentResource implements Is
           ),
         },
       },
-      { parent: this },
+      this.options(keeps, KEPT_NAME),
     );
     const certificate = this.certify(name, request, root);
     const earlier = [...this.roots].filter(([number]) => number < generation.root);
@@ -188,11 +197,11 @@ export class CertificateAuthority extends pulumi.ComponentResource implements Is
     const name = `${this.name}-root-${number}-by-${by}`;
     const known = this.crosses.get(name);
     if (known !== undefined) return known;
-    const { key, subject } = this.roots.get(number)!;
+    const { key, subject, keeps } = this.roots.get(number)!;
     const request = new tls.CertRequest(
       `${name}-request`,
       { privateKeyPem: key.privateKeyPem, subject },
-      { parent: this },
+      this.options(keeps, KEPT_NAME),
     );
     const certificate = this.certify(name, request, this.roots.get(by)!);
     this.crosses.set(name, certificate);
@@ -226,8 +235,13 @@ export class CertificateAuthority extends pulumi.ComponentResource implements Is
       .apply(([early, life]) => Math.min(early, Math.floor(life / 2)));
   }
 
-  private key(name: string): tls.PrivateKey {
-    return new tls.PrivateKey(name, KEY_ARGS[this.args.keyAlgorithm ?? "ECDSA-P256"], { parent: this });
+  private key(name: string, keeps: boolean): tls.PrivateKey {
+    const args = KEY_ARGS[this.args.keyAlgorithm ?? "ECDSA-P256"];
+    return new tls.PrivateKey(name, args, this.options(keeps, KEPT_KEY));
+  }
+
+  private options(keeps: boolean, kept: string[]): pulumi.CustomResourceOptions {
+    return { parent: this, ignoreChanges: keeps ? kept : [] };
   }
 }
 

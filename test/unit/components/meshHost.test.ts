@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { createRequire } from "node:module";
 import * as pulumi from "@pulumi/pulumi";
 import { STATE_KEYS } from "../../../mesh/hostState";
 import { MeshHost, type MeshHostArgs } from "../../../components/meshHost";
 import { joinScript } from "../../../ssh/bundle";
 import { accessCommand, hostScript, leaveCommand, remoteCommand } from "../../../ssh/commands";
+import { withHooks } from "../hooks";
 import { certificate, privateKey, runProgram, Secret, UNKNOWN, valueOf } from "../support";
 
 const ID = "spiffe://cluster.local/ns/vm/sa/default";
@@ -13,28 +13,10 @@ const AMD64_DEB = { format: "deb", architecture: "amd64", sha256: SHA } as const
 const LOGIN_KEY = privateKey("login");
 const HOST_KEY = privateKey("vm1");
 
-interface Hook {
-  name: string;
-  callback: () => Promise<void>;
-}
-const runtime = createRequire(__filename)("@pulumi/pulumi/runtime/resource") as {
-  registerResourceHook: (hook: Hook) => Promise<void>;
-};
-
 /** Makes a component, and then runs one of its hooks, as the engine does. */
 async function runHook(name: string, component: () => unknown): Promise<void> {
-  const { registerResourceHook } = runtime;
-  const hooks = new Map<string, Hook>();
-  runtime.registerResourceHook = (hook) => {
-    hooks.set(hook.name, hook);
-    return registerResourceHook(hook);
-  };
-  try {
-    await runProgram(component, { outputs: () => ({ stdout: "" }) });
-  } finally {
-    runtime.registerResourceHook = registerResourceHook;
-  }
-  await hooks.get(name)!.callback();
+  const { callHook } = await withHooks(() => runProgram(component, { outputs: () => ({ stdout: "" }) }));
+  await callHook(name);
 }
 
 describe("MeshHost", () => {
