@@ -28,8 +28,11 @@ interface Failure {
 export async function capture(command: string, args: string[], input?: string, seconds = 60): Promise<string> {
   // Not by `timeout`: of a command that there is not, Node would wait for its end before it ends itself.
   const signal = AbortSignal.timeout(seconds * 1000);
+  const child = execa(command, args, { maxBuffer: 256 << 20, signal });
+  // One that ends without reading it has its own reasons, which it says.
+  child.stdin?.on("error", () => undefined).end(input ?? "");
   try {
-    return (await execa(command, args, { input, maxBuffer: 256 << 20, signal })).stdout;
+    return (await child).stdout;
   } catch (error) {
     const { code, stderr = "", shortMessage = "" } = error as Failure;
     const said = signal.aborted ? `${args[0]}: no answer in ${seconds} s` : stderr.trim() || shortMessage;

@@ -16,6 +16,9 @@ describe("a command whose output is captured", () => {
   it("fails by what it said", async () => {
     const error = await failure(sh("echo no >&2; exit 1"));
     assert.deepEqual([error.message, error.output, error.missing], ["sh: no", "no", false]);
+    // More than a pipe holds, and nobody reads it.
+    const unread = capture("sh", ["-c", "echo no >&2; exit 1"], "x".repeat(1 << 20));
+    assert.equal((await failure(unread)).output, "no");
   });
 
   it("fails by its name where there is none", async () => {
