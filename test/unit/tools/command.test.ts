@@ -16,8 +16,8 @@ describe("a command whose output is captured", () => {
   it("fails by what it said", async () => {
     const error = await failure(sh("echo no >&2; exit 1"));
     assert.deepEqual([error.message, error.output, error.missing], ["sh: no", "no", false]);
-    // More than a pipe holds, and nobody reads it.
-    const unread = capture("sh", ["-c", "echo no >&2; exit 1"], "x".repeat(1 << 20));
+    // It closes its input before it says why.
+    const unread = capture("sh", ["-c", "exec 0<&-; sleep 0.3; echo no >&2; exit 1"], "x".repeat(1 << 20));
     assert.equal((await failure(unread)).output, "no");
   });
 
