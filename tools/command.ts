@@ -29,8 +29,9 @@ export async function capture(command: string, args: string[], input?: string, s
   // Not by `timeout`: of a command that there is not, Node would wait for its end before it ends itself.
   const signal = AbortSignal.timeout(seconds * 1000);
   const child = execa(command, args, { maxBuffer: 256 << 20, signal });
-  // One that ends without reading it has its own reasons, which it says.
-  child.stdin?.on("error", () => undefined).end(input ?? "");
+  // One that ends without reading its input says why; to execa, the pipe that broke would be the reason.
+  child.stdin?.removeAllListeners("error").on("error", () => undefined);
+  child.stdin?.end(input ?? "");
   try {
     return (await child).stdout;
   } catch (error) {

@@ -16,9 +16,13 @@ const POD_ID = "spiffe://cluster.local/ns/default/sa/sleep";
 
 /** Nothing of a mesh that is there is made anew: what the stack makes is for hosts alone. */
 const CREATED = [
+  "command:local:Command ended-policies",
+  "command:local:Command ended-vm/vm1",
+  "command:local:Command vm1-withdrawal",
   "command:remote:Command vm1-access",
   "command:remote:Command vm1-join",
   "istio-vm:index:ControlPlaneExposure exposure",
+  "istio-vm:index:EndedIdentities ended",
   "istio-vm:index:ExternalService service-vm-vmhttp",
   "istio-vm:index:MeshHost vm1",
   "istio-vm:index:SampleClient sleep",
@@ -121,6 +125,7 @@ export function joining(story: ExistingStory): void {
           version: "1.31.0-eed52ebb",
           service: "istiod",
           namespace: "istio-system",
+          rootNamespace: "istio-system",
           trustDomain: "cluster.local",
           clusterName: "Kubernetes",
           audience: "istio-ca",
