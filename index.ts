@@ -337,7 +337,11 @@ function install(
   const signing = authorities.signer === wanted ? ca : ca.generation(authorities.signer);
   const signer = signing?.caCert ?? pulumi.output(found!.caCert);
   const { caCert, caKey, certChain, crossChain } = signing ?? ca;
-  const notes = ca.caCert.apply((cert) => ({ ...authorities, keys: keysWith(found?.keys, wanted, cert) }));
+  const made = authorities.known.flatMap((name) => {
+    const one = name === wanted ? ca : ca.generation(name);
+    return one === undefined ? [] : [one.caCert.apply((cert): [string, string] => [name, cert])];
+  });
+  const notes = pulumi.all(made).apply((all) => ({ ...authorities, keys: keysWith(found?.keys, all, wanted) }));
   const cacerts = new CaCertsSecret(
     "cacerts",
     {
@@ -371,7 +375,8 @@ function install(
     "authorities",
     {
       ...{ authorities, owner, settle },
-      moves: step !== undefined,
+      // Also if an earlier update has, and could not await it.
+      moves: step !== undefined || missing.length > 0,
       root: (signing ?? ca).rootCert,
       // Somebody may have been certified by an istiod that did not know yet.
       again: missing.length > 0 ? new Date() : undefined,

@@ -6,7 +6,7 @@ import { type Authorities, TRUST_CONFIG, trustConfig } from "../mesh/rotation";
 export interface AuthorityRotationArgs {
   /** The authorities of the mesh from now on. Plain values: they decide which resources there are. */
   authorities: Authorities;
-  /** Whether this update has changed them. */
+  /** Whether there is something to await the first time, for this update has changed them, say. */
   moves: boolean;
   /** A root that the mesh trusts, in PEM. */
   root: pulumi.Input<string>;

@@ -47,9 +47,23 @@ export function readNotes(
   };
 }
 
-/** The keys of all authorities, with that of one. @throws if the mesh knows another authority by its name */
-export function keysWith(keys: Record<string, string> = {}, name: string, caCert: string): Record<string, string> {
-  const key = keyDigest(caCert);
-  if ((keys[name] ?? key) === key) return { ...keys, [name]: key };
-  throw new Error(`the mesh knows another CA as ${name}: choose a higher number for ca.root`);
+/**
+ * The keys of all authorities.
+ *
+ * @param made the certificates of those that are at hand, by name
+ * @throws if the mesh knows another authority by such a name
+ */
+export function keysWith(
+  known: Record<string, string> = {},
+  made: [name: string, caCert: string][],
+  wanted: string,
+): Record<string, string> {
+  const keys = made.map(([name, caCert]) => [name, keyDigest(caCert)] as const);
+  for (const [name, key] of keys) {
+    if ((known[name] ?? key) === key) continue;
+    const way =
+      name === wanted ? "choose a higher number for ca.root" : "pulumi up with that one before it is replaced";
+    throw new Error(`the mesh knows another CA as ${name}: ${way}`);
+  }
+  return { ...known, ...Object.fromEntries(keys) };
 }

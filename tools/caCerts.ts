@@ -21,6 +21,7 @@ const FIELDS = [
   ...["root-cert.pem", "ca-cert.pem", "cert-chain.pem"].map(file),
   entry("labels", OWNER_LABEL),
   ...AUTHORITY_ANNOTATIONS.map((key) => entry("annotations", key)),
+  "end", // The last line break of what a command prints is not its own.
 ];
 const SEPARATOR = "\n--\n";
 

@@ -62,18 +62,21 @@ async function sign(
   return `${made.toString("pem")}\n`;
 }
 
-/** @param keys those that were made, by the name of their resource: as the state keeps them for the next update */
+/**
+ * @param kept keys and roots that were made, by the names of their resources, as the state keeps them for the next update;
+ * other certificates are made anew each time
+ */
 export const realTls =
-  (keys = new Map<string, string>()): Outputs =>
+  (kept = new Map<string, string>()): Outputs =>
   async (resource) => {
     const { type, name, inputs } = resource;
     switch (type) {
       case "tls:index/privateKey:PrivateKey": {
-        if (!keys.has(name)) {
+        if (!kept.has(name)) {
           const { privateKey } = await crypto.subtle.generateKey(EC, true, ["sign", "verify"]);
-          keys.set(name, KeyObject.from(privateKey).export({ type: "pkcs8", format: "pem" }) as string);
+          kept.set(name, KeyObject.from(privateKey).export({ type: "pkcs8", format: "pem" }) as string);
         }
-        return { privateKeyPem: pulumi.secret(keys.get(name)!) };
+        return { privateKeyPem: pulumi.secret(kept.get(name)!) };
       }
       case "tls:index/certRequest:CertRequest": {
         const request: Request = {
@@ -86,7 +89,9 @@ export const realTls =
       case "tls:index/selfSignedCert:SelfSignedCert": {
         const key = text(inputs.privateKeyPem);
         const subject = dn(inputs.subject as object);
-        return { certPem: await sign(resource, { subject, publicKey: publicPem(key), uris: [] }, { subject, key }) };
+        const request: Request = { subject, publicKey: publicPem(key), uris: [] };
+        if (!kept.has(name)) kept.set(name, await sign(resource, request, { subject, key }));
+        return { certPem: kept.get(name) };
       }
       case "tls:index/locallySignedCert:LocallySignedCert": {
         const { subject } = new x509.X509Certificate(text(inputs.caCertPem));

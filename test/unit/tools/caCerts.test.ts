@@ -32,10 +32,14 @@ describe("the secret cacerts", () => {
   it("is read where nothing is noted on it, nor whose it is", async () => {
     const nothing = { ...files, owner: undefined, annotations: {} };
     assert.deepEqual(await readCaCerts(rotatingMesh({ cacerts: files })), nothing);
-    const said = (text: string) => readCaCerts(() => Promise.resolve(text));
-    const none = Array(3).fill("<no value>").join("\n--\n");
-    assert.deepEqual(await said(`root\n\n--\nca\n\n--\nchain\n\n--\n${none}`), nothing);
-    assert.equal(await said("\n"), undefined);
+    assert.deepEqual(await readCaCerts(rotatingMesh({ cacerts: { ...files, owner: "me" } })), {
+      ...nothing,
+      owner: "me",
+    });
+    // Where others have put labels and annotations of theirs.
+    const none = [...Array<string>(3).fill("<no value>"), "end"].join("\n--\n");
+    assert.deepEqual(await readCaCerts(() => Promise.resolve(`root\n\n--\nca\n\n--\nchain\n\n--\n${none}`)), nothing);
+    assert.equal(await readCaCerts(() => Promise.resolve("\n")), undefined);
   });
 
   it("says which authorities there are, if it is a stack's", async () => {

@@ -1,6 +1,7 @@
 /** A mesh whose CA is being replaced, as kubectl shows it: the secret cacerts, pods with proxies, and what istiods know. */
 import assert from "node:assert/strict";
 import { type AuthorityNotes, authorityAnnotations } from "../../../mesh/authorityNotes";
+import { readCaCerts } from "../../../tools/caCerts";
 import { CommandError } from "../../../tools/command";
 import type { Kubectl } from "../../../tools/kubectl";
 
@@ -18,22 +19,58 @@ export interface FakePod {
   fails?: string;
 }
 
+/** The secret cacerts: its certificates, the mark of its owner and the notes on it. */
+export interface CaCerts {
+  rootCert: string;
+  caCert: string;
+  /** Default: caCert. */
+  certChain?: string;
+  owner?: string;
+  notes?: AuthorityNotes;
+}
+
 export interface FakeMesh {
-  /** The secret: its certificates, the mark of its owner and the notes on it. Default: it is not there. */
-  cacerts?: { rootCert: string; caCert: string; certChain?: string; owner?: string; notes?: AuthorityNotes };
+  /** Default: it is not there. */
+  cacerts?: CaCerts;
   pods?: FakePod[];
   /** What each istiod knows, by the name of its pod. Default: one that knows nobody. */
   istiods?: Record<string, string[]>;
 }
 
-/** The secret, as a go-template of kubectl prints it. */
-export function caCertsText({ rootCert, caCert, certChain = caCert, owner, notes }: NonNullable<FakeMesh["cacerts"]>) {
-  const annotations = notes === undefined ? [] : Object.values(authorityAnnotations(notes));
-  const marks = [owner, annotations[0], annotations[1]].map((mark) => mark ?? (notes ? "<no value>" : ""));
-  return [rootCert, caCert, certChain, ...marks].join("\n--\n");
+const base64 = (text = "") => Buffer.from(text).toString("base64");
+
+/** What a go-template prints of the secret, as far as it is of those that are asked for here. */
+function printed(template: string, { rootCert, caCert, certChain = caCert, owner, notes }: CaCerts): string {
+  const files: Record<string, string> = {
+    "root-cert.pem": rootCert,
+    "ca-cert.pem": caCert,
+    "cert-chain.pem": certChain,
+    "ca-key.pem": "THE KEY",
+  };
+  const metadata: Record<string, Record<string, string> | undefined> = {
+    labels: owner === undefined ? undefined : { "pulumi-istio-vm/owner": owner },
+    annotations: notes && authorityAnnotations(notes),
+  };
+  const text = template
+    .replace(/\{\{with \.metadata\.(\w+)\}\}\{\{index \. "([^"]+)"\}\}\{\{end\}\}/g, (_, of: string, key: string) =>
+      metadata[of] === undefined ? "" : (metadata[of][key] ?? "<no value>"),
+    )
+    .replace(/\{\{index \.data "([^"]+)" \| base64decode\}\}/g, (_, file: string) => files[file]!)
+    .replaceAll(`{{"\\n"}}`, "\n");
+  assert.doesNotMatch(text, /\{\{/);
+  return text.replace(/\n$/, ""); // as tools/command.ts has it
 }
 
-const base64 = (text = "") => Buffer.from(text).toString("base64");
+/** The secret, as kubectl prints it for readCaCerts. */
+export async function caCertsText(cacerts: CaCerts): Promise<string> {
+  let text = "";
+  await readCaCerts((args) => {
+    text = printed(templateIn(args), cacerts);
+    return Promise.resolve("");
+  });
+  return text;
+}
+const templateIn = (args: string[]) => args.find((arg) => arg.startsWith("go-template="))!.slice("go-template=".length);
 
 /** What Envoy's admin interface says of its secrets. */
 export const secretsOf = (roots?: string, certChain?: string) => ({
@@ -63,7 +100,8 @@ export function rotatingMesh(mesh: FakeMesh, asked: string[] = []): Kubectl {
   const answer = (args: string[]): unknown => {
     const line = args.join(" ");
     asked.push(line);
-    if (line.startsWith("get secret cacerts --namespace=istio-system")) return cacerts ? caCertsText(cacerts) : "";
+    if (line.startsWith("get secret cacerts --namespace=istio-system"))
+      return cacerts ? printed(templateIn(args), cacerts) : "";
     if (line.startsWith("get pods --namespace=istio-system --selector=app=istiod"))
       return {
         items: Object.keys(istiods).map((name) => podObject({ name, namespace: "istio-system", proxy: "none" })),
