@@ -28,12 +28,24 @@ function config(operator: string, exposure: object = { type: "NodePort", nodeAdd
   });
 }
 
-/** What istioctl makes of a file by itself, but for the two facts that are not the user's to say. */
+/** What is not the user's to say: whose mesh it is, and what it takes to replace its CA one day. */
+const FACTS = `apiVersion: install.istio.io/v1alpha1
+kind: IstioOperator
+spec:
+  meshConfig:
+    trustDomain: example.org
+    defaultConfig: {proxyMetadata: {PROXY_CONFIG_XDS_AGENT: "true"}}
+  values:
+    global: {multiCluster: {clusterName: east}}
+    pilot: {env: {ISTIO_MULTIROOT_MESH: "true", SHARED_MESH_CONFIG: istio-vm-trust}}
+`;
+
+/** What istioctl makes of a file by itself, but for these facts. */
 async function ownManifest(operator: string): Promise<string> {
-  writeFileSync(join(folder, "own.yaml"), operator);
-  const facts = ["meshConfig.trustDomain=example.org", "values.global.multiCluster.clusterName=east"];
-  const set = facts.map((fact) => `--set=${fact}`);
-  return capture("istioctl", ["manifest", "generate", `--filename=${join(folder, "own.yaml")}`, ...set]);
+  const [own, facts] = ["own.yaml", "facts.yaml"].map((name) => join(folder, name));
+  writeFileSync(own!, operator);
+  writeFileSync(facts!, FACTS);
+  return capture("istioctl", ["manifest", "generate", `--filename=${own}`, `--filename=${facts}`]);
 }
 
 /** Istio's charts can't take every text as an annotation: such as is refused by itself must be refused. */
