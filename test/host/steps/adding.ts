@@ -18,7 +18,8 @@ file 0600 /srv/new/token sha256:aa`;
 /** Makes what this version left when it joined the host what an older one left. */
 const AS_OLDER = `
   cd /var/lib/istio-vm
-  sed -i '/^file .* \\(lines\\|block\\):/d; s/ restart$//' state
+  sed -i '/^file .* \\(lines\\|block\\):/d; /[/]istio[/]identity[/]/d; s/ restart$//' state
+  rm -r /var/lib/istio/identity
   mv record/saved/_etc_hosts record/hosts
   mkdir -p /tmp/older/etc/certs
   mv record/saved/_etc_certs_key.pem /tmp/older/etc/certs/key.pem
