@@ -39,7 +39,7 @@ sent_files() { facts file | awk '$3 !~ /^(lines|block):/ { print $1, $2, $3 }'; 
 # `as_sent PATH SOURCE`: whether what was sent is there, or what the agent has since put in its place, of which nobody can
 # tell. In IDENTITY it puts nothing.
 as_sent() {
-  [ -s "$1" ] || return 1
+  if [ -L "$1" ] || [ ! -s "$1" ]; then return 1; fi
   case "$1 $2" in
     "$IDENTITY"/*' sha256:'*) [ "sha256:$(sha256sum "$1" | cut -c 1-16)" = "$2" ] ;;
   esac

@@ -96,9 +96,9 @@ plan_file() {
 # A sidecar that runs takes further roots from istiod, or from the file when it asks istiod the next time. With none that
 # it has so far it must start anew, and its certificate is of another mesh's.
 plan_roots() {
-  if [ -s "$2" ] && grep -qxFe "$1 $2 $3" "$HOME_DIR/sent" 2>/dev/null; then return 0; fi
+  if as_sent "$2" "$3" && grep -qxFe "$1 $2 $3" "$HOME_DIR/sent" 2>/dev/null; then return 0; fi
   ROOTS=new
-  if share_certificate "$2" "$here/root-cert.pem"; then
+  if [ ! -L "$2" ] && share_certificate "$2" "$here/root-cert.pem"; then
     CHANGES="$CHANGES roots"
   else
     RESTART="$RESTART roots"

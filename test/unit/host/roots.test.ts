@@ -119,6 +119,9 @@ for (const shell of ["sh", "bash"]) {
 
     it("have nothing in common with a bundle that has none", async () => {
       assert.equal(await planned({ has: old.pem, sent: "" }), "new||| roots\n");
+      // A link that the sidecar's user has made leads nowhere.
+      const script = 'mv "$CERTS/root-cert.pem" "$CERTS/elsewhere"; ln -s elsewhere "$CERTS/root-cert.pem"';
+      assert.equal(await planned({ has: old.pem, sent: old.pem, roots: "roots:aa", script }), "new||| roots\n");
       assert.equal(await planned({ has: "", sent: "" }), "new||| roots\n");
     });
 
