@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
+import { setTimeout as delay } from "node:timers/promises";
 import { loadDuring, type Request } from "../../host/load";
 import { HOSTS, idOf, type Site } from "./site";
-import { SlowRequest } from "./slowly";
+import { ANSWER, SlowRequest } from "./slowly";
 import { hostServer, podServer, Thief } from "./thief";
+
+/** Milliseconds in which a leave that does not wait would have stopped the sidecar. */
+const STILL_WAITS = 3000;
 
 /** A host is taken off `hosts`, and off its service, while pods use it. */
 export function leaving(site: Site, name: string, others: string[]): void {
@@ -28,6 +32,7 @@ export function leaving(site: Site, name: string, others: string[]): void {
         await up.untilSaid(/withdraw ok/);
         withdrawn = Date.now() / 1000;
         await up.untilSaid(/waits for \d+ connections/);
+        await delay(STILL_WAITS);
         await slow!.finish();
         await up.untilSaid(/left +the host is as it was/);
         left = Date.now() / 1000;
@@ -49,7 +54,7 @@ export function leaving(site: Site, name: string, others: string[]): void {
       );
     });
 
-    it("has answered what was under way", async () => assert.equal(await slow!.answer, "late, but whole"));
+    it("has answered what was under way", async () => assert.equal(await slow!.answer, ANSWER));
 
     it("was asked before, and never after nobody was sent there any more", async () => {
       const asked = async (...range: string[]) =>

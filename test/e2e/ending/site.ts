@@ -6,13 +6,20 @@ import { until } from "../../../lab/run";
 import { resetVm, vmExec } from "../../../lab/vm";
 import { snapshotCluster } from "../../support/clusterSnapshot";
 import type { Snapshot } from "../../support/snapshot";
-import { labConfig, type StackConfig, TestStack } from "../../support/testStack";
+import { labConfig, operatorSpecOf, type StackConfig, TestStack, withOperatorSpec } from "../../support/testStack";
 import { snapshotVm } from "../../support/vmSnapshot";
 import { kubectl, type Answer, readPage, SERVICE_URL } from "../mesh";
 
 export const HOSTS = ["vm1", "vm2", "vm3"];
 /** It proves who it is by a token. */
 export const BY_TOKEN = "vm2";
+
+/** istiod sends what has changed some seconds later, as a busy one does: who does not wait for that is seen. */
+function lateConfig(): StackConfig {
+  const { values, ...spec } = operatorSpecOf(labConfig()) as { values: { pilot: { env: object } } };
+  const env = { ...values.pilot.env, PILOT_DEBOUNCE_AFTER: "8s" };
+  return withOperatorSpec(labConfig(), { ...spec, values: { ...values, pilot: { env } } });
+}
 
 export const idOf = (name: string) => `spiffe://cluster.local/ns/vm/sa/${name}`;
 
@@ -44,7 +51,7 @@ export class Site {
   config(names: string[], more: Record<string, StackConfig> = {}): StackConfig {
     const service = { namespace: "vm", hosts: names };
     return {
-      ...labConfig(),
+      ...lateConfig(),
       hosts: names.map((name) => ({
         ...{ name, namespace: "vm", inboundPorts: [8080, 8081], address: vmByName(this.lab, name).address },
         ...(name === BY_TOKEN ? { identity: "token" } : {}),

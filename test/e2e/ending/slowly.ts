@@ -1,21 +1,23 @@
 /** A request that is answered when the test says so. */
 import { until } from "../../../lab/run";
-import { askFromPod } from "../mesh";
+import { askFromPod, untilPodSees } from "../mesh";
 import type { Site } from "./site";
 
 const GO = "/run/e2e-go";
 const UNIT = "e2e-slow";
+export const ANSWER = "late, but whole";
 
-/** It answers on port 8081 when somebody has opened the FIFO. */
+/** On port 8081; it answers /slow when somebody has opened the FIFO. */
 const SERVER = `
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 class Slow(BaseHTTPRequestHandler):
     def do_GET(self):
-        open("${GO}").read()
+        if self.path == "/slow":
+            open("${GO}").read()
         self.send_response(200)
         self.end_headers()
-        self.wfile.write(b"late, but whole")
+        self.wfile.write(b"${ANSWER}")
 
 HTTPServer(("", 8081), Slow).serve_forever()
 `;
@@ -31,13 +33,14 @@ export class SlowRequest {
 
   static async begin(site: Site, name: string): Promise<SlowRequest> {
     await site.sh(name, `mkfifo ${GO}; systemd-run --quiet --unit=${UNIT} python3 -c '${SERVER}'`);
-    const listens = (state: string) => async () => (await site.sh(name, `ss -Htn state ${state} sport = 8081`)) !== "";
-    await until(`the slow server of ${name}`, 10, listens("listening"));
-    const answer = askFromPod(`http://slow-${name}.vm.svc.cluster.local:8081`, 120).then(
+    const url = `http://slow-${name}.vm.svc.cluster.local:8081`;
+    await untilPodSees(`the slow service of ${name}`, ({ page }) => page === ANSWER, url);
+    const answer = askFromPod(`${url}/slow`, 120).then(
       ({ page }) => page,
       (error: Error) => error.message,
     );
-    await until(`${name} to be asked`, 20, listens("established"));
+    const connections = () => site.sh(name, "ss -Htn state established sport = 8081");
+    await until(`${name} to be asked`, 20, async () => (await connections()) !== "");
     return new SlowRequest(site, name, answer);
   }
 

@@ -65,7 +65,7 @@ export class Thief {
       let last: Reaction = "";
       await until(
         `${server.host}:${server.port} to answer: ${wanted(server)}`,
-        20,
+        30,
         async () => (last = await this.ask(server)) === wanted(server),
         () => `it answered: ${last}`,
       );
