@@ -62,12 +62,15 @@ export function respecting(mesh: Mesh): void {
         cd /etc/certs
         for file in key.pem cert-chain.pem root-cert.pem; do runuser -u istio-proxy -- ln -sf /root/precious $file; done
         runuser -u istio-proxy -- ln -sf /root/precious key.pem.istio-vm
+        cd /var/lib/istio/identity
+        for file in key.pem cert-chain.pem; do runuser -u istio-proxy -- ln -sf /root/precious $file; done
         cd /var/lib/istio/envoy
         for file in cluster.env sidecar.env; do runuser -u istio-proxy -- ln -sf /root/precious $file; done`);
-      const state = host.commands.state.replace(/^(file .*)(sha256|of-certificate):.*?( restart)?$/gm, "$1$2:other$3");
-      await host.mustJoin({ state });
+      await host.mustJoin();
       assert.equal(await host.sh("cat /root/precious; stat -c '%a %U' /root/precious"), "precious\n600 root\n");
-      assert.equal(await host.sh("stat -c '%F %a' /etc/certs/key.pem"), "regular file 600\n");
+      for (const folder of ["/etc/certs", "/var/lib/istio/identity"]) {
+        assert.equal(await host.sh(`stat -c '%F %a' ${folder}/key.pem`), "regular file 600\n", folder);
+      }
       await host.mustLeave();
       assert.equal(await host.sh("cat /root/precious; stat -c '%a %U' /root/precious"), "precious\n600 root\n");
     });
