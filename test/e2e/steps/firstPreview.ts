@@ -7,6 +7,7 @@ const EXPECTED = {
   CertificateAuthority: 5,
   CaCertsSecret: 3,
   IstioControlPlane: 39,
+  AuthorityRotation: 2,
   ControlPlaneExposure: 2,
   WorkloadIdentity: 3,
   EndedIdentities: 2,
@@ -16,6 +17,7 @@ const EXPECTED = {
 };
 
 const TOP_LEVEL = [
+  "istio-vm:index:AuthorityRotation authorities",
   "istio-vm:index:CaCertsSecret cacerts",
   "istio-vm:index:CertificateAuthority ca",
   "istio-vm:index:ControlPlaneExposure exposure",
