@@ -15,7 +15,7 @@ export interface AskedHost {
 
 /**
  * Asks each of these hosts. Of one that does not answer it says why; of one that has not joined, nothing: it joins with what
- * there is then, behind everything that waits for others.
+ * there is then, and no update may wait for it to have done so.
  */
 export async function trustOfHosts(
   hosts: AskedHost[],

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { AUTHORITY_ANNOTATIONS, authorityAnnotations, readNotes } from "../../../mesh/authorityNotes";
+import { AUTHORITY_ANNOTATIONS, authorityAnnotations, keysWith, readNotes } from "../../../mesh/authorityNotes";
 import { keyDigest } from "../../../mesh/rotation";
-import { certificate } from "../support";
+import { authority, certificate } from "../support";
 
 describe("what the secret says of the mesh's authorities", () => {
   let pems: { rootCert: string; caCert: string };
@@ -27,6 +27,20 @@ describe("what the secret says of the mesh's authorities", () => {
   it("has no key of one that is not known any more", () => {
     const annotations = authorityAnnotations({ known: ["2.1"], signer: "2.1", keys: { "1.1": "aa", "2.1": "bb" } });
     assert.deepEqual(Object.values(annotations), ["2.1=bb", "2.1"]);
+  });
+
+  it("has the key of each certificate that is at hand, and refuses another one by a name that is known", async () => {
+    const { certificate: other } = await authority();
+    const made: [string, string][] = [
+      ["1.1", pems.caCert],
+      ["2.1", other],
+    ];
+    const keys = { "1.1": keyDigest(pems.caCert), "2.1": keyDigest(other) };
+    assert.deepEqual(keysWith(undefined, made, "2.1"), keys);
+    assert.deepEqual(keysWith({ "key-aa": "aa", ...keys }, made, "2.1"), { "key-aa": "aa", ...keys });
+    const refused = (name: string, wanted: string) => () => keysWith({ ...keys, [name]: "else" }, made, wanted);
+    assert.throws(refused("2.1", "2.1"), /knows another CA as 2\.1: choose a higher number for ca\.root$/);
+    assert.throws(refused("1.1", "2.1"), /knows another CA as 1\.1: pulumi up with that one before it is replaced$/);
   });
 
   it("is one authority where an older version wrote nothing", () => {

@@ -4,6 +4,7 @@ import { load } from "js-yaml";
 import {
   after,
   type Authorities,
+  authorityDigest,
   certificateSet,
   generationName,
   generationOf,
@@ -114,6 +115,19 @@ describe("certificates of authorities", () => {
     assert.deepEqual(sorted(old.pem + next.pem), sorted(otherForm(next.pem + old.pem)));
     assert.equal(certificateSet(old.pem + next.pem).size, 2);
     assert.equal(certificateSet("").size, 0);
+  });
+
+  it("have a digest of roots and signing key: of a root that is made anew, another", async () => {
+    const renewed = await issue({ subject: "CN=ca", issuer: old, ca: true, keys: ca.keys, to: "2030-01-01T00:00:00Z" });
+    const digest = authorityDigest(old.pem + next.pem, ca.pem);
+    assert.match(digest, /^[0-9a-f]{16}$/);
+    assert.equal(authorityDigest(otherForm(next.pem + old.pem), renewed.pem), digest);
+    for (const [roots, signer] of [
+      [old.pem, ca],
+      [old.pem + next.pem, other],
+      [(await issue({ subject: "CN=old", ca: true, keys: old.keys })).pem + next.pem, ca],
+    ] as const)
+      assert.notEqual(authorityDigest(roots, signer.pem), digest);
   });
 
   describe("trustedRoots", () => {

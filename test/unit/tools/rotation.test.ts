@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Authority } from "../../../config";
 import { keyDigest, type ProxyTrust } from "../../../mesh/rotation";
-import { authorityName, awaitSettled, planRotation, settlementOf } from "../../../tools/rotation";
+import { authorityName, awaitRotation, awaitSettled, planRotation, settlementOf } from "../../../tools/rotation";
 import { type Issued, issue, ofHost } from "../diagnosis/checks/pki";
 import { type FakeMesh, type FakePod, rotatingMesh } from "./rotatingMesh";
 
@@ -192,6 +192,38 @@ describe("settlementOf", () => {
     assert.deepEqual(of([OLD, NEW], OLD), { ...texts, exact: false, sends: false });
     assert.deepEqual(of([OLD, NEW], NEW), { ...texts, exact: false, sends: true });
     assert.deepEqual(of([NEW], NEW), { ...texts, exact: true, sends: true });
+  });
+});
+
+describe("awaitRotation", () => {
+  it("waits for what the update means, of those that can't be asked only if it is said so", async () => {
+    const root = await issue({ subject: "CN=root", ca: true });
+    const ca = await issue({ subject: "CN=ca", issuer: root, ca: true });
+    const certChain = (await ofHost(ca)).pem + ca.pem;
+    const pods = [
+      { name: "a", roots: root.pem, certChain },
+      { name: "b", fails: "forbidden" },
+    ];
+    const host = { proxy: "vm1.vm", roots: root.pem, certChain };
+    const rotation = { wanted: NEW, authorities: { known: [NEW], signer: NEW }, missing: [], waitsForAbsent: false };
+    const waits = (changes: object, hosts = [host]) => {
+      const told: string[][] = [];
+      const tell = (missing: string[]) => {
+        told.push(missing);
+        throw new Error("it is told");
+      };
+      const pems = { rootCert: root.pem, caCert: ca.pem };
+      const asking = { kubectl: rotatingMesh({ pods }), askHosts: () => Promise.resolve(hosts), istiods: [] };
+      return awaitRotation({ ...rotation, ...changes }, pems, asking, tell).catch((error: Error) => {
+        assert.match(error.message, /^the mesh has not all that .* needs yet: pulumi up goes on\n {2}it is told$/);
+        return told[0];
+      });
+    };
+    assert.equal(await waits({}), undefined);
+    assert.deepEqual(await waits({ waitsForAbsent: true }), ["b.default can't be asked: kubectl: forbidden"]);
+    const trusting = { ...host, roots: root.pem + ca.pem };
+    assert.deepEqual(await waits({}, [trusting]), ["vm1.vm still trusts the earlier root"]);
+    assert.equal(await waits({ authorities: { known: [OLD, NEW], signer: NEW } }, [trusting]), undefined);
   });
 });
 
