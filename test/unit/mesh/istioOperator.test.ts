@@ -44,6 +44,13 @@ describe("istioctlInput", () => {
     assert.deepEqual(flags, []);
   });
 
+  it("leaves the user's own mesh config beside istiod's as it is", () => {
+    const env = { SHARED_MESH_CONFIG: "theirs" };
+    const { ours } = input({ spec: { values: { pilot: { env } } } }, nodePort);
+    const { pilot } = ours.spec.values as { pilot: object };
+    assert.deepEqual(pilot, { env: { ISTIO_MULTIROOT_MESH: "true" } });
+  });
+
   it("has a gateway with the chart's ports and istiod's, if hosts reach istiod through it", () => {
     const { components } = input({}).ours.spec;
     assert.deepEqual(components, { ingressGateways: [{ name: "istio-ingressgateway", enabled: true }] });
