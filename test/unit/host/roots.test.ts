@@ -80,31 +80,36 @@ for (const shell of ["sh", "bash"]) {
         assert.equal(await planned({ has, sent: old.pem, roots: "roots:aa" }), "|||\n");
     });
 
-    it("are written, and the sidecar runs on, as long as it has one of them", async () => {
-      const both = old.pem + next.pem;
-      for (const [has, sent] of [
-        [old.pem, both],
-        [both, next.pem],
-        [both, next.pem + other.pem],
-        [both, otherForm(next.pem + old.pem)],
-        [otherForm(old.pem), old.pem.trimEnd()],
-      ] as const) {
+    const both = () => old.pem + next.pem;
+    for (const [what, texts] of [
+      ["a further one", () => [old.pem, both()]],
+      ["one less", () => [both(), next.pem]],
+      ["one in the place of another", () => [both(), next.pem + other.pem]],
+      ["the same in another order and form", () => [both(), otherForm(next.pem + old.pem)]],
+    ] as [string, () => [string, string]][]) {
+      it(`are written, and the sidecar runs on, as long as it has one of them: ${what}`, async () => {
+        const [has, sent] = texts();
         for (const by of ["token", "certificate"] as const)
           assert.equal(await planned({ has, sent, by }), "new|| roots|\n", by);
-      }
-    });
+      });
+    }
 
     it("that an earlier version sent are taken as others, and the sidecar runs on", async () => {
       const upgraded = planned({ has: old.pem, sent: old.pem, before: "sha256:aa", roots: "roots:aa" });
       assert.equal(await upgraded, "new|| roots|\n");
     });
 
-    it("of which it has none need a restart, and by token a token: its certificate is of another mesh", async () => {
-      for (const has of [old.pem, old.pem + other.pem, "no certificate\n", "", undefined]) {
+    for (const [what, text] of [
+      ["others", () => old.pem + other.pem],
+      ["something else", () => "no certificate\n"],
+      ["nothing", () => undefined],
+    ] as [string, () => string | undefined][]) {
+      it(`of which it has none need a restart, and by token a token, for its certificate is of another mesh: ${what}`, async () => {
+        const has = text();
         assert.equal(await planned({ has, sent: next.pem }), "new||| roots\n");
         assert.equal(await planned({ has, sent: next.pem, by: "token" }), "new|new|| roots token\n");
-      }
-    });
+      });
+    }
 
     it("that are gone need a restart though they are as they were sent", async () => {
       for (const has of ["", undefined])
