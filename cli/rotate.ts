@@ -1,18 +1,16 @@
 import { execa } from "execa";
 import type { Outputs } from "../diagnosis/facts";
+import { authoritiesText } from "../mesh/rotation";
 import { print } from "./output";
 import { readStack, requireConfig } from "./stack";
 
 type Authorities = NonNullable<Outputs["authorities"]>;
 
-/** What there is, in words that differ if anything has moved. */
-const stateOf = ({ known, signer }: Authorities) => `${signer} of ${known.join(" ")}`;
-
 /** The next word about it, and whether that is the last one. */
 export function verdict(before: Authorities | undefined, now: Authorities): { text: string; exitCode?: number } {
   const { known, signer, wanted, waitsFor } = now;
   if (known.length === 1 && signer === wanted) return { text: `the mesh has the CA ${wanted} alone`, exitCode: 0 };
-  if (before !== undefined && stateOf(before) === stateOf(now)) {
+  if (before !== undefined && authoritiesText(before) === authoritiesText(now)) {
     const who = waitsFor.length > 0 ? `, and waits for\n  ${waitsFor.join("\n  ")}` : "";
     return { text: `${wanted} takes the place of the CA; it stays at this step${who}`, exitCode: 1 };
   }

@@ -1,7 +1,7 @@
 import { ConfigMap } from "@pulumi/kubernetes/core/v1";
 import * as pulumi from "@pulumi/pulumi";
 import { ownerLabels } from "../mesh/kubernetesObject";
-import { type Authorities, TRUST_CONFIG, trustConfig } from "../mesh/rotation";
+import { type Authorities, authoritiesText, TRUST_CONFIG, trustConfig } from "../mesh/rotation";
 
 export interface AuthorityRotationArgs {
   /** The authorities of the mesh from now on. Plain values: they decide which resources there are. */
@@ -27,7 +27,7 @@ export class AuthorityRotation extends pulumi.ComponentResource {
   constructor(name: string, args: AuthorityRotationArgs, opts?: pulumi.ComponentResourceOptions) {
     super("istio-vm:index:AuthorityRotation", name, {}, opts);
     const { authorities, moves, settle, owner } = args;
-    const text = `${authorities.signer} of ${authorities.known.join(" ")}`;
+    const text = authoritiesText(authorities);
     const occasion = args.again === undefined ? text : `${text}, ${args.again.toISOString()}`;
     const trust = new ConfigMap(
       `${name}-trust`,

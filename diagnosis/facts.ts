@@ -100,6 +100,11 @@ export function istiodsOf(outputs: Outputs | undefined): Istiod[] {
   return found.length > 0 ? found : [USUAL_ISTIOD];
 }
 
+/** Where policies count for the whole mesh. */
+export const rootNamespacesOf = (outputs: Outputs | undefined) => [
+  ...new Set(istiodsOf(outputs).map((one) => one.rootNamespace ?? one.namespace)),
+];
+
 export interface ClusterFacts {
   /** Such as v1.34.4. */
   version: string;

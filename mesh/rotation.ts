@@ -9,7 +9,7 @@
  * (pilot/pkg/bootstrap: istio_ca.go, certcontroller.go; pilot/pkg/trustbundle; security/pkg/nodeagent/cache).
  */
 import { X509Certificate } from "node:crypto";
-import { splitChain } from "./certificates";
+import { fingerprint, splitChain } from "./certificates";
 import { sha256 } from "./hostState";
 
 export const ROTATION_STEPS = ["prepare", "activate", "retire"] as const;
@@ -48,6 +48,9 @@ export interface Authorities {
   signer: string;
 }
 
+/** The same in a few words, which differ if anything has moved. */
+export const authoritiesText = ({ known, signer }: Authorities) => `${signer} of ${known.join(" ")}`;
+
 /** The next step to the authority that is wanted, if there is one before `until`, and that too. */
 export function nextStep(
   { known, signer }: Authorities,
@@ -74,16 +77,13 @@ export function after({ known, signer }: Authorities, step: RotationStep, wanted
 export function trustedRoots({ known }: Authorities, trusted: string, wanted: string): string {
   if (known.length === 1) return wanted;
   const there = certificateSet(trusted);
-  const further = splitChain(wanted).filter((root) => !there.has(digest(root)));
+  const further = splitChain(wanted).filter((root) => !there.has(fingerprint(root)));
   const ended = further.length === 0 || trusted.endsWith("\n") ? trusted : `${trusted}\n`;
   return ended + further.map((root) => `${root}\n`).join("");
 }
 
-/** Of a certificate, whatever its text looks like. */
-const digest = (pem: string) => new X509Certificate(pem).fingerprint256;
-
 /** The certificates of a text, as a set. */
-export const certificateSet = (pem: string) => new Set(splitChain(pem).map(digest));
+export const certificateSet = (pem: string) => new Set(splitChain(pem).map(fingerprint));
 
 /** Of the roots that a mesh trusts and the key that signs, in a few digits: not of their certificates' lives. */
 export const authorityDigest = (roots: string, signer: string) =>

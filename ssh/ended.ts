@@ -1,7 +1,7 @@
 /** Whether the identity of a host has ended, as that of one that was off for long: nothing there can renew it then. */
 import { setTimeout as delay } from "node:timers/promises";
 import { inspectCertificate } from "../mesh/certificates";
-import { ofEach } from "./each";
+import { ofEach } from "../mesh/each";
 import { lookAtMachine, type Machine } from "./machine";
 import type { Login, SessionOptions } from "./session";
 

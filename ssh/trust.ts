@@ -1,6 +1,6 @@
 /** Which roots hosts trust, and by which authority they have their identities. */
 import type { ProxyTrust } from "../mesh/rotation";
-import { ofEach } from "./each";
+import { ofEach } from "../mesh/each";
 import { lookAtMachine, type Machine } from "./machine";
 import type { Login, SessionOptions } from "./session";
 

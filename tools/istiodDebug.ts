@@ -1,5 +1,6 @@
 /** What istiods say of themselves: their debug interface (pilot/pkg/xds/debug.go), which answers within their pods only. */
 import { at } from "../mesh/istioOperator";
+import type { SyncStatus } from "../mesh/withdrawal";
 import { parseJson } from "./command";
 import { type Kubectl, list } from "./kubectl";
 
@@ -31,4 +32,13 @@ export async function istiodPods(kubectl: Kubectl, namespaces: string[]): Promis
     .flat()
     .filter((pod) => at(pod, "status.phase") === "Running" && at(pod, "metadata.deletionTimestamp") === undefined)
     .map(({ metadata: { name, namespace = "" } }) => ({ name, namespace }));
+}
+
+/** What an istiod has sent to each proxy that is connected to it. @throws CommandError */
+export const syncOf = (kubectl: Kubectl, istiod: Istiod) => debug<SyncStatus[]>(kubectl, istiod, "syncz");
+
+/** The same of all istiods. @throws CommandError */
+export async function connectedProxies(kubectl: Kubectl, namespaces: string[]): Promise<SyncStatus[]> {
+  const pods = await istiodPods(kubectl, namespaces);
+  return (await Promise.all(pods.map((pod) => syncOf(kubectl, pod)))).flat();
 }

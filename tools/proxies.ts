@@ -1,10 +1,10 @@
 /** Which roots the proxies of pods trust, and by which authority they are certified: each is asked itself. */
+import { ofEach } from "../mesh/each";
 import { at, isObject } from "../mesh/istioOperator";
 import type { KubernetesObject } from "../mesh/kubernetesObject";
 import type { ProxyTrust } from "../mesh/rotation";
-import type { SyncStatus } from "../mesh/withdrawal";
 import { parseJson } from "./command";
-import { debug, istiodPods } from "./istiodDebug";
+import { connectedProxies } from "./istiodDebug";
 import { type Kubectl, list } from "./kubectl";
 
 const SIDECAR = "istio-proxy";
@@ -59,17 +59,10 @@ export async function trustOfProxies(kubectl: Kubectl, hosts: ProxyTrust[], isti
   const pods = (await list(kubectl, "pods", "--all-namespaces")).filter(
     (pod) => hasProxy(pod) && at(pod, "metadata.deletionTimestamp") === undefined,
   );
-  const waiting = [...pods];
-  const asked: ProxyTrust[] = [];
-  const work = async () => {
-    for (let pod = waiting.shift(); pod !== undefined; pod = waiting.shift()) asked.push(await ask(kubectl, pod));
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
-  const connected = await Promise.all(
-    (await istiodPods(kubectl, istiods)).map((pod) => debug<SyncStatus[]>(kubectl, pod, "syncz")),
-  );
+  const asked = await ofEach(pods, (pod) => ask(kubectl, pod), AT_ONCE);
+  const connected = await connectedProxies(kubectl, istiods);
   const known = new Set([...hosts, ...asked].map(({ proxy }) => proxy));
-  const others = [...new Set(connected.flat().map(({ proxy = "" }) => proxy))].filter((proxy) => !known.has(proxy));
+  const others = [...new Set(connected.map(({ proxy = "" }) => proxy))].filter((proxy) => !known.has(proxy));
   return [
     ...hosts,
     ...asked,
@@ -85,7 +78,6 @@ const ROOTS = "type.googleapis.com/istio.mesh.v1alpha1.ProxyConfig";
 
 /** The proxies that istiod knows, and whether they take further roots from it. @throws CommandError */
 export async function proxiesTakingRoots(kubectl: Kubectl, istiods: string[]) {
-  const pods = await istiodPods(kubectl, istiods);
-  const all = (await Promise.all(pods.map((pod) => debug<SyncStatus[]>(kubectl, pod, "syncz")))).flat();
+  const all = await connectedProxies(kubectl, istiods);
   return all.map(({ proxy = "", resources = {} }) => ({ name: proxy, takesRoots: ROOTS in resources }));
 }

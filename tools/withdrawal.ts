@@ -1,8 +1,8 @@
 /** Waits until nobody is sent to a host any more: what a leave needs, so that no request fails by it. */
 import { setTimeout as delay } from "node:timers/promises";
 import { quote } from "../mesh/shell";
-import { type EndpointShards, pendingProxies, proxyOf, sentTo, servicesAt, type SyncStatus } from "../mesh/withdrawal";
-import { debug, istiodPods, pushToAll } from "./istiodDebug";
+import { type EndpointShards, pendingProxies, proxyOf, sentTo, servicesAt } from "../mesh/withdrawal";
+import { debug, istiodPods, pushToAll, syncOf } from "./istiodDebug";
 import { accessFlags, type ClusterAccess, type Kubectl } from "./kubectl";
 
 export interface Withdrawal {
@@ -69,14 +69,14 @@ export async function awaitWithdrawal(
     let proxies = 0;
     const before = new Map<string, Map<string, string>>();
     await ofAll(async (pod) => {
-      const sent = sentTo(await debug<SyncStatus[]>(kubectl, pod, "syncz"), proxyOf(host, identity));
+      const sent = sentTo(await syncOf(kubectl, pod), proxyOf(host, identity));
       proxies += sent.size;
       before.set(pod.name, sent);
       await pushToAll(kubectl, pod);
       return [];
     });
     const pending = await untilNone(limits.proxies, () =>
-      ofAll(async (pod) => pendingProxies(before.get(pod.name)!, await debug<SyncStatus[]>(kubectl, pod, "syncz"))),
+      ofAll(async (pod) => pendingProxies(before.get(pod.name)!, await syncOf(kubectl, pod))),
     );
     tell(
       pending.length === 0

@@ -1,4 +1,4 @@
-import type { Outputs } from "../../diagnosis/facts";
+import { type Outputs, rootNamespacesOf } from "../../diagnosis/facts";
 import { inspectCertificate, splitChain } from "../../mesh/certificates";
 import { AUTHORIZATION_POLICIES, type EndedIdentity, endedIdentityIn } from "../../mesh/endedIdentity";
 import { OWNER_LABEL } from "../../mesh/kubernetesObject";
@@ -14,9 +14,8 @@ export async function endedIdentities(
   owner: string,
 ): Promise<(EndedIdentity & { since: Date })[]> {
   const planes = Object.values(outputs.controlPlanes);
-  const namespaces = [...new Set(planes.map(({ rootNamespace, namespace }) => rootNamespace ?? namespace))];
   const policies = await Promise.all(
-    namespaces.map((namespace) =>
+    rootNamespacesOf(outputs).map((namespace) =>
       list(kubectl, AUTHORIZATION_POLICIES, `--namespace=${namespace}`, `--selector=${OWNER_LABEL}=${owner}`),
     ),
   );

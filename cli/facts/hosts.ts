@@ -7,7 +7,7 @@ import { type HostFacts, istiodOf } from "../../diagnosis/facts";
 import { type Inspection, parseInspection } from "../../diagnosis/inspection";
 import { addressLine, excludedPortsLine, hostsEntries, inboundPortsLine } from "../../mesh/environment";
 import { fileLines, istiodFact, packageLine, SECRET_URL, stateText } from "../../mesh/hostState";
-import { ofEach } from "../../ssh/each";
+import { ofEach } from "../../mesh/each";
 import { run } from "../../ssh/session";
 import { HostError, withHost } from "../hostSession";
 import type { ConfiguredStack } from "../stack";

@@ -1,5 +1,5 @@
 import { isInstalled } from "../../config";
-import { type Cluster, istiodsOf, type Outputs } from "../../diagnosis/facts";
+import { type Cluster, istiodsOf, type Outputs, rootNamespacesOf } from "../../diagnosis/facts";
 import type { KubernetesObject } from "../../mesh/kubernetesObject";
 import { parseManifests } from "../../mesh/manifests";
 import {
@@ -55,12 +55,6 @@ function namespacesOf(existing: Cluster["existing"], outputs: Outputs | undefine
   return [...new Set(istiodsOf(outputs).map(({ namespace }) => namespace))];
 }
 
-/** Where policies count for the whole mesh. */
-function rootNamespacesOf(existing: Cluster["existing"], outputs: Outputs | undefined): string[] {
-  if (existing !== undefined && "rootNamespaces" in existing) return existing.rootNamespaces;
-  return [...new Set(istiodsOf(outputs).map((one) => one.rootNamespace ?? one.namespace))];
-}
-
 /** What this user may not do, and which node ports are refused: questions that share istioctl's manifest. */
 export function askRights({ config, outputs }: ConfiguredStack, existing: Cluster["existing"], kubectl: Kubectl) {
   const manifest = (isInstalled(config) ? generateManifest(config) : Promise.resolve("")).then(
@@ -80,7 +74,8 @@ export function askRights({ config, outputs }: ConfiguredStack, existing: Cluste
         manifest: parseManifests((await manifest).text),
         accounts: accounts.map(({ namespace }) => namespace),
         istiods: namespacesOf(existing, outputs),
-        rootNamespaces: rootNamespacesOf(existing, outputs),
+        rootNamespaces:
+          existing !== undefined && "rootNamespaces" in existing ? existing.rootNamespaces : rootNamespacesOf(outputs),
       };
       return review(kubectl, neededPermissions(config, circumstances));
     },
