@@ -9,10 +9,10 @@ import { labByName, vmByName } from "../../lab/paths";
 import { until } from "../../lab/run";
 import { resetVm, vmExec } from "../../lab/vm";
 import { splitChain } from "../../mesh/certificates";
-import { keyDigest } from "../../mesh/rotation";
+import { type Authorities, authoritiesText, keyDigest } from "../../mesh/rotation";
 import { labConfig, type StackConfig, TestStack } from "../support/testStack";
 import { THOROUGH } from "../host/times";
-import { fromPod, fromVm, type Source, trafficDuring } from "../support/traffic";
+import { fromPod, fromVm, requestsDuring, type Source } from "../support/traffic";
 import { apply, kubectl, SERVICE_URL } from "./mesh";
 
 /** A server in a pod, by what its image has. */
@@ -96,13 +96,17 @@ describe("another CA", function () {
   }
   const authorities = async () => {
     const { stdout } = await stack.succeed(["stack", "output", "authorities", "--json"]);
-    const { known, signer } = JSON.parse(stdout) as { known: string[]; signer: string };
-    return `${signer} of ${known.join(" ")}`;
+    return authoritiesText(JSON.parse(stdout) as Authorities);
   };
   /** Figures of all directions, of which none may have failed. */
   async function unnoticed(what: string, work: () => Promise<unknown>): Promise<void> {
     const begun = Date.now();
-    const traffic = await trafficDuring(sources, work);
+    const requests = await requestsDuring(sources, work);
+    const traffic = sources.map(({ name }, n) => ({
+      name,
+      made: requests[n]!.length,
+      failed: requests[n]!.filter(({ status }) => status !== 200),
+    }));
     const figures = traffic.map(({ name, made, failed }) => `${name}: ${failed.length} of ${made} failed`).join(", ");
     console.log(`        ${what}, ${Math.round((Date.now() - begun) / 1000)} s: ${figures}`);
     for (const { name, made, failed } of traffic) {

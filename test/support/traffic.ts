@@ -3,13 +3,9 @@ import { kubectl } from "../e2e/mesh";
 import { vmExec } from "../../lab/vm";
 import type { Lab } from "../../lab/paths";
 
-/** Of each place. */
-const WORKERS = 2;
 const PAUSE_SECONDS = 0.1;
 /** A request that takes as long has failed. */
 const TIMEOUT_SECONDS = 10;
-/** The load ends by itself then, whatever becomes of the test. */
-const LIMIT_SECONDS = 1200;
 /** While this file exists there, the load goes on. */
 const FILE = "/tmp/test.traffic";
 
@@ -34,30 +30,49 @@ export const fromVm = (lab: Lab, vm: string, name: string, url: string): Source 
   sh: (script) => vmExec(lab, vm, ["sh", "-c", script]),
 });
 
-/** What came of the requests of one place. */
-export interface Traffic {
-  name: string;
-  made: number;
-  /** The lines of those that failed: the epoch at which they began, and curl's status and error. */
-  failed: string[];
+/** A request as curl saw it. */
+export interface Request {
+  /** When it began, in seconds of the epoch. */
+  begin: number;
+  /** The HTTP status; 0 if there was no answer. */
+  status: number;
+  seconds: number;
+  /** Why there was none. */
+  error: string;
 }
 
-/** Each worker asks one time after the other: a line `begin status error` each. */
-const script = (url: string, file: string) => `: >${file}
-end=$(($(date +%s) + ${LIMIT_SECONDS}))
+interface Bounds {
+  /** Of each place. */
+  workers: number;
+  /** Seconds: the load ends by itself then, whatever becomes of the test. */
+  limit: number;
+}
+
+/** Each worker asks one time after the other: a line `begin status seconds error` each. */
+const script = (url: string, file: string, { workers, limit }: Bounds) => `: >${file}
+end=$(($(date +%s) + ${limit}))
 worker() {
   while [ -e ${file} ] && [ $(date +%s) -lt $end ]; do
     begin=$(date +%s.%N)
-    echo "$begin $(curl -s -o /dev/null -w '%{http_code} %{errormsg}' --max-time ${TIMEOUT_SECONDS} ${url})"
+    echo "$begin $(curl -s -o /dev/null -w '%{http_code} %{time_total} %{errormsg}' --max-time ${TIMEOUT_SECONDS} ${url})"
     sleep ${PAUSE_SECONDS}
   done
 }
-for i in $(seq ${WORKERS}); do worker & done
+for i in $(seq ${workers}); do worker & done
 wait`;
 
-/** Does `work` while all of them ask. @returns the figures of each */
-export async function trafficDuring(sources: Source[], work: () => Promise<unknown>): Promise<Traffic[]> {
-  const running = sources.map(({ sh, url }, n) => sh(script(url, `${FILE}.${n}`)));
+function requestIn(line: string): Request {
+  const [begin, status, seconds, ...words] = line.split(" ");
+  return { begin: Number(begin), status: Number(status), seconds: Number(seconds), error: words.join(" ") };
+}
+
+/** Does `work` while all of them ask. @returns the requests of each, in the order of their beginning */
+export async function requestsDuring(
+  sources: Source[],
+  work: () => Promise<unknown>,
+  bounds: Bounds = { workers: 2, limit: 1200 },
+): Promise<Request[][]> {
+  const running = sources.map(({ sh, url }, n) => sh(script(url, `${FILE}.${n}`, bounds)));
   for (const each of running) each.catch(() => undefined); // awaited below, when the work is done
   try {
     await work();
@@ -65,9 +80,9 @@ export async function trafficDuring(sources: Source[], work: () => Promise<unkno
     await Promise.all(sources.map(({ sh }, n) => sh(`rm -f ${FILE}.${n}`)));
   }
   return Promise.all(
-    running.map(async (output, n) => {
-      const lines = (await output).trim().split("\n");
-      return { name: sources[n]!.name, made: lines.length, failed: lines.filter((line) => !/^\S+ 200\b/.test(line)) };
+    running.map(async (output) => {
+      const requests = (await output).trim().split("\n").map(requestIn);
+      return requests.sort((a, b) => a.begin - b.begin);
     }),
   );
 }
