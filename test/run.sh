@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# All tests, two suites at a time, and one closing line over all of them: `N passed, N failed`.
+# All tests, two suites at a time; in the end what failed, and one closing line over all of them: `N passed, N failed`.
 #   bash test/run.sh [SUITE...]    suites: lint unit lab host cli e2e (default: all)
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
@@ -57,6 +57,7 @@ record() { # record SUITE STATUS
   if [ -s "$results/$1.json" ]; then
     # shellcheck disable=SC2016
     read -r passed failed < <(node -p 'const s = require(process.argv[1]).stats; `${s.passes} ${s.failures}`' "$results/$1.json")
+    node -e 'require(process.argv[1]).failed.forEach((test) => console.log(`${process.argv[2]}: ${test}`))' "$results/$1.json" "$1" >>"$results/failed"
   elif [ "$2" -eq 0 ]; then
     passed=1
   fi
@@ -94,6 +95,7 @@ for suite in "${suites[@]}"; do
   printf '%-6s %7d %7d %8d\n' "$suite" "$passed" "$failed" "$seconds"
   total_passed=$((total_passed + passed)) total_failed=$((total_failed + failed))
 done
+[ -s "$results/failed" ] && echo && cat "$results/failed"
 rm -rf "$results"
 printf '\n%d passed, %d failed\n' "$total_passed" "$total_failed"
 [ "$total_failed" -eq 0 ]
