@@ -127,6 +127,13 @@ describe("CaCertsSecret", () => {
     assert.equal(await valueOf(result.namespace), "istio-system");
   });
 
+  it("has revocation lists if there are any", async () => {
+    const args = { rootCert: "root", caCert: "ca", certChain: "chain", caKey: "key", owner: "me" };
+    const { find } = await runProgram(() => new CaCertsSecret("cacerts", { ...args, revocationLists: "lists" }));
+    const files = (find("cacerts-secret").inputs.stringData as Secret).value as Record<string, string>;
+    assert.equal(files["ca-crl.pem"], "lists");
+  });
+
   it("removes what istiod leaves in other namespaces, after istio-system is gone", async () => {
     const access = { kubeconfig: "my config", context: "prod" };
     const args = { rootCert: "root", caCert: "ca", certChain: "chain", caKey: "key", owner: "me", access };
