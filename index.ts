@@ -7,38 +7,35 @@ import { Provider } from "@pulumi/kubernetes/provider";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import {
-  AuthorityRotation,
-  CaCertsSecret,
   CertificateAuthority,
   ControlPlaneExposure,
   EastWestGateway,
   EndedIdentities,
   ExternalService,
   IssuedCertificates,
-  IstioControlPlane,
   MeshExpansion,
   MeshHost,
   SampleClient,
   WorkloadIdentity,
 } from "./components";
-import { type Authority, type Config, isInstalled } from "./config";
-import { providedAuthority, sidecarPackages } from "./config/secrets";
+import { isInstalled } from "./config";
+import { sidecarPackages } from "./config/secrets";
 import { loadConfig } from "./config/stackConfig";
+import { authorityArgs, install } from "./installation";
 import { fingerprint, inspectCertificate } from "./mesh/certificates";
 import { serviceResource } from "./mesh/externalService";
 import { spiffeId } from "./mesh/spiffe";
 import { factsOf, istiodName, USUAL_ISTIOD } from "./mesh/istiod";
 import { ownerLabels } from "./mesh/kubernetesObject";
-import { authorityDigest, type Generation, generationOf, trustedRoots } from "./mesh/rotation";
-import { keysWith } from "./mesh/authorityNotes";
+import { trustedRoots } from "./mesh/rotation";
 import { configuredTarget, Neighbours } from "./ssh/machine";
 import { requireAnsweringAgent, sshConnection, valueOf } from "./ssh/connection";
 import { endedIdentities } from "./ssh/ended";
 import type { Login } from "./ssh/session";
 import { trustOfHosts } from "./ssh/trust";
 import { kubectlFor } from "./tools/kubectl";
-import { type Mesh, readMesh } from "./tools/mesh";
-import { type Asking, awaitRotation, planRotation, type Rotation } from "./tools/rotation";
+import { readMesh } from "./tools/mesh";
+import { type Asking, planRotation } from "./tools/rotation";
 import { planRevocation } from "./tools/revocation";
 import { accountName, requestToken, usersOf } from "./tools/serviceAccounts";
 import { detectServiceCidr } from "./tools/serviceCidr";
@@ -334,91 +331,6 @@ async function program() {
 async function askForLapsed(names: string[], loginTo: (name: string) => Promise<Login>): Promise<Map<string, Date>> {
   const logins = names.map(async (name): Promise<[string, Login]> => [name, await loginTo(name)]);
   return endedIdentities(new Map(await Promise.all(logins)));
-}
-
-/** One of the user's own; or one that the stack makes, and earlier ones as long as they are in use. */
-function authorityArgs(ca: Authority, rotation: Rotation | undefined) {
-  if ("provided" in ca) return { provided: providedAuthority(ca) };
-  const others = rotation?.authorities.known.filter((name) => name !== rotation.wanted) ?? [];
-  const earlier = others.map(generationOf).filter((one): one is Generation => one !== undefined);
-  return { ...ca, generations: [{ root: ca.root, intermediate: ca.intermediate }, ...earlier] };
-}
-
-interface Authorities {
-  ca: CertificateAuthority;
-  /** The roots that the mesh trusts. */
-  trusted: pulumi.Output<string>;
-  rotation: Rotation;
-  /** Of all of its CAs, if there shall be any. */
-  revocationLists?: pulumi.Output<string>;
-  asking: Asking;
-}
-
-/** A control plane of the stack's own: its CA in the cluster, then Istio, then whatever must follow another CA. */
-function install(
-  { cluster }: Config,
-  { manifest = [], exposure }: Mesh,
-  { ca, trusted, rotation, revocationLists, asking }: Authorities,
-  { provider, owner }: { provider: Provider; owner: pulumi.Output<string> },
-): IstioControlPlane {
-  const { found, wanted, authorities, step, missing } = rotation;
-  if (missing.length > 0) {
-    void pulumi.log.warn(`the replacement of the CA waits, for before its next step\n  ${missing.join("\n  ")}`);
-  }
-  // One that the stack does not make, nor have any more, stays in the secret as it is.
-  const signing = authorities.signer === wanted ? ca : ca.generation(authorities.signer);
-  const signer = signing?.caCert ?? pulumi.output(found!.caCert);
-  const { caCert, caKey, certChain, crossChain } = signing ?? ca;
-  const made = authorities.known.flatMap((name) => {
-    const one = name === wanted ? ca : ca.generation(name);
-    return one === undefined ? [] : [one.caCert.apply((cert): [string, string] => [name, cert])];
-  });
-  const notes = pulumi.all(made).apply((all) => ({ ...authorities, keys: keysWith(found?.keys, all, wanted) }));
-  const cacerts = new CaCertsSecret(
-    "cacerts",
-    {
-      ...{ rootCert: trusted, caCert, caKey, certChain: crossChain ?? certChain, revocationLists, authorities: notes },
-      keepsSigner: signing === undefined,
-      namespaceExists: cluster.existingNamespaces.includes("istio-system"),
-      access: cluster,
-      owner,
-    },
-    { provider, dependsOn: ca },
-  );
-  const istio = new IstioControlPlane(
-    "istio",
-    {
-      manifest,
-      exposed: Object.keys(exposure.serviceTypes),
-      // By what it believes clients it does not look again, and of several replicas none must lag behind. Of revocation
-      // lists it does not see that there are any now, or none any more (pilot/pkg/bootstrap/istio_ca.go).
-      readAtStart: pulumi
-        .all([trusted, signer])
-        .apply((parts) => authorityDigest(...parts) + (revocationLists === undefined ? "" : " lists")),
-      owner,
-    },
-    { provider, dependsOn: cacerts },
-  );
-  const settle = async () => {
-    const [rootCert, caCert, lists] = await valueOf(pulumi.all([trusted, signer, revocationLists]));
-    await awaitRotation(rotation, { rootCert, caCert, lists }, asking, (who) => {
-      void pulumi.log.info(`waits for ${who.length}: ${who.join("; ")}`, cacerts, 0, true);
-    });
-  };
-  // Nobody waits for it: some of what it waits for is hosts' own to do.
-  new AuthorityRotation(
-    "authorities",
-    {
-      ...{ authorities, owner, settle },
-      // Also if an earlier update has, and could not await it.
-      moves: step !== undefined || missing.length > 0,
-      root: (signing ?? ca).rootCert,
-      // Somebody may have been certified by an istiod that did not know yet.
-      again: missing.length > 0 ? new Date() : undefined,
-    },
-    { provider, dependsOn: istio },
-  );
-  return istio;
 }
 
 export = program;

@@ -13,6 +13,7 @@ const PROGRAM = [
   "package.json",
   "tsconfig.json",
   "index.ts",
+  "installation.ts",
   "config",
   "components",
   "mesh",
