@@ -1,5 +1,7 @@
 /** Whether another CA can take the place of the mesh's, and how far it has come (mesh/rotation.ts). */
-import { isInstalled } from "../../config";
+import { installationOf, isInstalled } from "../../config";
+import { at } from "../../mesh/istioOperator";
+import { TRUST_CONFIG } from "../../mesh/rotation";
 import { about, type Check, each, ofCluster, ofConfig, ok, skipped, warning } from "./check";
 
 const OWNERS = "who owns the existing mesh replaces its CA";
@@ -13,6 +15,13 @@ export const rotation: Check[] = [
     evaluate: ofCluster(["proxies"], ({ proxies }, { config, outputs }) => {
       if (!isInstalled(config)) return skipped(OWNERS);
       if (outputs === undefined || proxies === undefined) return skipped("nothing is installed yet");
+      const other = at(installationOf(config)!.operator, "spec.values.pilot.env.SHARED_MESH_CONFIG");
+      if (other !== undefined && other !== TRUST_CONFIG) {
+        return warning(
+          `the IstioOperator has istiod read the mesh config ${String(other)} (SHARED_MESH_CONFIG), so that nothing tells proxies to have themselves certified by another CA`,
+          `before the CA is replaced, move what ${String(other)} says into meshConfig, and leave SHARED_MESH_CONFIG out; or restart all proxies when the other CA signs`,
+        );
+      }
       const late = proxies.filter(({ takesRoots }) => !takesRoots);
       return each(late, ({ name }) => about(name, warning(`${name} learns of another CA only half a day later`)));
     }),

@@ -1,3 +1,5 @@
+import assert from "node:assert/strict";
+import { rebootVm } from "../../../lab/vm";
 import { kubectl } from "../mesh";
 import { HOSTS, type Site } from "./site";
 import { hostServer, podServer, Thief } from "./thief";
@@ -26,6 +28,11 @@ export function revoked(site: Site): void {
     it("is believed while it is there: lists refuse nobody by being there", async () => {
       await thief.isAccepted(await servers());
       await site.stack.succeed(["preview", "--expect-no-changes"]);
+    });
+
+    it("leads hosts to them from each boot on", async () => {
+      await rebootVm(site.lab, "vm1");
+      assert.equal(await site.sh("vm1", "readlink /run/secrets/istio/crl"), "/var/lib/istio/crl\n");
     });
 
     it("has a certificate that pods and hosts refuse, and others are not", async () => {

@@ -7,6 +7,12 @@ import { testChecks } from "./cases";
 import { clusterOf, existingFacts, freshFacts, inspectionOf, joinedOf, OTHER_OWNER } from "./facts";
 import { type Issued, issue, ofHost, pki, spiffe, type Wanted } from "./pki";
 
+type Installed = { install: object };
+/** An IstioOperator by which istiod reads that mesh config beside its own. */
+const sharing = (SHARED_MESH_CONFIG: string) => ({
+  operator: { spec: { values: { pilot: { env: { SHARED_MESH_CONFIG } } } } },
+});
+
 const GARBAGE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
 
 /** A CA in the cluster that this stack has, with hosts that it certified. */
@@ -406,6 +412,19 @@ testChecks("certificates", {
           takesRoots: name !== "a.default",
         }))),
       finds: about("a.default", warning("a.default learns of another CA only half a day later")),
+    },
+    {
+      when: "istiod reads a mesh config of the user's beside its own",
+      break: ({ config }) => Object.assign((config!.controlPlane as Installed).install, sharing("mine")),
+      finds: warning(
+        "the IstioOperator has istiod read the mesh config mine (SHARED_MESH_CONFIG), so that nothing tells proxies to have themselves certified by another CA",
+        "before the CA is replaced, move what mine says into meshConfig, and leave SHARED_MESH_CONFIG out; or restart all proxies when the other CA signs",
+      ),
+    },
+    {
+      when: "it is said that it reads ours",
+      break: ({ config }) => Object.assign((config!.controlPlane as Installed).install, sharing("istio-vm-trust")),
+      finds: [],
     },
     { when: "the mesh is another's", in: existingFacts, break: () => undefined, finds: [] },
   ],
