@@ -29,8 +29,8 @@ export function own(site: Site): () => OwnAuthority {
     const [old, servers] = [await site.sentIdentity("vm1"), await site.servers()];
     await site.allAnswer(servers, old, "200");
     site.keys.add(next.key).add(next.rootKey);
-    await site.stack.setSecret(next.name, next.key);
-    site.configure({ provided: { ...next.certificates, caKey: { secret: next.name } } }, withTwoIstiods);
+    await site.stack.setSecret("caKey", next.key);
+    site.configure({ provided: { ...next.certificates, caKey: { secret: "caKey" } } }, withTwoIstiods);
     await site.unnoticed(next.name, async () => {
       await site.up();
       assert.equal(await site.authorities(), `${from} of ${from} ${to}`);
@@ -58,7 +58,7 @@ export function own(site: Site): () => OwnAuthority {
 
     it("takes the place of one that the stack made, with one istiod that dies in the middle", async function () {
       this.timeout(900_000);
-      const first = await makeAuthority("ownCa", "EC:prime256v1");
+      const first = await makeAuthority("one's own", "EC:prime256v1");
       for (const line of await watchArguments(() => replace(first))) site.arguments.add(line);
     });
 
@@ -66,7 +66,7 @@ export function own(site: Site): () => OwnAuthority {
     if (THOROUGH) {
       it("takes the place of another, of another kind", async function () {
         this.timeout(900_000);
-        await replace(await makeAuthority("otherCa", "RSA:2048"));
+        await replace(await makeAuthority("another of one's own", "RSA:2048"));
       });
     }
   });

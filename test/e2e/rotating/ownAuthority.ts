@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 
 export interface OwnAuthority {
-  /** Of the secret that has its key. */
+  /** In its subjects. */
   name: string;
   /** As ca.provided has them. */
   certificates: { rootCert: string; caCert: string; certChain: string };
