@@ -21,7 +21,7 @@ export function privateKeysOf(exported: string): Set<string> {
   return keys;
 }
 
-/** What gives a key away: each secret line of it, and the first of these in base64, in which Kubernetes has secrets. */
+/** What gives a key away: each secret line of it, and a piece of its base64 form, in which Kubernetes has secrets. */
 export function tracesOf(pem: string): string[] {
   // The end of an EC private key is the public key, which certificates have too.
   const publicKey = publicKeyOf(pem);
@@ -30,7 +30,8 @@ export function tracesOf(pem: string): string[] {
   // The first line of OpenSSH's form says what follows, in all keys alike.
   const lines = all.slice(pem.includes("OPENSSH") ? 1 : 0).filter(isSecret);
   assert.ok(lines.length > 0, "a private key without content");
-  const begin = Math.ceil(pem.indexOf(lines[0]!) / 3) * 4;
+  // Behind what a key begins with, as all of its kind do.
+  const begin = Math.ceil((pem.indexOf(lines[0]!) + 24) / 3) * 4;
   return [
     ...lines,
     Buffer.from(pem)
