@@ -14,6 +14,7 @@ import {
   EastWestGateway,
   EndedIdentities,
   ExternalService,
+  IssuedCertificates,
   IstioControlPlane,
   MeshExpansion,
   MeshHost,
@@ -38,6 +39,7 @@ import { trustOfHosts } from "./ssh/trust";
 import { kubectlFor } from "./tools/kubectl";
 import { type Mesh, readMesh } from "./tools/mesh";
 import { type Asking, awaitRotation, planRotation, type Rotation } from "./tools/rotation";
+import { planRevocation } from "./tools/revocation";
 import { accountName, requestToken, usersOf } from "./tools/serviceAccounts";
 import { detectServiceCidr } from "./tools/serviceCidr";
 import { withdrawalCommand } from "./tools/withdrawal";
@@ -67,6 +69,8 @@ async function program() {
     ),
     isInstalled(config) ? planRotation(config.ca!, asking) : undefined,
   ]);
+  const names = there.map(({ name }) => name);
+  const revocation = rotation && (await planRevocation(config.ca!, rotation, names, asking.kubectl));
   const { controlPlanes, exposure: wanted } = mesh;
   const istiods = [...new Map([...controlPlanes.values()].map((one) => [one.service, one])).values()];
 
@@ -85,10 +89,12 @@ async function program() {
     rotation?.found ? trustedRoots(rotation.authorities, rotation.found.rootCert, root) : root,
   );
 
+  const revocationLists = revocation && ca!.revocationLists(revocation.revoked, revocation.present);
+
   const installed =
     rotation === undefined
       ? []
-      : [install(config, mesh, { ca: ca!, trusted: trusted!, rotation, asking }, { provider, owner })];
+      : [install(config, mesh, { ca: ca!, trusted: trusted!, rotation, revocationLists, asking }, { provider, owner })];
 
   const namespaces = mesh.namespaces.map(
     ({ name, labels }) =>
@@ -170,19 +176,42 @@ async function program() {
     { dependsOn: installed },
   );
 
+  const identities = new Map(
+    there
+      .filter(({ identity }) => identity === "certificate")
+      .map((host) => {
+        const { trustDomain } = controlPlanes.get(host.revision)!;
+        const { namespace, serviceAccount } = host;
+        const identity = new WorkloadIdentity(
+          `${host.name}-identity`,
+          { trustDomain, namespace, serviceAccount, ...ca!, ...config.workloadCertificate },
+          { dependsOn: exposure },
+        );
+        return [host.name, identity];
+      }),
+  );
+
+  // Before a host has its certificate.
+  const issued = revocation
+    ? [
+        new IssuedCertificates(
+          "issued",
+          {
+            earlier: revocation.issued,
+            current: Object.fromEntries([...identities].map(([name, { certChain }]) => [name, certChain])),
+            owner,
+          },
+          { provider, dependsOn: installed },
+        ),
+      ]
+    : [];
+
   const hosts = new Map(
     config.hosts.map((host) => {
       const controlPlane = controlPlanes.get(host.revision)!;
       const { trustDomain, clusterName, network, rootCerts, audience } = controlPlane;
       const workload = { trustDomain, namespace: host.namespace, serviceAccount: host.serviceAccount };
-      const identity =
-        host.identity === "certificate" && !host.gone
-          ? new WorkloadIdentity(
-              `${host.name}-identity`,
-              { ...workload, ...ca!, ...config.workloadCertificate },
-              { dependsOn: exposure },
-            )
-          : undefined;
+      const identity = identities.get(host.name);
       const istiod = { ...exposure.of(controlPlane.service), name: istiodName(controlPlane) };
       const member = new MeshHost(
         host.name,
@@ -199,6 +228,7 @@ async function program() {
           istiod,
           identity: spiffeId(workload),
           rootCert: rootCerts ?? trusted!,
+          revocationLists,
           proof: identity ?? {
             token: () => requestToken(workload, audience, cluster),
             ended: lapsed.get(host.name),
@@ -221,7 +251,7 @@ async function program() {
         },
         {
           dependsOn: [
-            ...[exposure, ...namespaces, ...accounts, ...ended.of(accountName(host))],
+            ...[exposure, ...namespaces, ...accounts, ...ended.of(accountName(host)), ...issued],
             ...(identity ? [identity] : []),
           ],
         },
@@ -319,6 +349,8 @@ interface Authorities {
   /** The roots that the mesh trusts. */
   trusted: pulumi.Output<string>;
   rotation: Rotation;
+  /** Of all of its CAs, if there shall be any. */
+  revocationLists?: pulumi.Output<string>;
   asking: Asking;
 }
 
@@ -326,7 +358,7 @@ interface Authorities {
 function install(
   { cluster }: Config,
   { manifest = [], exposure }: Mesh,
-  { ca, trusted, rotation, asking }: Authorities,
+  { ca, trusted, rotation, revocationLists, asking }: Authorities,
   { provider, owner }: { provider: Provider; owner: pulumi.Output<string> },
 ): IstioControlPlane {
   const { found, wanted, authorities, step, missing } = rotation;
@@ -345,7 +377,7 @@ function install(
   const cacerts = new CaCertsSecret(
     "cacerts",
     {
-      ...{ rootCert: trusted, caCert, caKey, certChain: crossChain ?? certChain, authorities: notes },
+      ...{ rootCert: trusted, caCert, caKey, certChain: crossChain ?? certChain, revocationLists, authorities: notes },
       keepsSigner: signing === undefined,
       namespaceExists: cluster.existingNamespaces.includes("istio-system"),
       access: cluster,
@@ -358,15 +390,18 @@ function install(
     {
       manifest,
       exposed: Object.keys(exposure.serviceTypes),
-      // By what it believes clients it does not look again, and of several replicas none must lag behind.
-      readAtStart: pulumi.all([trusted, signer]).apply((parts) => authorityDigest(...parts)),
+      // By what it believes clients it does not look again, and of several replicas none must lag behind. Of revocation
+      // lists it does not see that there are any now, or none any more (pilot/pkg/bootstrap/istio_ca.go).
+      readAtStart: pulumi
+        .all([trusted, signer])
+        .apply((parts) => authorityDigest(...parts) + (revocationLists === undefined ? "" : " lists")),
       owner,
     },
     { provider, dependsOn: cacerts },
   );
   const settle = async () => {
-    const [rootCert, caCert] = await valueOf(pulumi.all([trusted, signer]));
-    await awaitRotation(rotation, { rootCert, caCert }, asking, (who) => {
+    const [rootCert, caCert, lists] = await valueOf(pulumi.all([trusted, signer, revocationLists]));
+    await awaitRotation(rotation, { rootCert, caCert, lists }, asking, (who) => {
       void pulumi.log.info(`waits for ${who.length}: ${who.join("; ")}`, cacerts, 0, true);
     });
   };

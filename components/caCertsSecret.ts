@@ -11,6 +11,8 @@ export interface CaCertsSecretArgs {
   /** The intermediate and its issuers up to the root. */
   certChain: pulumi.Input<string>;
   caKey: pulumi.Input<string>;
+  /** Revocation lists of all these CAs. Default: none. */
+  revocationLists?: pulumi.Input<string>;
   /** The authorities of the mesh, as they are called. Default: nothing is said of them. */
   authorities?: pulumi.Input<AuthorityNotes>;
   /** Whether the authority that signs stays as the secret has it: it is not in the program any more. Default: false. */
@@ -91,6 +93,7 @@ export class CaCertsSecret extends pulumi.ComponentResource {
           "ca-cert.pem": base64(args.caCert),
           "cert-chain.pem": base64(args.certChain),
           "ca-key.pem": base64(pulumi.secret(args.caKey)),
+          ...(args.revocationLists === undefined ? {} : { "ca-crl.pem": base64(args.revocationLists) }),
         },
       },
       {

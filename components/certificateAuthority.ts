@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 import { assertRoot } from "../mesh/certificates";
+import { type IssuedCertificate, revocationLists } from "../mesh/revocation";
 import { type Generation, generationName } from "../mesh/rotation";
 
 const FIRST: Generation = { root: 1, intermediate: 1 };
@@ -109,6 +110,20 @@ export class CertificateAuthority extends pulumi.ComponentResource implements Is
   /** The authority of that name; undefined if the stack does not make it. */
   generation(name: string): IssuingAuthority | undefined {
     return this.generations.get(name);
+  }
+
+  /**
+   * The revocation lists of all CAs that there are, roots and intermediates.
+   *
+   * @param revoked what the hosts were sent that are believed no more
+   * @param present the lists that the mesh has
+   */
+  revocationLists(revoked: IssuedCertificate[], present: string): pulumi.Output<string> {
+    const authorities = [
+      ...[...this.roots.values()].map(({ certPem, key }) => ({ certificate: certPem, key: key.privateKeyPem })),
+      ...[...this.generations.values()].map(({ caCert, caKey }) => ({ certificate: caCert, key: caKey })),
+    ];
+    return pulumi.unsecret(pulumi.output(authorities).apply((all) => revocationLists(all, revoked, present)));
   }
 
   private take({ rootCert, caCert, certChain, caKey }: ProvidedAuthority): IssuingAuthority {

@@ -12,6 +12,7 @@ export { EndedIdentities, type EndedIdentitiesArgs } from "./endedIdentities";
 export type { ExposedGateway } from "../mesh/exposure";
 export { EastWestGateway, type EastWestGatewayArgs } from "./eastWestGateway";
 export { ExternalService, type ExternalServiceArgs } from "./externalService";
+export { IssuedCertificates, type IssuedCertificatesArgs } from "./issuedCertificates";
 export { IstioControlPlane, type IstioControlPlaneArgs } from "./istioControlPlane";
 export { MeshExpansion, type MeshExpansionArgs } from "./meshExpansion";
 export { type HostProof, MeshHost, type MeshHostArgs, type SidecarPackage } from "./meshHost";

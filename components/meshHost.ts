@@ -54,6 +54,8 @@ export interface MeshHostArgs {
   identity: pulumi.Input<string>;
   /** The certificates that the host trusts. */
   rootCert: pulumi.Input<string>;
+  /** The mesh's revocation lists, of all of its CAs. Default: none. */
+  revocationLists?: pulumi.Input<string>;
   proof: HostProof;
   /** Of these the host takes the one that fits its package manager and its architecture. */
   sidecar: SidecarPackage[];
@@ -129,6 +131,7 @@ export class MeshHost extends pulumi.ComponentResource {
         owner: args.owner,
         identity: args.identity,
         rootCert: args.rootCert,
+        revocationLists: args.revocationLists,
         certChain: byCertificate?.certChain,
         renewed,
         istiod: args.istiod,
@@ -169,6 +172,7 @@ export class MeshHost extends pulumi.ComponentResource {
       args.connection,
       state,
       args.rootCert,
+      args.revocationLists,
       byCertificate?.certChain,
       byCertificate?.key,
       secretUrls,
@@ -182,7 +186,7 @@ export class MeshHost extends pulumi.ComponentResource {
       if (twin !== undefined) {
         throw new Error(`${name}: it is the same machine as ${twin}: take one of them off hosts (IVM717)`);
       }
-      const [connection, text, rootCert, certChain, key, urls] = await valueOf(brought);
+      const [connection, text, rootCert, lists, certChain, key, urls] = await valueOf(brought);
       const failed = (what: string) => (error: Error) => {
         throw new Error(`${name}: ${what}${error.message}`);
       };
@@ -192,7 +196,10 @@ export class MeshHost extends pulumi.ComponentResource {
           : { "cert-chain.pem": certChain!, "key.pem": key! };
       // What it says here, against the host's own clock.
       const epoch = `${Math.floor(Date.now() / 1000)}`;
-      const files = renderFiles({ ...scripts, "root-cert.pem": rootCert, ...identity, ...urls, epoch });
+      const files = renderFiles({
+        ...{ ...scripts, "root-cert.pem": rootCert, ...identity, ...urls, epoch },
+        ...(lists === undefined ? {} : { "ca-crl.pem": lists }),
+      });
       const baggage = { state: text, files, packages: sidecar.filter((each) => "file" in each) };
       await accompany(connection, baggage).catch(failed("what the join needs could not be brought: "));
     });

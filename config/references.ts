@@ -3,6 +3,7 @@ import { isIP } from "node:net";
 import { canonicalAddress, isWithin } from "../mesh/addresses";
 import { OWN_PORTS } from "../mesh/environment";
 import { DEFAULT_REVISION } from "../mesh/istiod";
+import { LISTS_SINCE } from "../mesh/revocation";
 import { sshPlaces } from "./files";
 import { show } from "./problems";
 import { packagesOf } from "./sidecar";
@@ -154,6 +155,14 @@ function validityProblems({ ca, workloadCertificate }: Config): string[] {
   return problems;
 }
 
+/** Revocation lists that nobody would take. */
+function revocationProblems({ ca, controlPlane }: Config): string[] {
+  if (ca === undefined || "provided" in ca || !ca.revocationLists || !("install" in controlPlane)) return [];
+  const { version } = controlPlane.install;
+  const takes = version.localeCompare(LISTS_SINCE, "en", { numeric: true }) >= 0;
+  return takes ? [] : [`ca.revocationLists: Istio ${version} knows none; they are for ${LISTS_SINCE} and later`];
+}
+
 /** What makes sense with a control plane that is installed only, or with one that is there already. */
 function controlPlaneProblems({ ca, hosts, controlPlane, exposure }: Config): string[] {
   const problems: string[] = [];
@@ -186,9 +195,14 @@ function controlPlaneProblems({ ca, hosts, controlPlane, exposure }: Config): st
 
 /** Names that must differ, or that must exist elsewhere; ports, addresses and times that must fit. */
 export function checkReferences(config: Config): string[] {
-  return [hostProblems, serviceProblems, rangeProblems, validityProblems, controlPlaneProblems].flatMap((problems) =>
-    problems(config),
-  );
+  return [
+    hostProblems,
+    serviceProblems,
+    rangeProblems,
+    validityProblems,
+    revocationProblems,
+    controlPlaneProblems,
+  ].flatMap((problems) => problems(config));
 }
 
 /** Every secret that a field names, and where. */

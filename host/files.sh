@@ -8,6 +8,7 @@
 #            token:ID    the sidecar's agent makes it, by a token of who the host shall be (identity.sh)
 #            certificate:ID    the same, by the certificate that was sent
 #            roots:...   roots that were sent; the agent keeps them up to date
+#            lists:...   revocation lists that were sent (lists.sh), and this is their digest
 #            else        what was sent has the file's name; this says which it is, for the sidecar's agent may since
 #                        have put something of its own there. Files that were sent are written together: a key, and the
 #                        certificate that belongs to it
@@ -34,14 +35,14 @@ EOF
 has_file() { printf '%s\n' "$1" | cut -d ' ' -f 2 | grep -qxFe "$2"; }
 
 # Which files were sent, as join notes it.
-sent_files() { facts file | awk '$3 !~ /^(lines|block):/ { print $1, $2, $3 }'; }
+sent_files() { facts file | awk '$3 !~ /^(lines|block|lists):/ { print $1, $2, $3 }'; }
 
 # `as_sent PATH SOURCE`: whether what was sent is there, or what the agent has since put in its place, of which nobody can
 # tell. In IDENTITY it puts nothing.
 as_sent() {
   if [ -L "$1" ] || [ ! -s "$1" ]; then return 1; fi
   case "$1 $2" in
-    "$IDENTITY"/*' sha256:'*) [ "sha256:$(sha256sum "$1" | cut -c 1-16)" = "$2" ] ;;
+    "$IDENTITY"/*' sha256:'* | *' lists:'*) [ "${2%%:*}:$(sha256sum "$1" | cut -c 1-16)" = "$2" ] ;;
   esac
 }
 
@@ -112,12 +113,20 @@ staged() {
   printf '%s/.istio-vm.%s\n' "${folder%/}" "$(copy_of "$1")"
 }
 
+# `owner_of PATH`: of one that join makes. What says what root is to do must be root's.
+owner_of() {
+  case $1 in
+    "$LISTS_AT_BOOT") echo root:root ;;
+    *) echo istio-proxy:istio-proxy ;;
+  esac
+}
+
 # `stage PATH MODE OWNER COMMAND...`: makes what `put` then moves to its place: what COMMAND prints. Or it fails.
 stage() {
   local path mode owner new
   path=$1 mode=$2 owner=$3
   shift 3
-  [ -d "${path%/*}" ] || install -d -o istio-proxy -g istio-proxy "${path%/*}"
+  [ -d "${path%/*}" ] || install -d -o "${owner%:*}" -g "${owner#*:}" "${path%/*}"
   new=$(staged "$path")
   rm -f "$new"
   umask 077

@@ -67,6 +67,7 @@ plan() {
   elif ! has_identity; then
     RESTART="$RESTART identity"
   fi
+  ! has_lists || leads_to_lists || RESTART="$RESTART lists"
   ! makes_rules || [ -n "$(istio_rules)" ] || RESTART="$RESTART iptables"
   if ! ready; then
     RESTART=${RESTART:- not-ready}
@@ -77,7 +78,7 @@ plan() {
 
 plan_file() {
   case $3 in
-    lines:* | block:*) ! content "$2" "$3" 2>/dev/null | cmp -s - "$2" || return 0 ;;
+    lines:* | block:* | lists:*) ! content "$2" "$3" 2>/dev/null | cmp -s - "$2" || return 0 ;;
     certificate:*) return 0 ;;
     roots:*)
       plan_roots "$@"
@@ -119,14 +120,14 @@ stage_file() {
       real=$(place "$2" "$3")
       stage_like "$real" "$real" content "$2" "$3"
       ;;
-    *) ! is_written "$3" || stage "$2" "$1" istio-proxy:istio-proxy content "$2" "$3" ;;
+    *) ! is_written "$3" || stage "$2" "$1" "$(owner_of "$2")" content "$2" "$3" ;;
   esac
 }
 
 # `is_written SOURCE`: what was sent only if it is new: the agent may have put something of its own there.
 is_written() {
   case $1 in
-    lines:* | block:*) ;;
+    lines:* | block:* | lists:*) ;;
     token:* | certificate:*) return 1 ;;
     roots:*) [ -n "$ROOTS" ] ;;
     *) [ -n "$SENT" ] ;;
@@ -139,6 +140,7 @@ write_files() {
   by_token || install -d -m 0700 -o istio-proxy -g istio-proxy "$IDENTITY"
   each_file "$(facts file)" write_file
   forget_sent
+  lead_to_lists
   if by_token && [ -n "$SENT" ]; then put "$TOKEN"; fi
   [ -z "$SENT$ROOTS" ] || replace "$HOME_DIR/sent" 0600 root:root sent_files
   changed="$RESTART$CHANGES${SENT:+ certificates}"
@@ -190,7 +192,7 @@ verify() {
 
 verify_file() {
   case $3 in
-    lines:* | block:*) content "$2" "$3" | cmp -s - "$2" || fail "$2 is not what was written: does something else write it?" ;;
+    lines:* | block:* | lists:*) content "$2" "$3" | cmp -s - "$2" || fail "$2 is not what was written: does something else write it?" ;;
     *) [ -s "$2" ] || fail "$2 is not there any more: does something else write in ${2%/*}?" ;;
   esac
 }

@@ -57,6 +57,7 @@ undo() {
   if [ -e "$RESTARTING" ] || ! ready; then stop_sidecar; fi
   # Without these nothing was changed yet.
   [ ! -d "$PREVIOUS" ] || each_file "$(previous_files)" undo_file
+  (STATE=$(cat "$HOME_DIR/state") && lead_to_lists)
   file=$PREVIOUS/$KEPT_PACKAGE
   if [ -e "$file" ]; then
     : >"$RESTARTING"
@@ -116,6 +117,7 @@ give_back() {
   spend_token
   say leave "sidecar stopped, no rule left"
   give_back_package
+  remove_link_to_lists
   give_back_files
   give_back_accounts
   assert_given_back

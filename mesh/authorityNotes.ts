@@ -15,13 +15,18 @@ export const authorityAnnotations = ({ known, signer, keys }: AuthorityNotes): R
   [SIGNER]: signer,
 });
 
-/** The secret as it is: these notes, and its certificates. */
-export interface FoundAuthorities extends AuthorityNotes {
+/** What of the secret every proxy has a part of. */
+export interface SharedPems {
   /** The roots that the mesh trusts, in PEM. */
   rootCert: string;
   /** The certificate of the authority that signs. */
   caCert: string;
+  /** The revocation lists of the mesh, if it has any. */
+  lists?: string;
 }
+
+/** The secret as it is. */
+export type FoundAuthorities = AuthorityNotes & SharedPems;
 
 /**
  * @param annotations of the secret; one that an older version of this program made has none, and one authority
@@ -29,11 +34,11 @@ export interface FoundAuthorities extends AuthorityNotes {
  */
 export function readNotes(
   annotations: Record<string, string>,
-  { rootCert, caCert }: { rootCert: string; caCert: string },
+  pems: SharedPems,
   made: boolean,
 ): FoundAuthorities {
-  const only = made ? generationName({ root: 1, intermediate: 1 }) : providedName(caCert);
-  const { [KNOWN]: noted = `${only}=${keyDigest(caCert)}`, [SIGNER]: signer = only } = annotations;
+  const only = made ? generationName({ root: 1, intermediate: 1 }) : providedName(pems.caCert);
+  const { [KNOWN]: noted = `${only}=${keyDigest(pems.caCert)}`, [SIGNER]: signer = only } = annotations;
   // A number is the name of an authority only while the stack makes it: later, it may be another's.
   const written = noted.split(" ").map((entry) => entry.split("=") as [string, string?]);
   const names = new Map(written.map(([name, key]) => [name, made || key === undefined ? name : keyName(key)]));
@@ -42,8 +47,7 @@ export function readNotes(
     known: entries.map(([name]) => name),
     signer: names.get(signer) ?? signer,
     keys: Object.fromEntries(entries.filter((entry): entry is [string, string] => entry[1] !== undefined)),
-    rootCert,
-    caCert,
+    ...pems,
   };
 }
 

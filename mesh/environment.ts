@@ -39,6 +39,13 @@ export interface ClusterEnvironment {
  */
 export const SENT_IDENTITY = "/var/lib/istio/identity";
 
+const LISTS = "/var/lib/istio/crl";
+/** Revocation lists, to which the agent is led from where it looks for them (host/lists.sh). */
+export const LISTS_FILE = `${LISTS}/ca-crl.pem`;
+/** What leads there, for systemd-tmpfiles. */
+export const LISTS_AT_BOOT = "/etc/tmpfiles.d/istio-vm.conf";
+export const listsAtBoot = () => [`L /run/secrets/istio/crl - - - - ${LISTS}`];
+
 /** What `sidecar.env` tells the sidecar about the host itself. */
 export interface SidecarEnvironment {
   /** The address at which the mesh reaches the host. */

@@ -6,6 +6,9 @@ import {
   hostsEntries,
   type IstiodEndpoint,
   type SidecarEnvironment,
+  LISTS_AT_BOOT,
+  LISTS_FILE,
+  listsAtBoot,
   SENT_IDENTITY,
   sidecarEnv,
 } from "./environment";
@@ -29,6 +32,7 @@ export const STATE_KEYS = {
   hosts: { once: false, reader: "scripts", meaning: "a line of /etc/hosts" },
   "cluster.env": { once: false, reader: "scripts", meaning: "a variable: the mesh" },
   "sidecar.env": { once: false, reader: "scripts", meaning: "a variable: the host" },
+  tmpfiles: { once: false, reader: "people", meaning: "a line of /etc/tmpfiles.d/istio-vm.conf" },
   mesh: { once: false, reader: "people", meaning: "a line of /etc/istio/config/mesh: so far there is none" },
   file: { once: false, reader: "scripts", meaning: "mode, path and source of a file, and `restart` (host/files.sh)" },
   renewed: { once: true, reader: "people", meaning: "the end of which identity a new token was asked for" },
@@ -50,12 +54,13 @@ export interface HostFile {
   mode: string;
   /**
    * The state's lines under a key, or those as our block in the operator's file; else the file is in the bundle under
-   * its own name, and this tells which one it is: a digest (of roots, which the agent may have replaced by others), or for
-   * a private key the certificate that it belongs to. Or
+   * its own name, and this tells which one it is: a digest (of roots, which the agent may have replaced by others; or of
+   * revocation lists), or for a private key the certificate that it belongs to. Or
    * the agent makes it for this identity, by a token or by the certificate that was sent.
    */
   source:
-    `${"lines" | "block"}:${StateKey}` | `${"sha256" | "roots" | "of-certificate" | "token" | "certificate"}:${string}`;
+    | `${"lines" | "block"}:${StateKey}`
+    | `${"sha256" | "roots" | "lists" | "of-certificate" | "token" | "certificate"}:${string}`;
   /** Whether the sidecar must start anew to see a change. */
   restart?: boolean;
 }
@@ -69,6 +74,8 @@ export interface HostSpec {
   /** The host's SPIFFE ID. */
   identity: string;
   rootCert: string;
+  /** The mesh's revocation lists, if it has any. */
+  revocationLists?: string;
   /** The workload's certificate and its issuers; undefined for a host that proves who it is by a token. */
   certChain?: string;
   /** When the identity ended after which a new token was asked for; empty if none was. */
@@ -128,9 +135,10 @@ const fileDigest = (text: string) => digest(text.replace(/\n?$/, "\n"));
 export function fileLines({
   identity,
   rootCert,
+  revocationLists,
   certChain,
   adopt,
-}: Pick<HostSpec, "identity" | "rootCert" | "certChain" | "adopt">): string[] {
+}: Pick<HostSpec, "identity" | "rootCert" | "revocationLists" | "certChain" | "adopt">): string[] {
   const made = `${certChain === undefined ? "token" : "certificate"}:${identity}` as const;
   const files: HostFile[] = [
     { path: "/var/lib/istio/envoy/cluster.env", mode: "0644", source: "lines:cluster.env", restart: true },
@@ -144,6 +152,12 @@ export function fileLines({
     files.push(
       { path: `${SENT_IDENTITY}/cert-chain.pem`, mode: "0644", source: `sha256:${fileDigest(certChain)}` },
       { path: `${SENT_IDENTITY}/key.pem`, mode: "0600", source: `of-certificate:${fileDigest(certChain)}` },
+    );
+  }
+  if (revocationLists !== undefined) {
+    files.push(
+      { path: LISTS_FILE, mode: "0644", source: `lists:${fileDigest(revocationLists)}` },
+      { path: LISTS_AT_BOOT, mode: "0644", source: "lines:tmpfiles" },
     );
   }
   // Istio's guide puts a mesh.yaml there, of which whatever the environment does not name would go on to count.
@@ -173,6 +187,7 @@ export function hostState(spec: HostSpec): string {
     hosts: hostsEntries(istiod),
     "cluster.env": clusterEnv({ ...mesh, ...workload, istiod, proxyName: name, sshPort, byCertificate }),
     "sidecar.env": sidecarEnv(spec.sidecar),
+    tmpfiles: spec.revocationLists === undefined ? [] : listsAtBoot(),
     file: fileLines(spec),
     renewed: spec.renewed ? [`after the end of ${spec.renewed}`] : [],
     scripts: [`sha256:${digest(JSON.stringify(spec.scripts))}`],

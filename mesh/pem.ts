@@ -12,10 +12,13 @@ export interface PemBlock {
 
 /** The blocks of a text that are whole, each by itself. One with headers (`Proc-Type`) is not for this. */
 export function pemBlocks(text: string): PemBlock[] {
-  return [...text.matchAll(BLOCK)].map(([, label = "", body = ""]) => {
-    const lines = body.replace(/\s/g, "").replace(/.{1,64}/g, "$&\n");
-    return { label, pem: `-----BEGIN ${label}-----\n${lines}-----END ${label}-----\n` };
-  });
+  return [...text.matchAll(BLOCK)].map(([, label = "", body = ""]) => ({ label, pem: pemBlock(label, body) }));
+}
+
+/** @param body in base64 */
+export function pemBlock(label: string, body: string): string {
+  const lines = body.replace(/\s/g, "").replace(/.{1,64}/g, "$&\n");
+  return `-----BEGIN ${label}-----\n${lines}-----END ${label}-----\n`;
 }
 
 /** Whether a block of the text lacks its first line or its last. */

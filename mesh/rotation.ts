@@ -11,6 +11,7 @@
 import { X509Certificate } from "node:crypto";
 import { fingerprint, splitChain } from "./certificates";
 import { sha256 } from "./hostState";
+import { pemBlocks } from "./pem";
 
 export const ROTATION_STEPS = ["prepare", "activate", "retire"] as const;
 export type RotationStep = (typeof ROTATION_STEPS)[number];
@@ -99,6 +100,8 @@ export interface ProxyTrust {
   certChain?: string;
   /** Of a host: what it was sent to prove its identity, and the issuers of that. */
   sentChain?: string;
+  /** The revocation lists by which it checks others; undefined if it checks none. */
+  lists?: string;
   /** Why nothing is known of it. */
   problem?: string;
 }
@@ -113,20 +116,35 @@ export interface Settlement {
   signer: string;
   /** Whether hosts must have been sent their identities by that. */
   sends: boolean;
+  /** The revocation lists of the mesh, if any: who checks lists at all refuses all CAs of which it has none. */
+  lists?: string;
 }
 
 /** What a proxy lacks, the end of a sentence; undefined if it lacks nothing. */
-export function lacking(proxy: ProxyTrust, { roots, exact, signer, sends }: Settlement): string | undefined {
+export function lacking(
+  proxy: ProxyTrust,
+  { roots, exact, signer, sends, lists = "" }: Settlement,
+): string | undefined {
   const { problem, certChain, sentChain } = proxy;
   if (problem !== undefined) return problem;
   const [wanted, has] = [certificateSet(roots), certificateSet(proxy.roots ?? "")];
   if ([...wanted].some((root) => !has.has(root))) return "does not trust the new root yet";
   if (exact && has.size > wanted.size) return "still trusts the earlier root";
+  const unlisted = lackingLists(proxy.lists, lists);
+  if (unlisted !== undefined) return unlisted;
   if (!isIssuedBy(certChain, signer)) return "has a certificate of the other authority";
   if (sends && sentChain !== undefined && !isIssuedBy(sentChain, signer)) {
     return "has been sent an identity of the other authority";
   }
   return undefined;
+}
+
+/** What it lacks of the mesh's revocation lists. */
+function lackingLists(has: string | undefined, wanted: string): string | undefined {
+  if (has === undefined) return undefined;
+  const [there, all] = [has, wanted].map((text) => pemBlocks(text).map(({ pem }) => pem));
+  if (all!.some((list) => !there!.includes(list))) return "does not have the new revocation lists yet";
+  return all!.length === 0 && there!.length > 0 ? "still has revocation lists, of the earlier CAs only" : undefined;
 }
 
 /** Whether the issuer that comes with a certificate has that authority's key. */

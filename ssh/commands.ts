@@ -1,5 +1,5 @@
 /** The commands that a host's SSH server is given, and the scripts on their stdin. */
-import { SENT_IDENTITY } from "../mesh/environment";
+import { LISTS_FILE, SENT_IDENTITY } from "../mesh/environment";
 import { type HostPackage, sha256 } from "../mesh/hostState";
 import { quote } from "../mesh/shell";
 
@@ -78,6 +78,7 @@ if [ -d ${HOME}/record ]; then
   certificate cert-chain /etc/certs/cert-chain.pem
   certificate root-cert /etc/certs/root-cert.pem
   certificate sent-chain ${SENT_IDENTITY}/cert-chain.pem
+  certificate lists ${LISTS_FILE}
 fi
 sed -n 's/^host /name /p' ${HOME}/joining ${HOME}/state 2>/dev/null | head -n 1
 exit

@@ -16,6 +16,8 @@ export interface Machine {
   /** What it was sent for that, and the roots that it trusts. */
   sentChain?: string;
   rootCert?: string;
+  /** The revocation lists by which it checks others, if it has any. */
+  lists?: string;
 }
 
 const ID = /\bmachine ([0-9a-f]{16})$/m;
@@ -45,6 +47,7 @@ export async function lookAtMachine(login: Login, options?: SessionOptions): Pro
     certChain: pem("cert-chain"),
     sentChain: pem("sent-chain"),
     rootCert: pem("root-cert"),
+    lists: pem("lists"),
   };
 }
 

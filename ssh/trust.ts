@@ -26,8 +26,8 @@ export async function trustOfHosts(
     try {
       const machine = await look(login);
       if (machine.name !== name) return undefined;
-      const { rootCert: roots, certChain, sentChain } = machine;
-      return { proxy, roots, certChain, sentChain };
+      const { rootCert: roots, certChain, sentChain, lists } = machine;
+      return { proxy, roots, certChain, sentChain, lists };
     } catch (error) {
       return { proxy, problem: `can't be asked: ${(error as Error).message}` };
     }

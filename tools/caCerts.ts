@@ -1,13 +1,9 @@
 /** The secret cacerts of a control plane of the stack's own, as it is: nothing is changed. */
-import { AUTHORITY_ANNOTATIONS, type FoundAuthorities, readNotes } from "../mesh/authorityNotes";
+import { AUTHORITY_ANNOTATIONS, type FoundAuthorities, readNotes, type SharedPems } from "../mesh/authorityNotes";
 import { OWNER_LABEL } from "../mesh/kubernetesObject";
 import type { Kubectl } from "./kubectl";
 
-export interface FoundCaCerts {
-  /** The roots that the mesh trusts. All PEM. */
-  rootCert: string;
-  /** The certificate of the authority that signs. */
-  caCert: string;
+export interface FoundCaCerts extends SharedPems {
   certChain: string;
   /** The mark of the stack that made it. */
   owner?: string;
@@ -19,6 +15,7 @@ const entry = (of: "labels" | "annotations", key: string) => `{{with .metadata.$
 /** Only the certificates: the key does not even come to this process. */
 const FIELDS = [
   ...["root-cert.pem", "ca-cert.pem", "cert-chain.pem"].map(file),
+  `{{with index .data "ca-crl.pem"}}{{base64decode .}}{{end}}`,
   entry("labels", OWNER_LABEL),
   ...AUTHORITY_ANNOTATIONS.map((key) => entry("annotations", key)),
   "end", // The last line break of what a command prints is not its own.
@@ -31,7 +28,7 @@ export async function readCaCerts(kubectl: Kubectl): Promise<FoundCaCerts | unde
   const template = FIELDS.join(SEPARATOR.replaceAll("\n", `{{"\\n"}}`));
   const text = await kubectl([...args, "--output", `go-template=${template}`]);
   if (text.trim() === "") return undefined;
-  const [rootCert = "", caCert = "", certChain = "", owner, ...values] = text
+  const [rootCert = "", caCert = "", certChain = "", lists = "", owner, ...values] = text
     .split(SEPARATOR)
     .map((value) => (value.trim() === "<no value>" ? "" : value));
   const annotations = AUTHORITY_ANNOTATIONS.map((key, n) => [key, (values[n] ?? "").trim()] as const);
@@ -39,6 +36,7 @@ export async function readCaCerts(kubectl: Kubectl): Promise<FoundCaCerts | unde
     rootCert,
     caCert,
     certChain,
+    lists: lists.trim() || undefined,
     owner: owner?.trim() || undefined,
     annotations: Object.fromEntries(annotations.filter(([, value]) => value !== "")),
   };
@@ -47,5 +45,7 @@ export async function readCaCerts(kubectl: Kubectl): Promise<FoundCaCerts | unde
 /** The authorities of a secret that the stack made. */
 export async function readAuthorities(kubectl: Kubectl, made: boolean): Promise<FoundAuthorities | undefined> {
   const found = await readCaCerts(kubectl);
-  return found?.owner === undefined ? undefined : readNotes(found.annotations, found, made);
+  if (found?.owner === undefined) return undefined;
+  const { rootCert, caCert, lists } = found;
+  return readNotes(found.annotations, { rootCert, caCert, lists }, made);
 }

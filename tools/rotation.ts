@@ -1,7 +1,7 @@
 /** Where a mesh is in the replacement of its authority, and whether it can go on. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Authority } from "../config";
-import type { FoundAuthorities } from "../mesh/authorityNotes";
+import type { FoundAuthorities, SharedPems } from "../mesh/authorityNotes";
 import {
   after,
   type Authorities,
@@ -62,12 +62,13 @@ export async function unsettled(
 export const settlementOf = (
   { known, signer }: Authorities,
   wanted: string,
-  pems: { rootCert: string; caCert: string },
-) => ({
-  roots: pems.rootCert,
+  { rootCert, caCert, lists }: SharedPems,
+): Settlement => ({
+  roots: rootCert,
   exact: known.length === 1,
-  signer: pems.caCert,
+  signer: caCert,
   sends: signer === wanted,
+  lists,
 });
 
 /** Milliseconds between two questions, and in which fewer must lack something than before. */
@@ -130,7 +131,7 @@ export async function awaitSettled(
 /** Waits until every proxy has what an update means to it. @throws naming who lacks what */
 export async function awaitRotation(
   { authorities, wanted, waitsForAbsent }: Rotation,
-  pems: { rootCert: string; caCert: string },
+  pems: SharedPems,
   asking: Asking,
   tell: (missing: string[]) => void,
 ): Promise<void> {

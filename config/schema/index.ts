@@ -73,6 +73,11 @@ export const ca = z.xor(
       root: generation.default(1),
       /** Which intermediate under that root, likewise. Default: 1. */
       intermediate: generation.default(1),
+      /**
+       * Whether the CAs have revocation lists (mesh/revocation.ts), with what hosts were sent that are gone or have left.
+       * Default: false.
+       */
+      revocationLists: z.boolean({ error: "true or false" }).default(false),
       rotation,
     }),
     map({

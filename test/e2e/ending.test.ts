@@ -6,6 +6,7 @@ import { snapshotVm } from "../support/vmSnapshot";
 import { parseUrn } from "./engineEvents";
 import { gone } from "./ending/gone";
 import { leaving } from "./ending/leaving";
+import { revoked } from "./ending/revoked";
 import { HOSTS, idOf, Site } from "./ending/site";
 
 describe("the end of a host", () => {
@@ -62,6 +63,7 @@ describe("the end of a host", () => {
   });
 
   gone(site);
+  revoked(site);
 
   describe("destroy", () => {
     before(() => site.stack.succeed(["destroy", "--yes", "--skip-preview"]).then());

@@ -13,8 +13,8 @@ const IGNORED: [path: RegExp, reason: string][] = [
   [/^\/run\/xtables\.lock$/, "iptables' own lock, made by its first use"],
   [/^\/var\/log$/, "logs tell what happened, and stay"],
   [
-    /^\/run\/(log|systemd|udev|dbus|user|utmp|sudo|sshd\.pid|motd.*)$/,
-    "what systemd, sshd and sudo note of the running system",
+    /^\/run\/(log|systemd|udev|dbus|user|utmp|sudo|sshd\.pid|motd.*|agetty\.reload)$/,
+    "what systemd, sshd, sudo and agetty note of the running system: agetty perhaps late after the boot",
   ],
   [/^\/var\/(lib|cache)\/apt$/, "apt's caches"],
   [/^\/var\/cache\/debconf$/, "debconf's cache"],

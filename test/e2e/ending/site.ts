@@ -26,6 +26,8 @@ export const idOf = (name: string) => `spiffe://cluster.local/ns/vm/sa/${name}`;
 export class Site {
   readonly lab = labByName();
   readonly stack = new TestStack();
+  /** Of the stack as a whole, beside its hosts. */
+  options: StackConfig = {};
   /** What cluster and machines looked like before anything. */
   readonly before = new Map<string, Snapshot>();
 
@@ -52,6 +54,7 @@ export class Site {
     const service = { namespace: "vm", hosts: names };
     return {
       ...lateConfig(),
+      ...this.options,
       hosts: names.map((name) => ({
         ...{ name, namespace: "vm", inboundPorts: [8080, 8081], address: vmByName(this.lab, name).address },
         ...(name === BY_TOKEN ? { identity: "token" } : {}),

@@ -10,6 +10,8 @@ import { BY_TOKEN, type Site } from "./site";
 /** What a server of the mesh does with a request: its status, or that it ends the connection. */
 type Reaction = string;
 
+const REVOKED: Reaction = "its certificate is revoked";
+
 interface Server {
   host: string;
   port: number;
@@ -56,16 +58,17 @@ export class Thief {
       return answer.statusCode === 200 ? "200" : `${answer.statusCode} ${body}`;
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
+      if (code === "ERR_SSL_SSL/TLS_ALERT_CERTIFICATE_REVOKED") return REVOKED;
       return code === "ECONNRESET" ? "closed" : message;
     }
   }
 
-  private async until(servers: Server[], wanted: (server: Server) => Reaction): Promise<void> {
+  private async until(servers: Server[], wanted: (server: Server) => Reaction, seconds = 30): Promise<void> {
     for (const server of servers) {
       let last: Reaction = "";
       await until(
         `${server.host}:${server.port} to answer: ${wanted(server)}`,
-        30,
+        seconds,
         async () => (last = await this.ask(server)) === wanted(server),
         () => `it answered: ${last}`,
       );
@@ -73,6 +76,8 @@ export class Thief {
   }
 
   isAccepted = (servers: Server[]) => this.until(servers, () => "200");
+  /** The kubelet brings other lists to pods within two minutes. */
+  isRevoked = (servers: Server[]) => this.until(servers, () => REVOKED, 150);
   isRefused = (servers: Server[]) => this.until(servers, ({ refuses }) => refuses);
 }
 

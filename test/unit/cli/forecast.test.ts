@@ -50,6 +50,7 @@ describe("cli/forecast", () => {
       rootCert: "root",
       caCert: "ca",
       certChain: "chain",
+      lists: undefined,
       owner: undefined,
       annotations: {},
     });

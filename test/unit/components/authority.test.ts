@@ -137,6 +137,13 @@ describe("CaCertsSecret", () => {
     assert.equal(await valueOf(result.namespace), "istio-system");
   });
 
+  it("has revocation lists if there are any", async () => {
+    const args = { rootCert: "root", caCert: "ca", certChain: "chain", caKey: "key", owner: "me" };
+    const { find } = await runProgram(() => new CaCertsSecret("cacerts", { ...args, revocationLists: "lists" }));
+    const files = filesIn(find("cacerts-secret").inputs);
+    assert.equal(files["ca-crl.pem"], "lists");
+  });
+
   it("removes what istiod leaves in other namespaces, after istio-system is gone", async () => {
     const access = { kubeconfig: "my config", context: "prod" };
     const args = { rootCert: "root", caCert: "ca", certChain: "chain", caKey: "key", owner: "me", access };

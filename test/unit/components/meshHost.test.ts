@@ -192,6 +192,19 @@ describe("MeshHost", () => {
     ]);
   });
 
+  it("puts revocation lists there if the mesh has any, and leads the agent to them from each boot on", async () => {
+    const lists = async (revocationLists?: string) =>
+      linesOf((await make({ revocationLists })).find("vm1-join").inputs.stdin).filter((line) =>
+        /crl|tmpfiles/.test(line),
+      );
+    assert.deepEqual(await lists(), []);
+    const [atBoot, file, conf] = await lists("a list\n");
+    assert.equal(atBoot, "tmpfiles L /run/secrets/istio/crl - - - - /var/lib/istio/crl");
+    assert.match(file!, /^file 0644 \/var\/lib\/istio\/crl\/ca-crl\.pem lists:[0-9a-f]{16}$/);
+    assert.equal(conf, "file 0644 /etc/tmpfiles.d/istio-vm.conf lines:tmpfiles");
+    assert.notEqual((await lists("another\n"))[1], file);
+  });
+
   it("previews the whole text once certificates are there, and not what join will say", async () => {
     const known = await make({}, true);
     assert.match(known.find("vm1-join").inputs.stdin as string, /ISTIO_PILOT_PORT=31794/);

@@ -98,6 +98,7 @@ describe("parseConfig", () => {
         rootValidityHours: 87600,
         intermediateValidityHours: 43800,
         earlyRenewalHours: 4380,
+        revocationLists: false,
         root: 1,
         intermediate: 1,
         rotation: { until: "retire", absent: "wait" },
@@ -133,6 +134,12 @@ describe("parseConfig", () => {
     assert.deepEqual(services, [{ ...mysql, ports: [{ port: 3306, targetPort: 3306, protocol: "TCP" }] }]);
     assert.deepEqual(sampleClient, { namespace: "default", image: "curlimages/curl:8.17.0" });
     assert.equal(parse({ services: [] }).services.length, 0);
+  });
+
+  it("accepts revocation lists from the version on that takes them", () => {
+    const install = (version: string) => ({ ca: { revocationLists: true }, controlPlane: { install: { version } } });
+    for (const version of ["1.27.0", "1.31.0", "2.0.0"]) parse(install(version));
+    parse({ ...install("1.26.10"), ca: { revocationLists: false } });
   });
 
   it("accepts every alternative", () => {
@@ -681,6 +688,11 @@ describe("parseConfig", () => {
       "two services of one name",
       { hosts: [vm1], services: [mysql, { ...mysql, namespace: "other" }, mysql] },
       ['services[2].name: "vm/mysql" is already the name of services[0]'],
+    ],
+    [
+      "revocation lists that Istio does not take yet",
+      { ca: { revocationLists: true }, controlPlane: { install: { version: "1.26.10" } } },
+      ["ca.revocationLists: Istio 1.26.10 knows none; they are for 1.27 and later"],
     ],
     ["a port twice", host({ inboundPorts: [80, 80] }), ["hosts[0].inboundPorts[1]: 80 is already inboundPorts[0]"]],
     [

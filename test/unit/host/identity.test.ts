@@ -14,7 +14,7 @@ const LONG = `spiffe://${"trust.".repeat(20)}example/ns/vm/sa/${"a".repeat(100)}
 function run(shell: string, folder: string, script: string, state = "") {
   const before = `set -eu
     here=$1 STATE=$2 HOST=vm1 SSH_PORT=22 action=join PACKAGE_FORMAT=deb
-    for file in lib files certificate identity commit join; do . "$0/$file.sh"; done
+    for file in lib files certificate identity lists commit join; do . "$0/$file.sh"; done
     CERTS=$1 HOME_DIR=$1 TOKEN=$1/tokens/istio-token IDENTITY=$1/identity
     makes_rules() { false; }; ready() { true; }; last_words() { echo "$LOG"; }
     RESTART='' LOG=''`;

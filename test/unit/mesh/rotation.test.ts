@@ -193,6 +193,27 @@ describe("certificates of authorities", () => {
         "has been sent an identity of the other authority",
       ],
     ];
+    const [LIST, FURTHER] = ["QUFB", "QkJC"].map(
+      (body) => `-----BEGIN X509 CRL-----\n${body}\n-----END X509 CRL-----\n`,
+    );
+    const UNLISTED = "does not have the new revocation lists yet";
+    cases.push(
+      ["that checks by lists, but not those of all CAs", () => ({ lists: LIST }), { lists: LIST! + FURTHER }, UNLISTED],
+      ["whose file of lists is empty", () => ({ lists: "" }), { lists: LIST }, UNLISTED],
+      [
+        "that checks by lists which the mesh has no more",
+        () => ({ lists: LIST }),
+        {},
+        "still has revocation lists, of the earlier CAs only",
+      ],
+    );
+    it("takes one that has the lists, in any form, with or without others; or that checks by none", () => {
+      const lists = LIST! + FURTHER;
+      for (const has of [lists, `${FURTHER}\n${otherForm(LIST!)}`, undefined])
+        assert.equal(lacking({ ...settled, lists: has }, settlement({ lists })), undefined);
+      assert.equal(lacking({ ...settled, lists }, settlement({ lists: LIST })), undefined);
+      assert.equal(lacking({ ...settled, lists: "" }, settlement()), undefined);
+    });
     for (const [what, changes, wanted, reason] of cases) {
       it(`tells of one ${what}`, () => {
         assert.equal(lacking({ ...settled, ...changes() }, settlement(wanted)), reason);

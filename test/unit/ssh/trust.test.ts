@@ -8,7 +8,7 @@ import { startSshServer } from "../../support/sshServer";
 import { withCommands, withDirectory } from "../support";
 
 const host = (name: string, namespace = "vm") => ({ name, namespace, login: { host: name } });
-const files = { rootCert: "roots\n", certChain: "chain\n", sentChain: "sent\n" };
+const files = { rootCert: "roots\n", certChain: "chain\n", sentChain: "sent\n", lists: "lists\n" };
 
 describe("trustOfHosts", () => {
   const told = (machines: Record<string, Machine | Error>, hosts = Object.keys(machines).map((name) => host(name))) =>
@@ -20,8 +20,8 @@ describe("trustOfHosts", () => {
   it("tells what each believes, has and was sent, as istiod calls it", async () => {
     const machines = { vm1: { id: "a", name: "vm1", ...files }, vm2: { id: "b", name: "vm2", rootCert: "other\n" } };
     assert.deepEqual(await told(machines, [host("vm1"), host("vm2", "db")]), [
-      { proxy: "vm1.vm", roots: "roots\n", certChain: "chain\n", sentChain: "sent\n" },
-      { proxy: "vm2.db", roots: "other\n", certChain: undefined, sentChain: undefined },
+      { proxy: "vm1.vm", roots: "roots\n", certChain: "chain\n", sentChain: "sent\n", lists: "lists\n" },
+      { proxy: "vm2.db", roots: "other\n", certChain: undefined, sentChain: undefined, lists: undefined },
     ]);
   });
 
@@ -44,7 +44,12 @@ describe("trustOfHosts", () => {
 describe("what a machine tells of its trust", () => {
   /** A look at a machine whose files are in this folder, by way of a shell that has them there. */
   const look = (folder: string) => {
-    const places = { "/var/lib/istio-vm": "home", [SENT_IDENTITY]: "identity", "/etc/certs": "certs" };
+    const places = {
+      "/var/lib/istio-vm": "home",
+      [SENT_IDENTITY]: "identity",
+      "/etc/certs": "certs",
+      "/var/lib/istio/crl": "crl",
+    };
     const moved = Object.entries(places).map(([path, name]) => `s#${path}#${join(folder, name)}#g`);
     const commands = { id: "echo 0", sh: `sed '${moved.join(";")}' | /bin/sh "$@"` };
     return withCommands(commands, async () => {
@@ -57,7 +62,7 @@ describe("what a machine tells of its trust", () => {
     });
   };
   const joined = (folder: string) => {
-    for (const name of ["home/record", "identity", "certs"]) mkdirSync(join(folder, name), { recursive: true });
+    for (const name of ["home/record", "identity", "certs", "crl"]) mkdirSync(join(folder, name), { recursive: true });
     writeFileSync(join(folder, "home/record/owner"), "me\n");
     writeFileSync(join(folder, "home/state"), "host vm1\nowner me\n");
     writeFileSync(join(folder, "certs/root-cert.pem"), files.rootCert);
@@ -68,6 +73,7 @@ describe("what a machine tells of its trust", () => {
     withDirectory(async (folder) => {
       joined(folder);
       writeFileSync(join(folder, "identity/cert-chain.pem"), files.sentChain);
+      writeFileSync(join(folder, "crl/ca-crl.pem"), files.lists);
       const { id, now, ...rest } = await look(folder);
       assert.ok(id && now);
       assert.deepEqual(rest, { owner: "me", name: "vm1", ...files });

@@ -6,7 +6,7 @@ import { certificate } from "../support";
 import { rotatingMesh } from "./rotatingMesh";
 
 describe("the secret cacerts", () => {
-  const files = { rootCert: "root\n", caCert: "ca\n", certChain: "chain\n" };
+  const files = { rootCert: "root\n", caCert: "ca\n", certChain: "chain\n", lists: "lists" };
   const notes = { known: ["1.1", "2.1"], signer: "2.1", keys: { "1.1": "aa" } };
 
   it("is asked for its certificates and marks only, never for the key", async () => {
@@ -19,7 +19,9 @@ describe("the secret cacerts", () => {
     const data = [...template!.matchAll(/\.data(.{18})/g)].map(([, rest]) => rest);
     assert.deepEqual(
       data,
-      [' "root-cert.pem" | ', ' "ca-cert.pem" | ba', ' "cert-chain.pem" |'].map((each) => each.slice(0, 18)),
+      [' "root-cert.pem" | ', ' "ca-cert.pem" | ba', ' "cert-chain.pem" |', ' "ca-crl.pem"}}{{b'].map((each) =>
+        each.slice(0, 18),
+      ),
     );
   });
 
@@ -38,20 +40,21 @@ describe("the secret cacerts", () => {
     });
     // Where others have put labels and annotations of theirs.
     const none = [...Array<string>(3).fill("<no value>"), "end"].join("\n--\n");
-    assert.deepEqual(await readCaCerts(() => Promise.resolve(`root\n\n--\nca\n\n--\nchain\n\n--\n${none}`)), nothing);
+    const text = `root\n\n--\nca\n\n--\nchain\n\n--\n\n--\n${none}`;
+    assert.deepEqual(await readCaCerts(() => Promise.resolve(text)), { ...nothing, lists: undefined });
     assert.equal(await readCaCerts(() => Promise.resolve("\n")), undefined);
   });
 
   it("says which authorities there are, if it is a stack's", async () => {
     const caCert = await certificate({ ca: true });
     const cacerts = { ...files, caCert, owner: "me" };
-    const { rootCert } = files;
+    const { rootCert, lists } = files;
     assert.deepEqual(await readAuthorities(rotatingMesh({ cacerts: { ...cacerts, notes } }), true), {
       ...notes,
-      ...{ rootCert, caCert },
+      ...{ rootCert, caCert, lists },
     });
     const digest = keyDigest(caCert);
-    const only = { known: ["1.1"], signer: "1.1", keys: { "1.1": digest }, rootCert, caCert };
+    const only = { known: ["1.1"], signer: "1.1", keys: { "1.1": digest }, rootCert, caCert, lists };
     assert.deepEqual(await readAuthorities(rotatingMesh({ cacerts }), true), only);
     assert.equal((await readAuthorities(rotatingMesh({ cacerts }), false))?.signer, `key-${digest}`);
     assert.equal(await readAuthorities(rotatingMesh({ cacerts: { ...cacerts, owner: undefined } }), true), undefined);

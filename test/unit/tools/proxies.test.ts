@@ -20,6 +20,17 @@ describe("trustOfProxies", () => {
     ]);
   });
 
+  it("reads the revocation lists of one that checks by such", async () => {
+    const pods = [
+      { name: "lists", ...has, lists: "lists\n" },
+      { name: "none", ...has },
+    ];
+    assert.deepEqual(await told({ pods }), [
+      { proxy: "lists.default", ...has, lists: "lists\n" },
+      { proxy: "none.default", ...has },
+    ]);
+  });
+
   it("leaves out pods without one that runs, and those that end", async () => {
     const pods = [
       { name: "plain", proxy: "none" as const },
@@ -84,13 +95,14 @@ describe("trustOfProxies", () => {
 
 describe("what Envoy has", () => {
   it("is nothing where it says nothing", () => {
-    assert.deepEqual(trustIn([]), { roots: "", certChain: "" });
-    assert.deepEqual(trustIn([{ name: "default" }, { name: "ROOTCA", secret: {} }]), { roots: "", certChain: "" });
+    const nothing = { roots: "", certChain: "", listsFile: undefined };
+    assert.deepEqual(trustIn([]), nothing);
+    assert.deepEqual(trustIn([{ name: "default" }, { name: "ROOTCA", secret: {} }]), nothing);
   });
   it("is found under the names that the agent gives it, whatever else is there", () => {
     const { configs } = secretsOf("roots", "chain");
     const other = { ...configs[1]!, name: "file-root:/x" };
-    assert.deepEqual(trustIn([other, ...configs]), { roots: "roots", certChain: "chain" });
+    assert.deepEqual(trustIn([other, ...configs]), { roots: "roots", certChain: "chain", listsFile: undefined });
   });
 });
 

@@ -15,6 +15,8 @@ export interface FakePod {
   /** What its Envoy believes and has, in PEM. */
   roots?: string;
   certChain?: string;
+  /** The revocation lists in the file that its Envoy takes them from. Default: it takes none. */
+  lists?: string;
   /** What kubectl says in place of an answer. */
   fails?: string;
 }
@@ -25,6 +27,8 @@ export interface CaCerts {
   caCert: string;
   /** Default: caCert. */
   certChain?: string;
+  /** Default: it has none. */
+  lists?: string;
   owner?: string;
   notes?: AuthorityNotes;
 }
@@ -37,10 +41,14 @@ export interface FakeMesh {
   istiods?: Record<string, string[]>;
 }
 
+const LISTS = "/var/run/secrets/istio/crl/ca-crl.pem";
 const base64 = (text = "") => Buffer.from(text).toString("base64");
 
 /** What a go-template prints of the secret, as far as it is of those that are asked for here. */
-function printed(template: string, { rootCert, caCert, certChain = caCert, owner, notes }: CaCerts): string {
+function printed(
+  template: string,
+  { rootCert, caCert, certChain = caCert, lists = "", owner, notes }: CaCerts,
+): string {
   const files: Record<string, string> = {
     "root-cert.pem": rootCert,
     "ca-cert.pem": caCert,
@@ -55,6 +63,7 @@ function printed(template: string, { rootCert, caCert, certChain = caCert, owner
     .replace(/\{\{with \.metadata\.(\w+)\}\}\{\{index \. "([^"]+)"\}\}\{\{end\}\}/g, (_, of: string, key: string) =>
       metadata[of] === undefined ? "" : (metadata[of][key] ?? "<no value>"),
     )
+    .replace('{{with index .data "ca-crl.pem"}}{{base64decode .}}{{end}}', lists)
     .replace(/\{\{index \.data "([^"]+)" \| base64decode\}\}/g, (_, file: string) => files[file]!)
     .replaceAll(`{{"\\n"}}`, "\n");
   assert.doesNotMatch(text, /\{\{/);
@@ -73,10 +82,18 @@ export async function caCertsText(cacerts: CaCerts): Promise<string> {
 const templateIn = (args: string[]) => args.find((arg) => arg.startsWith("go-template="))!.slice("go-template=".length);
 
 /** What Envoy's admin interface says of its secrets. */
-export const secretsOf = (roots?: string, certChain?: string) => ({
+export const secretsOf = (roots?: string, certChain?: string, listsFile?: string) => ({
   configs: [
     { name: "default", secret: { tls_certificate: { certificate_chain: { inline_bytes: base64(certChain) } } } },
-    { name: "ROOTCA", secret: { validation_context: { trusted_ca: { inline_bytes: base64(roots) } } } },
+    {
+      name: "ROOTCA",
+      secret: {
+        validation_context: {
+          trusted_ca: { inline_bytes: base64(roots) },
+          ...(listsFile === undefined ? {} : { crl: { filename: listsFile } }),
+        },
+      },
+    },
   ],
 });
 
@@ -115,7 +132,8 @@ export function rotatingMesh(mesh: FakeMesh, asked: string[] = []): Kubectl {
     const pod = pods.find((each) => each.name === name && (each.namespace ?? "default") === namespace);
     assert.ok(pod && container === "istio-proxy", `unexpected: ${line}`);
     if (pod.fails !== undefined) throw new CommandError("kubectl", args, pod.fails, false);
-    return secretsOf(pod.roots, pod.certChain);
+    if (line.endsWith(` -- cat ${LISTS}`)) return pod.lists!;
+    return secretsOf(pod.roots, pod.certChain, pod.lists === undefined ? undefined : LISTS);
   };
   return (args) =>
     Promise.resolve(args)

@@ -197,10 +197,10 @@ describe("planRotation", () => {
 });
 
 describe("settlementOf", () => {
-  const pems = { rootCert: "roots", caCert: "ca" };
+  const pems = { rootCert: "roots", caCert: "ca", lists: "lists" };
   it("wants no other root once one authority is known alone, and what hosts were sent once it signs", () => {
     const of = (known: string[], signer: string) => settlementOf({ known, signer }, NEW, pems);
-    const texts = { roots: "roots", signer: "ca" };
+    const texts = { roots: "roots", signer: "ca", lists: "lists" };
     assert.deepEqual(of([OLD, NEW], OLD), { ...texts, exact: false, sends: false });
     assert.deepEqual(of([OLD, NEW], NEW), { ...texts, exact: false, sends: true });
     assert.deepEqual(of([NEW], NEW), { ...texts, exact: true, sends: true });

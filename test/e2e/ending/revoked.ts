@@ -1,0 +1,39 @@
+import { kubectl } from "../mesh";
+import { HOSTS, type Site } from "./site";
+import { hostServer, podServer, Thief } from "./thief";
+
+const GONE = "vm3";
+
+/** Nothing but the lists: as where others go on with the identity of the host that is gone. */
+const LISTS = { ca: { revocationLists: true }, denyEnded: false };
+
+/** Certificates that are revoked. */
+export function revoked(site: Site): void {
+  describe("a host that is gone, of a mesh with revocation lists", () => {
+    let thief: Thief;
+    const servers = async () => [await podServer(), hostServer(site, "vm1")];
+
+    before(async () => {
+      site.options = LISTS;
+      site.configure(HOSTS);
+      await site.up();
+      // A pod takes lists when it starts, or is given other roots.
+      await kubectl("rollout", "restart", "deployment/sleep");
+      await kubectl("rollout", "status", "deployment/sleep", "--timeout=120s");
+      thief = await Thief.of(site, GONE);
+    });
+
+    it("is believed while it is there: lists refuse nobody by being there", async () => {
+      await thief.isAccepted(await servers());
+      await site.stack.succeed(["preview", "--expect-no-changes"]);
+    });
+
+    it("has a certificate that pods and hosts refuse, and others are not", async () => {
+      site.configure(HOSTS, { [GONE]: { gone: true } });
+      await site.up();
+      const all = await servers();
+      await thief.isRevoked(all);
+      await (await Thief.of(site, "vm1")).isAccepted(all);
+    });
+  });
+}
