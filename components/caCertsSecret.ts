@@ -28,6 +28,9 @@ export interface CaCertsSecretArgs {
 /** What of the secret is the signing authority's. */
 const OF_SIGNER = ["ca-cert.pem", "cert-chain.pem", "ca-key.pem"];
 
+const base64 = (text: pulumi.Input<string>) =>
+  pulumi.output(text).apply((plain) => Buffer.from(plain).toString("base64"));
+
 /** What istiod's replicas agree on their leaders by (pilot/pkg/leaderelection), and leave there. */
 function elections(): string[] {
   const names = [
@@ -84,18 +87,19 @@ export class CaCertsSecret extends pulumi.ComponentResource {
           labels,
           annotations: args.authorities && pulumi.output(args.authorities).apply(authorityAnnotations),
         },
-        stringData: {
-          "root-cert.pem": args.rootCert,
-          "ca-cert.pem": args.caCert,
-          "cert-chain.pem": args.certChain,
-          "ca-key.pem": pulumi.secret(args.caKey),
-          ...(args.revocationLists === undefined ? {} : { "ca-crl.pem": args.revocationLists }),
+        // No stringData: of that the provider keeps data only, in which nothing would be found that is to stay.
+        data: {
+          "root-cert.pem": base64(args.rootCert),
+          "ca-cert.pem": base64(args.caCert),
+          "cert-chain.pem": base64(args.certChain),
+          "ca-key.pem": base64(pulumi.secret(args.caKey)),
+          ...(args.revocationLists === undefined ? {} : { "ca-crl.pem": base64(args.revocationLists) }),
         },
       },
       {
         parent: this,
         dependsOn: namespace ?? leftovers,
-        ignoreChanges: args.keepsSigner ? OF_SIGNER.map((file) => `stringData["${file}"]`) : [],
+        ignoreChanges: args.keepsSigner ? OF_SIGNER.map((file) => `data["${file}"]`) : [],
       },
     );
     this.namespace = secret.metadata.namespace;

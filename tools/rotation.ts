@@ -71,8 +71,14 @@ export const settlementOf = (
   lists,
 });
 
+/** Milliseconds between two questions, and in which fewer must lack something than before. */
+const LIMITS = { pause: 2000, progress: 120_000 };
+
+/** How often they are asked before a step is put off: a pod may end between the list and the question. */
+const ASKS = 3;
+
 /** Decides which step of a rotation an update takes. @throws CommandError if the cluster does not answer */
-export async function planRotation(ca: Authority, asking: Asking): Promise<Rotation> {
+export async function planRotation(ca: Authority, asking: Asking, pause = LIMITS.pause): Promise<Rotation> {
   const wanted = authorityName(ca);
   const waitsForAbsent = ca.rotation.absent === "wait";
   const found = await readAuthorities(asking.kubectl, !("provided" in ca));
@@ -82,14 +88,16 @@ export async function planRotation(ca: Authority, asking: Asking): Promise<Rotat
   const step = nextStep(current, wanted, ca.rotation.until);
   if (step === undefined) return { ...unmoved, authorities: current };
   const settlement = settlementOf(current, wanted, found);
-  const missing = step === "prepare" ? [] : await unsettled(settlement, asking, waitsForAbsent);
+  const ask = () => unsettled(settlement, asking, waitsForAbsent);
+  let missing = step === "prepare" ? [] : await ask();
+  for (let asked = 1; missing.length > 0 && asked < ASKS; asked++) {
+    await delay(pause);
+    missing = await ask();
+  }
   return missing.length > 0
     ? { ...unmoved, authorities: current, missing }
     : { ...unmoved, authorities: after(current, step, wanted), step };
 }
-
-/** Milliseconds between two questions, and in which fewer must lack something than before. */
-const LIMITS = { pause: 2000, progress: 120_000 };
 
 /**
  * Waits until every proxy has what these authorities mean to it.
@@ -101,9 +109,10 @@ export async function awaitSettled(
   ask: () => Promise<string[]>,
   tell: (missing: string[]) => void,
   { pause, progress } = LIMITS,
+  now = () => performance.now(),
 ): Promise<void> {
   let least = Infinity;
-  let since = Date.now();
+  let since = now();
   for (let said = ""; ;) {
     // A cluster that does not answer for a moment, perhaps since istiod has just been exchanged, ends nothing.
     const { missing, count } = await ask().then(
@@ -111,8 +120,8 @@ export async function awaitSettled(
       ({ message }: Error) => ({ missing: [message], count: Infinity }),
     );
     if (count === 0) return;
-    if (count < least) [least, since] = [count, Date.now()];
-    if (Date.now() - since > progress) throw new Error(missing.join("\n  "));
+    if (count < least) [least, since] = [count, now()];
+    if (now() - since > progress) throw new Error(missing.join("\n  "));
     if (missing.join() !== said) tell(missing);
     said = missing.join();
     await delay(pause);

@@ -44,10 +44,10 @@ export async function awaitWithdrawal(
   const tell = (words: string) => say(`${host}: withdraw ${words}`);
   /** Asks until there is nothing more of it. */
   const untilNone = async (limit: number, ask: () => Promise<string[]>): Promise<string[]> => {
-    const end = Date.now() + limit;
+    const end = performance.now() + limit;
     for (;;) {
       const rest = [...new Set(await ask())];
-      if (rest.length === 0 || Date.now() > end) return rest;
+      if (rest.length === 0 || performance.now() > end) return rest;
       await delay(pause);
     }
   };

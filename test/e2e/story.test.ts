@@ -1,3 +1,4 @@
+import { keepingSecrets } from "./keepingSecrets";
 import { applyingNothing } from "./steps/applyingNothing";
 import { changingPorts } from "./steps/changingPorts";
 import { destroying } from "./steps/destroying";
@@ -5,7 +6,6 @@ import { firstPreview } from "./steps/firstPreview";
 import { firstUp } from "./steps/firstUp";
 import { interrupting } from "./steps/interrupting";
 import { joiningMore } from "./steps/joiningMore";
-import { keepingSecrets } from "./steps/keepingSecrets";
 import { losingAHost } from "./steps/losingAHost";
 import { moving } from "./steps/moving";
 import { refusing } from "./steps/refusing";
@@ -32,7 +32,8 @@ describe("a stack's life", () => {
     losingAHost(story);
     changingPorts(story);
     moving(story);
-    keepingSecrets(story);
+    // Root, intermediate, vm1, vm2, the SSH key, and those of the other stack.
+    keepingSecrets(story, 8);
     destroying(story);
   });
 });

@@ -1,7 +1,6 @@
 /** What a configuration may say that few do, all in one stack: it must work, not only be accepted. */
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
-import { execa } from "execa";
 import { type ParsedKey, utils } from "ssh2";
 import { usableSshKey } from "../../config/privateKey";
 import { assertInsideLab } from "../../lab/exec";
@@ -25,14 +24,6 @@ describe("an unusual stack", () => {
   }) as string;
   const texts: [string, string][] = [];
 
-  /** As the README says: on stdin, so that it is in no list of processes. */
-  const secret = (name: string, input: string) =>
-    execa("pulumi", ["config", "set", "--secret", name, "--non-interactive"], {
-      cwd: stack.folder,
-      env: stack.env,
-      input,
-    });
-
   before(async () => {
     await resetVm(lab, "vm1");
     const parsed = utils.parseKey(usableSshKey(key)) as ParsedKey;
@@ -52,9 +43,9 @@ describe("an unusual stack", () => {
       hosts: [host],
       services: [{ name: "vmhttp", namespace: "apps", hosts: ["vm1"], ports: [{ port: 8080 }] }],
     });
-    await secret("sshKey", key);
+    await stack.setSecret("sshKey", key);
     const secretUrl = `${url.replace("http://", `http://me:${PASSWORD}@`)}?token=${PASSWORD}`;
-    await secret("packageUrl", secretUrl);
+    await stack.setSecret("packageUrl", secretUrl);
     const seen = await watchArguments(async () => {
       await stack.succeed(["up", "--yes", "--skip-preview", "--diff"]);
     });

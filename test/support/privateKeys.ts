@@ -21,14 +21,23 @@ export function privateKeysOf(exported: string): Set<string> {
   return keys;
 }
 
-/** What gives a key away: each secret line of it, and the middle of its base64 form, in which Kubernetes has secrets. */
+/** What gives a key away: each secret line of it, and a piece of its base64 form, in which Kubernetes has secrets. */
 export function tracesOf(pem: string): string[] {
   // The end of an EC private key is the public key, which certificates have too.
   const publicKey = publicKeyOf(pem);
   const isSecret = (line: string) => line.length >= 20 && !publicKey.includes(Buffer.from(line, "base64"));
-  const lines = pem.split("\n").filter((line) => !line.startsWith("-----") && isSecret(line));
+  const all = pem.split("\n").filter((line) => !line.startsWith("-----"));
+  // The first line of OpenSSH's form says what follows, in all keys alike.
+  const lines = all.slice(pem.includes("OPENSSH") ? 1 : 0).filter(isSecret);
   assert.ok(lines.length > 0, "a private key without content");
-  return [...lines, Buffer.from(pem).toString("base64").slice(60, 120)];
+  // Behind what a key begins with, as all of its kind do.
+  const begin = Math.ceil((pem.indexOf(lines[0]!) + 24) / 3) * 4;
+  return [
+    ...lines,
+    Buffer.from(pem)
+      .toString("base64")
+      .slice(begin, begin + 60),
+  ];
 }
 
 /** The bytes of the public key, in the form that goes with the private one's. */
@@ -39,10 +48,15 @@ function publicKeyOf(pem: string): Buffer {
   return key.getPublicSSH();
 }
 
+/** Where a trace of one of the keys is. */
+export function placesOf(keys: Iterable<string>, texts: Iterable<[place: string, text: string]>): string[] {
+  const traces = [...keys].flatMap(tracesOf);
+  const places: string[] = [];
+  for (const [place, text] of texts) if (traces.some((trace) => text.includes(trace))) places.push(place);
+  return places;
+}
+
 /** @throws if a trace of a key is in a text, naming the text and never the key */
 export function assertNoKeyIn(texts: Iterable<[place: string, text: string]>, keys: Iterable<string>): void {
-  const traces = [...keys].flatMap(tracesOf);
-  const leaks: string[] = [];
-  for (const [place, text] of texts) if (traces.some((trace) => text.includes(trace))) leaks.push(place);
-  assert.deepEqual(leaks, [], "private keys were found in these places");
+  assert.deepEqual(placesOf(keys, texts), [], "private keys were found in these places");
 }

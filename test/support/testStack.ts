@@ -93,12 +93,19 @@ export class TestStack {
     this.configure(config);
   }
 
-  /** Writes the stack's configuration. */
+  /** Writes the stack's configuration. Secrets stay. */
   configure(config: StackConfig): void {
     const file = join(this.folder, `Pulumi.${NAME}.yaml`);
-    const { encryptionsalt } = load(readFileSync(file, "utf8")) as { encryptionsalt?: string };
-    const prefixed = Object.fromEntries(Object.entries(config).map(([key, value]) => [PREFIX + key, value as unknown]));
-    writeFileSync(file, dump({ encryptionsalt, config: prefixed }));
+    const before = load(readFileSync(file, "utf8")) as { encryptionsalt?: string; config?: Record<string, object> };
+    const secrets = Object.entries(before.config ?? {}).filter(([, value]) => Object.hasOwn(value, "secure"));
+    const prefixed = Object.entries(config).map(([key, value]): [string, unknown] => [PREFIX + key, value]);
+    writeFileSync(file, dump({ ...before, config: Object.fromEntries<unknown>([...secrets, ...prefixed]) }));
+  }
+
+  /** As the README says: on stdin, so that it is in no list of processes. */
+  async setSecret(name: string, input: string): Promise<void> {
+    const args = ["config", "set", "--secret", name, "--non-interactive"];
+    await execa("pulumi", args, { cwd: this.folder, env: this.env, input });
   }
 
   /** The variables by which the Pulumi CLI finds this stack. */

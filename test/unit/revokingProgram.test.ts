@@ -6,7 +6,7 @@ import * as x509 from "@peculiar/x509";
 import { pemBlocks } from "../../mesh/pem";
 import { isListed, issuedIn } from "../../mesh/revocation";
 import { realTls } from "./realTls";
-import { Secret, withDirectory } from "./support";
+import { filesIn, withDirectory } from "./support";
 import { type CaCerts, caCertsText } from "./tools/rotatingMesh";
 import { commands, config, restoreConfig, run } from "./wholeProgram";
 
@@ -18,8 +18,7 @@ describe("the program, with revocation lists", function () {
   after(restoreConfig);
 
   const names = ({ resources }: Update) => resources.map(({ name }) => name);
-  const secretOf = ({ find }: Update) =>
-    (find("cacerts-secret").inputs.stringData as Secret).value as Record<string, string | undefined>;
+  const secretOf = ({ find }: Update): Record<string, string | undefined> => filesIn(find("cacerts-secret").inputs);
   const startOf = ({ find }: Update) => {
     const spec = find("istio-Deployment/istio-system/istiod").inputs.spec as {
       template: { metadata: { annotations: Record<string, string> } };

@@ -7,7 +7,7 @@ import { sha256 } from "../../mesh/hostState";
 import { certificateSet, keyDigest } from "../../mesh/rotation";
 import { withHooks } from "./hooks";
 import { realTls } from "./realTls";
-import { authority, Secret, valueOf, withCommands, withDirectory } from "./support";
+import { authority, filesIn, valueOf, withCommands, withDirectory } from "./support";
 import { type CaCerts, caCertsText } from "./tools/rotatingMesh";
 import { commands, restoreConfig, run } from "./wholeProgram";
 
@@ -17,7 +17,7 @@ const ISTIOD = "istio-Deployment/istio-system/istiod";
 /** What an update leaves in the cluster, and what of that matters here. */
 function left({ find }: Update) {
   const { inputs, ignoreChanges } = find("cacerts-secret");
-  const files = (inputs.stringData as Secret).value as Record<string, string>;
+  const files = filesIn(inputs);
   const { annotations, labels } = inputs.metadata as { annotations: Record<string, string>; labels: object };
   const { template } = find(ISTIOD).inputs.spec as { template: { metadata: { annotations: Record<string, string> } } };
   return {

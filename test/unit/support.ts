@@ -1,4 +1,5 @@
 /** Helpers of the unit tests: programs under Pulumi's mocks, throw-away certificates and commands. */
+import assert from "node:assert/strict";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { KeyObject } from "node:crypto";
 import { tmpdir } from "node:os";
@@ -15,6 +16,14 @@ export class Secret {
   toJSON(): string {
     return "<secret>";
   }
+}
+
+/** The files in a Secret of Kubernetes, which is all secret. */
+export function filesIn({ data, stringData }: Record<string, unknown>): Record<string, string> {
+  assert.ok(data instanceof Secret, "what is in a Secret is no secret");
+  assert.equal(stringData, undefined);
+  const files = Object.entries(data.value as Record<string, string>);
+  return Object.fromEntries(files.map(([file, base64]) => [file, Buffer.from(base64, "base64").toString()]));
 }
 
 /** What stands where a preview does not know a value yet. */

@@ -4,7 +4,17 @@ import { CaCertsSecret } from "../../../components/caCertsSecret";
 import { CertificateAuthority, type KeyAlgorithm } from "../../../components/certificateAuthority";
 import { WorkloadIdentity, type WorkloadIdentityArgs } from "../../../components/workloadIdentity";
 import { inspectCertificate } from "../../../mesh/certificates";
-import { certificate, type Outputs, privateKey, runProgram, Secret, tlsOutputs, UNKNOWN, valueOf } from "../support";
+import {
+  certificate,
+  filesIn,
+  type Outputs,
+  privateKey,
+  runProgram,
+  Secret,
+  tlsOutputs,
+  UNKNOWN,
+  valueOf,
+} from "../support";
 
 const family = (resources: { type: string; name: string; parent?: string }[]) =>
   resources.map(({ type, name, parent }) => [type.split(":").at(-1), name, parent]).sort();
@@ -119,10 +129,10 @@ describe("CaCertsSecret", () => {
       ["Secret", "cacerts-secret", "cacerts"],
     ]);
     assert.deepEqual(find("cacerts-namespace").inputs.metadata, { name: "istio-system", labels });
-    const { metadata, stringData } = find("cacerts-secret").inputs;
-    assert.deepEqual(metadata, { name: "cacerts", namespace: "istio-system", labels });
+    const { inputs } = find("cacerts-secret");
+    assert.deepEqual(inputs.metadata, { name: "cacerts", namespace: "istio-system", labels });
     const files = { "root-cert.pem": "root", "ca-cert.pem": "ca", "cert-chain.pem": "chain", "ca-key.pem": "key" };
-    assert.deepEqual(stringData, new Secret(files));
+    assert.deepEqual(filesIn(inputs), files);
     assert.deepEqual(find("cacerts-secret").dependencies, ["cacerts-namespace"]);
     assert.equal(await valueOf(result.namespace), "istio-system");
   });
@@ -130,7 +140,7 @@ describe("CaCertsSecret", () => {
   it("has revocation lists if there are any", async () => {
     const args = { rootCert: "root", caCert: "ca", certChain: "chain", caKey: "key", owner: "me" };
     const { find } = await runProgram(() => new CaCertsSecret("cacerts", { ...args, revocationLists: "lists" }));
-    const files = (find("cacerts-secret").inputs.stringData as Secret).value as Record<string, string>;
+    const files = filesIn(find("cacerts-secret").inputs);
     assert.equal(files["ca-crl.pem"], "lists");
   });
 
