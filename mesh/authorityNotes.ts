@@ -32,11 +32,7 @@ export type FoundAuthorities = AuthorityNotes & SharedPems;
  * @param annotations of the secret; one that an older version of this program made has none, and one authority
  * @param made whether that is the first one that the stack makes, or else the user's own
  */
-export function readNotes(
-  annotations: Record<string, string>,
-  pems: SharedPems,
-  made: boolean,
-): FoundAuthorities {
+export function readNotes(annotations: Record<string, string>, pems: SharedPems, made: boolean): FoundAuthorities {
   const only = made ? generationName({ root: 1, intermediate: 1 }) : providedName(pems.caCert);
   const { [KNOWN]: noted = `${only}=${keyDigest(pems.caCert)}`, [SIGNER]: signer = only } = annotations;
   // A number is the name of an authority only while the stack makes it: later, it may be another's.

@@ -16,10 +16,10 @@ export const rotation: Check[] = [
       if (!isInstalled(config)) return skipped(OWNERS);
       if (outputs === undefined || proxies === undefined) return skipped("nothing is installed yet");
       const other = at(installationOf(config)!.operator, "spec.values.pilot.env.SHARED_MESH_CONFIG");
-      if (other !== undefined && other !== TRUST_CONFIG) {
+      if (typeof other === "string" && other !== TRUST_CONFIG) {
         return warning(
-          `the IstioOperator has istiod read the mesh config ${String(other)} (SHARED_MESH_CONFIG), so that nothing tells proxies to have themselves certified by another CA`,
-          `before the CA is replaced, move what ${String(other)} says into meshConfig, and leave SHARED_MESH_CONFIG out; or restart all proxies when the other CA signs`,
+          `the IstioOperator has istiod read the mesh config ${other} (SHARED_MESH_CONFIG), so that nothing tells proxies to have themselves certified by another CA`,
+          `before the CA is replaced, move what ${other} says into meshConfig, and leave SHARED_MESH_CONFIG out; or restart all proxies when the other CA signs`,
         );
       }
       const late = proxies.filter(({ takesRoots }) => !takesRoots);

@@ -9,7 +9,9 @@ import { labByName, vmByName } from "../../../lab/paths";
 import { until } from "../../../lab/run";
 import { resetVm, vmExec } from "../../../lab/vm";
 import { splitChain } from "../../../mesh/certificates";
+import { pemBlocks } from "../../../mesh/pem";
 import { type Authorities, authoritiesText, keyDigest } from "../../../mesh/rotation";
+import { trustOfProxies } from "../../../tools/proxies";
 import { privateKeysOf } from "../../support/privateKeys";
 import { labConfig, type StackConfig, TestStack } from "../../support/testStack";
 import { fromPod, fromVm, requestsDuring, type Source } from "../../support/traffic";
@@ -202,6 +204,14 @@ export class Site {
       cert: await this.sh(vm, "cat /var/lib/istio/identity/cert-chain.pem"),
       key: await this.sh(vm, "cat /var/lib/istio/identity/key.pem"),
     };
+  }
+
+  /** How many revocation lists hosts and a pod check by. */
+  async lists(): Promise<number[]> {
+    const proxies = await trustOfProxies((args) => kubectl(...args), [], []);
+    const pod = proxies.find(({ proxy }) => proxy.startsWith("echo-"));
+    const texts = await Promise.all(HOSTS.map((vm) => this.sh(vm, "cat /run/secrets/istio/crl/ca-crl.pem")));
+    return [...texts, pod?.lists ?? ""].map((text) => pemBlocks(text).length);
   }
 
   /** Who serves: hosts and a pod. */
