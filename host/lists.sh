@@ -12,7 +12,7 @@ has_lists() { has_file "$(facts file)" "$LISTS/ca-crl.pem"; }
 # To the lists of STATE, or nowhere: what the mesh has no more says nothing of its other CAs, who are refused for it.
 lead_to_lists() {
   if has_lists; then
-    systemd-tmpfiles --create "$LISTS_AT_BOOT" || fail "systemd-tmpfiles can't make $LISTS_LINK"
+    systemd-tmpfiles --create "$LISTS_AT_BOOT" || fail "systemd-tmpfiles can't make $LISTS_LINK: systemd-tmpfiles --create $LISTS_AT_BOOT says why"
     leads_to_lists || fail "$LISTS_LINK is there already: does something else bring revocation lists there? Take it away, then join again"
     return
   fi

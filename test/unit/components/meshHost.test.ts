@@ -198,11 +198,18 @@ describe("MeshHost", () => {
         /crl|tmpfiles/.test(line),
       );
     assert.deepEqual(await lists(), []);
-    const [atBoot, file, conf] = await lists("a list\n");
-    assert.equal(atBoot, "tmpfiles L /run/secrets/istio/crl - - - - /var/lib/istio/crl");
+    const [outer, inner, atBoot, file, conf] = await lists("a list\n");
+    assert.deepEqual(
+      [outer, inner, atBoot],
+      [
+        "tmpfiles d /run/secrets 0755 istio-proxy istio-proxy -",
+        "tmpfiles d /run/secrets/istio 0755 istio-proxy istio-proxy -",
+        "tmpfiles L /run/secrets/istio/crl - - - - /var/lib/istio/crl",
+      ],
+    );
     assert.match(file!, /^file 0644 \/var\/lib\/istio\/crl\/ca-crl\.pem lists:[0-9a-f]{16}$/);
     assert.equal(conf, "file 0644 /etc/tmpfiles.d/istio-vm.conf lines:tmpfiles");
-    assert.notEqual((await lists("another\n"))[1], file);
+    assert.notEqual((await lists("another\n"))[3], file);
   });
 
   it("previews the whole text once certificates are there, and not what join will say", async () => {

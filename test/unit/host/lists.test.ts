@@ -84,7 +84,13 @@ for (const shell of ["sh", "bash"]) {
       onHost((folder) => {
         writeFileSync(join(folder, "tools/systemd-tmpfiles"), "#!/bin/sh\nfalse\n", { mode: 0o755 });
         const { said, status } = run(shell, folder, "lead_to_lists");
-        assert.deepEqual([status, said], [3, `vm1: systemd-tmpfiles can't make ${folder}/run/crl\n`]);
+        assert.deepEqual(
+          [status, said],
+          [
+            3,
+            `vm1: systemd-tmpfiles can't make ${folder}/run/crl: systemd-tmpfiles --create ${folder}/at-boot says why\n`,
+          ],
+        );
       }));
 
     it("are what was sent, or not", () =>
