@@ -31,8 +31,8 @@ export function revoked(site: Site): void {
     });
 
     it("leads hosts to them from each boot on", async () => {
-      await rebootVm(site.lab, "vm1");
-      assert.equal(await site.sh("vm1", "readlink /run/secrets/istio/crl"), "/var/lib/istio/crl\n");
+      await rebootVm(site.lab, GONE);
+      assert.equal(await site.sh(GONE, "readlink /run/secrets/istio/crl"), "/var/lib/istio/crl\n");
     });
 
     it("has a certificate that pods and hosts refuse, and others are not", async () => {
