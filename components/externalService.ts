@@ -10,7 +10,7 @@ import {
   serviceSpec,
   serviceUrl,
 } from "../mesh/externalService";
-import { sha256 } from "../mesh/hostState";
+import { sha256 } from "../mesh/digest";
 import { ownerLabels } from "../mesh/kubernetesObject";
 
 export interface ExternalServiceArgs {

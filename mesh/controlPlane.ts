@@ -1,7 +1,8 @@
 import { load } from "js-yaml";
 import { INGRESS_GATEWAY, ingressPorts } from "./exposure";
 import { ISTIOD_PORT } from "./istiod";
-import { at, type IstioOperatorFacts } from "./istioOperator";
+import type { IstioOperatorFacts } from "./istioOperator";
+import { at } from "./json";
 import type { KubernetesObject } from "./kubernetesObject";
 
 interface ServicePort {

@@ -1,4 +1,4 @@
-import { sha256 } from "./hostState";
+import { sha256 } from "./digest";
 import { type KubernetesObject, ownerLabels } from "./kubernetesObject";
 
 /** An identity that has ended, and whose it was. */

@@ -13,7 +13,7 @@ import {
   ISTIOD_PORT,
   TOKEN_AUDIENCE,
 } from "./istiod";
-import { at, isObject } from "./istioOperator";
+import { at, isObject } from "./json";
 import { selectorsIn } from "./labelSelector";
 import type { KubernetesObject } from "./kubernetesObject";
 

@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
 import { inspectCertificate } from "./certificates";
+import { digest } from "./digest";
 import {
   type ClusterEnvironment,
   clusterEnv,
@@ -116,18 +116,12 @@ export const packageLine = ({ format, architecture, sha256, source }: HostPackag
 /** What a token is called in what is brought to a host (host/identity.sh). */
 export const TOKEN_FILE = "istio-token";
 
-export function sha256(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
-}
-
 /** Facts as text, in the order of the keys. */
 export function stateText(facts: Partial<Record<StateKey, string[]>>): string {
   const keys = Object.keys(STATE_KEYS) as StateKey[];
   return keys.flatMap((key) => (facts[key] ?? []).map((fact) => `${key} ${fact}`)).join("\n");
 }
 
-/** Enough of a digest to tell whether something is another one. */
-const digest = (text: string) => sha256(text).slice(0, 16);
 /** Of a file, which ends with a line break on a host (ssh/bundle.ts). */
 const fileDigest = (text: string) => digest(text.replace(/\n?$/, "\n"));
 

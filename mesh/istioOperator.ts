@@ -1,8 +1,6 @@
 import { TRUST_CONFIG } from "./rotation";
 import { type Exposure, INGRESS_GATEWAY, ingressPorts, type PassedPort } from "./exposure";
-
-/** A JSON-like object, such as the spec of an IstioOperator. */
-export type JsonObject = { [key: string]: unknown };
+import { at, isObject, type JsonObject } from "./json";
 
 /** What of an IstioOperator follows from the rest of the configuration. */
 export interface IstioOperatorFacts {
@@ -17,14 +15,6 @@ export interface IstioOperatorFacts {
 export interface UserOperator {
   text: string;
   content: JsonObject;
-}
-
-export const isObject = (value: unknown): value is JsonObject =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
-/** What stands at a path such as `spec.components`; undefined where there is nothing. */
-export function at(value: unknown, path: string): unknown {
-  return path.split(".").reduce<unknown>((inner, key) => (isObject(inner) ? inner[key] : undefined), value);
 }
 
 /** Where an IstioOperator may say which ports the ingress gateway has: the first wins. */

@@ -1,5 +1,5 @@
 /** Selectors of namespaces by their labels, as Kubernetes has them (apimachinery: LabelSelector). */
-import { at } from "./istioOperator";
+import { at } from "./json";
 
 type Labels = Record<string, string | undefined>;
 

@@ -1,5 +1,6 @@
 import { INGRESS_GATEWAY, ingressPorts } from "./exposure";
-import { at, GATEWAY_VALUES, gatewayEntry, isObject, type IstioOperatorFacts, type JsonObject } from "./istioOperator";
+import { GATEWAY_VALUES, gatewayEntry, type IstioOperatorFacts } from "./istioOperator";
+import { at, isObject, type JsonObject } from "./json";
 
 /** A value as a text; a map or a list as JSON. */
 const show = (value: unknown) => JSON.stringify(value) ?? "nothing";

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { loadAll, YAML11_SCHEMA } from "js-yaml";
-import { isObject, type JsonObject, type UserOperator } from "./istioOperator";
+import type { UserOperator } from "./istioOperator";
+import { isObject, type JsonObject } from "./json";
 
 /** As istioctl reads it: YAML 1.1, with merge keys; of a key that stands twice, the last counts. */
 function documents(text: string): unknown[] {

@@ -10,7 +10,7 @@
  */
 import { X509Certificate } from "node:crypto";
 import { fingerprint, splitChain } from "./certificates";
-import { sha256 } from "./hostState";
+import { digest } from "./digest";
 import { pemBlocks } from "./pem";
 
 export const ROTATION_STEPS = ["prepare", "activate", "retire"] as const;
@@ -33,10 +33,10 @@ export function generationOf(name: string): Generation | undefined {
 
 /** The key of a certificate, in a few digits: a certificate that is made anew for the same key is the same authority. */
 export const keyDigest = (pem: string) =>
-  sha256(new X509Certificate(pem).publicKey.export({ type: "spki", format: "pem" }) as string).slice(0, 16);
+  digest(new X509Certificate(pem).publicKey.export({ type: "spki", format: "pem" }) as string);
 
 /** The name of an authority that the stack does not make, by the digest of its key. */
-export const keyName = (digest: string) => `key-${digest}`;
+export const keyName = (ofKey: string) => `key-${ofKey}`;
 
 /** The same, by its certificate. */
 export const providedName = (caCert: string) => keyName(keyDigest(caCert));
@@ -88,7 +88,7 @@ export const certificateSet = (pem: string) => new Set(splitChain(pem).map(finge
 
 /** Of the roots that a mesh trusts and the key that signs, in a few digits: not of their certificates' lives. */
 export const authorityDigest = (roots: string, signer: string) =>
-  sha256([...certificateSet(roots), keyDigest(signer)].sort().join()).slice(0, 16);
+  digest([...certificateSet(roots), keyDigest(signer)].sort().join());
 
 /** What a proxy has, as far as it tells. */
 export interface ProxyTrust {

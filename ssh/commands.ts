@@ -1,6 +1,7 @@
 /** The commands that a host's SSH server is given, and the scripts on their stdin. */
 import { LISTS_FILE, SENT_IDENTITY } from "../mesh/environment";
-import { type HostPackage, sha256 } from "../mesh/hostState";
+import type { HostPackage } from "../mesh/hostState";
+import { sha256 } from "../mesh/digest";
 import { quote } from "../mesh/shell";
 
 const HOME = "/var/lib/istio-vm";

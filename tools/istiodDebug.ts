@@ -1,5 +1,5 @@
 /** What istiods say of themselves: their debug interface (pilot/pkg/xds/debug.go), which answers within their pods only. */
-import { at } from "../mesh/istioOperator";
+import { at } from "../mesh/json";
 import type { SyncStatus } from "../mesh/withdrawal";
 import { parseJson } from "./command";
 import { type Kubectl, list } from "./kubectl";

@@ -12,7 +12,7 @@ import {
 } from "../mesh/exposure";
 import { type ControlPlane, DEFAULT_REVISION, TOKEN_AUDIENCE, USUAL_ISTIOD } from "../mesh/istiod";
 import { CodedError } from "../mesh/codes";
-import { at } from "../mesh/istioOperator";
+import { at } from "../mesh/json";
 import { selectorsIn } from "../mesh/labelSelector";
 import type { KubernetesObject } from "../mesh/kubernetesObject";
 import { readExistingMesh } from "./existing";

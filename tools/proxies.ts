@@ -1,6 +1,6 @@
 /** Which roots the proxies of pods trust, and by which authority they are certified: each is asked itself. */
 import { ofEach } from "../mesh/each";
-import { at, isObject } from "../mesh/istioOperator";
+import { at, isObject } from "../mesh/json";
 import type { KubernetesObject } from "../mesh/kubernetesObject";
 import type { ProxyTrust } from "../mesh/rotation";
 import { parseJson } from "./command";

@@ -1,6 +1,6 @@
 import { about, type Check, each, error, ofConfig, ofInstallation, ok, skipped, warning } from "./check";
 import { isAvailable } from "../facts";
-import { at } from "../../mesh/istioOperator";
+import { at } from "../../mesh/json";
 
 export const configuration: Check[] = [
   {

@@ -1,6 +1,6 @@
 /** Whether another CA can take the place of the mesh's, and how far it has come (mesh/rotation.ts). */
 import { installationOf, isInstalled } from "../../config";
-import { at } from "../../mesh/istioOperator";
+import { at } from "../../mesh/json";
 import { TRUST_CONFIG } from "../../mesh/rotation";
 import { about, type Check, each, ofCluster, ofConfig, ok, skipped, warning } from "./check";
 

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { splitChain } from "../../mesh/certificates";
-import { sha256 } from "../../mesh/hostState";
+import { sha256 } from "../../mesh/digest";
 import { certificateSet, keyDigest } from "../../mesh/rotation";
 import { withHooks } from "./hooks";
 import { realTls } from "./realTls";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { ExternalService } from "../../../components/externalService";
 import { SampleClient } from "../../../components/sampleClient";
-import { sha256 } from "../../../mesh/hostState";
+import { sha256 } from "../../../mesh/digest";
 import { serviceEntrySpec, serviceSpec, type ServicePort } from "../../../mesh/externalService";
 import { runProgram, valueOf } from "../support";
 

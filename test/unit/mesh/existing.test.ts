@@ -7,7 +7,7 @@ import {
   installedRevisions,
 } from "../../../mesh/existing";
 import type { KubernetesObject } from "../../../mesh/kubernetesObject";
-import { at, type JsonObject } from "../../../mesh/istioOperator";
+import { at, type JsonObject } from "../../../mesh/json";
 import { kindOf, meshObjects } from "../existingMesh";
 
 /** The two revisions of the lab's cluster, of which one has a tag, after somebody has changed objects of it. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { type HostSpec, hostState, sha256 } from "../../../mesh/hostState";
+import { type HostSpec, hostState } from "../../../mesh/hostState";
+import { sha256 } from "../../../mesh/digest";
 import { certificate } from "../support";
 
 describe("hostState", () => {

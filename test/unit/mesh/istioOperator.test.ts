@@ -3,7 +3,8 @@ import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { load } from "js-yaml";
 import { exposureOf } from "../../../mesh/exposure";
-import { istioctlInput, type JsonObject } from "../../../mesh/istioOperator";
+import { istioctlInput } from "../../../mesh/istioOperator";
+import type { JsonObject } from "../../../mesh/json";
 import { operatorProblems } from "../../../mesh/operatorRules";
 import { inlineOperator, readOperator } from "../../../mesh/operatorText";
 
