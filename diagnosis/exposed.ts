@@ -3,21 +3,13 @@ import { type Config, isInstalled } from "../config";
 import { EAST_WEST_GATEWAY, exposureOf, ownServiceOf } from "../mesh/exposure";
 import { ISTIOD_PORT } from "../mesh/istiod";
 import type { ClusterObject } from "./clusterObjects";
-import type { Outputs } from "./facts";
+import type { FoundService, Outputs } from "./facts";
 
 export interface ExposedService {
   service: string;
   namespace: string;
   /** The node port that hosts were told. */
   told?: number;
-}
-
-/** A Service that is there. */
-export interface FoundService {
-  service: string;
-  namespace: string;
-  /** istiod's port on it. */
-  port?: { nodePort?: number };
 }
 
 /** The Services that the last update left for hosts; none where somebody else made the way. */

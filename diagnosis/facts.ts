@@ -1,7 +1,6 @@
 import type { Config, HostConfig } from "../config";
 import type { IstiodEndpoint } from "../mesh/environment";
 import { type ControlPlane, USUAL_ISTIOD } from "../mesh/istiod";
-import type { FoundService } from "./exposed";
 import type { Inspection } from "./inspection";
 
 /** Everything that the checks judge. It is gathered first (cli/facts), so that a check is a pure function of it. */
@@ -163,6 +162,14 @@ export interface DeadWebhook {
   /** namespace/name of the Service that has no ready endpoint. */
   service: string;
   owner?: string;
+}
+
+/** A Service that is there. */
+export interface FoundService {
+  service: string;
+  namespace: string;
+  /** istiod's port on it. */
+  port?: { nodePort?: number };
 }
 
 export interface NodeFacts {
