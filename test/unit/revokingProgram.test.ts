@@ -12,9 +12,7 @@ import { commands, config, restoreConfig, run } from "./wholeProgram";
 
 type Update = Awaited<ReturnType<typeof run>>;
 
-describe("the program, with revocation lists", function () {
-  // Several updates each.
-  this.timeout(60_000);
+describe("the program, with revocation lists", () => {
   after(restoreConfig);
 
   const names = ({ resources }: Update) => resources.map(({ name }) => name);

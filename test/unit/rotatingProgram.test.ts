@@ -44,9 +44,7 @@ const found = ({ rootCert, caCert, certChain, owner, keys, settled }: Left): CaC
   return { rootCert, caCert, certChain, owner, notes };
 };
 
-describe("the program, while another CA takes the place of the mesh's", function () {
-  // Several updates each.
-  this.timeout(60_000);
+describe("the program, while another CA takes the place of the mesh's", () => {
   after(restoreConfig);
 
   /** Updates of one stack, one after the other. */

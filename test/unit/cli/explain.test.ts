@@ -88,8 +88,7 @@ describe("cli/explain", () => {
     for (const wrong of ["", "2", "h", "1.5h", "-2h", "2w"]) assert.throws(() => before(now, wrong), /--since is/);
   });
 
-  describe("in a process of its own", function () {
-    this.timeout(60_000);
+  describe("in a process of its own", () => {
     const run = (
       args: string[],
       options: object,

@@ -84,8 +84,7 @@ describe("cli/forecast", () => {
     );
   });
 
-  describe("in a process of its own", function () {
-    this.timeout(60_000);
+  describe("in a process of its own", () => {
     const DAYS = 86_400_000;
     let folder: string;
     before(async () => {

@@ -34,8 +34,7 @@ async function begin(scripts: Scripts) {
   };
 }
 
-describe("host/commit.sh: a join that waits to be confirmed", function () {
-  this.timeout(30_000);
+describe("host/commit.sh: a join that waits to be confirmed", () => {
   it("ends well when a fresh session confirms it", () =>
     withScripts("", PATIENT, async (scripts) => {
       const joining = scripts.start("join", STATE);

@@ -221,8 +221,7 @@ esac
       },
     ));
 
-  it("keeps a program until it has brought everything, and no longer", async function () {
-    this.timeout(30_000);
+  it("keeps a program until it has brought everything, and no longer", async () => {
     const program = `
       const { accompany } = require("./ssh/accompany");
       void accompany(${JSON.stringify(login())}, ${JSON.stringify(BAGGAGE)}).then(() => console.log("brought"));
