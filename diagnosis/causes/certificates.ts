@@ -98,7 +98,7 @@ export const certificates: Cause[] = [
       },
       {
         from: ["Envoy"],
-        pattern: /CERTIFICATE_VERIFY_FAILED(?!.*SAN_matcher).* (?<cluster>(?:outbound|inbound)\|\S+)/,
+        pattern: /CERTIFICATE_VERIFY_FAILED(?!.*(?:SAN_matcher|_CRL|_revoked)).* (?<cluster>(?:outbound|inbound)\|\S+)/,
         sentence: "{where}'s Envoy could not trace the server of {cluster} to a root that it trusts.",
         fix: "npx istio-vm doctor (IVM405, IVM409); look for caCertificates in kubectl get destinationrules -A -o yaml",
       },

@@ -50,6 +50,10 @@ export function made(site: Site): void {
     this.timeout(900_000);
     const before = signerOf(await site.chainOf("vm1"));
     const lists = { revocationLists: true };
+    site.configure({ root: 2, ...lists });
+    await site.up();
+    await site.restartPods(); // they take lists when they start
+    assert.deepEqual(await site.lists(), [2, 2, 2]);
     site.configure({ root: 3, ...lists });
     await site.unnoticed("a root, and back", async () => {
       await site.up();
