@@ -56,6 +56,15 @@ describe("diagnosis/causes", () => {
     });
   }
 
+  it("takes a certificate that is on a revocation list, or whose CA has none, for none of an unknown root", () => {
+    const { log } = fixture("IVM904.envoy.txt");
+    for (const words of ["unable_to_get_certificate_CRL", "certificate_revoked"]) {
+      const text = log.text.replaceAll("self_signed_certificate_in_certificate_chain", words);
+      assert.notEqual(text, log.text);
+      assert.deepEqual(explain([{ ...log, text }]), []);
+    }
+  });
+
   it("has a line from a real log for every sign", () => {
     for (const { code, signs } of causes) {
       const lines = broken.flatMap((one) => (one.code === code ? one.log.text.split("\n") : []));
