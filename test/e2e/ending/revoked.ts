@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { rebootVm } from "../../../lab/vm";
+import { rebootVm, resetVm } from "../../../lab/vm";
 import { kubectl } from "../mesh";
 import { HOSTS, type Site } from "./site";
 import { hostServer, podServer, Thief } from "./thief";
@@ -24,6 +24,9 @@ export function revoked(site: Site): void {
       await kubectl("rollout", "status", "deployment/sleep", "--timeout=120s");
       thief = await Thief.of(site, GONE);
     });
+
+    // Nothing gives it back: it is gone.
+    after(() => resetVm(site.lab, GONE));
 
     it("is believed while it is there: lists refuse nobody by being there", async () => {
       await thief.isAccepted(await servers());
