@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { rebootVm, resetVm } from "../../../lab/vm";
-import { kubectl } from "../mesh";
+import { restartWithLists } from "../mesh";
 import { HOSTS, type Site } from "./site";
 import { hostServer, podServer, Thief } from "./thief";
 
@@ -19,9 +19,7 @@ export function revoked(site: Site): void {
       site.options = LISTS;
       site.configure(HOSTS);
       await site.up();
-      // A pod takes lists when it starts, or is given other roots.
-      await kubectl("rollout", "restart", "deployment/sleep");
-      await kubectl("rollout", "status", "deployment/sleep", "--timeout=120s");
+      await restartWithLists("sleep");
       thief = await Thief.of(site, GONE);
     });
 

@@ -206,11 +206,6 @@ export class Site {
     };
   }
 
-  async restartPods(): Promise<void> {
-    await kubectl("delete", "pods", "--selector=app in (echo, sleep)");
-    for (const name of ["echo", "sleep"]) await kubectl("rollout", "status", `deployment/${name}`, "--timeout=120s");
-  }
-
   /** How many revocation lists hosts and a pod check by. */
   async lists(): Promise<number[]> {
     const proxies = await trustOfProxies((args) => kubectl(...args), [], []);
