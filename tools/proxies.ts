@@ -23,34 +23,34 @@ interface Secret {
   name?: string;
   secret?: {
     tls_certificate?: { certificate_chain?: { inline_bytes?: string } };
-    validation_context?: { trusted_ca?: { inline_bytes?: string }; crl?: { filename?: string } };
+    validation_context?: { trusted_ca?: { inline_bytes?: string }; crl?: { inline_bytes?: string } };
   };
 }
 
 const pem = (base64 = "") => Buffer.from(base64, "base64").toString();
 
 /**
- * What Envoy has of the agent: its own certificate, the roots, and the file with revocation lists, if it has any
- * (security/pkg/nodeagent: cache, WorkloadKeyCertResourceName and RootCertReqResourceName; sds, toEnvoySecret).
+ * What Envoy has of the agent: its own certificate, the roots, and revocation lists, if it is given a file with such
+ * (security/pkg/nodeagent: cache, WorkloadKeyCertResourceName and RootCertReqResourceName; sds, toEnvoySecret). It shows
+ * what it has read of the file.
  */
-export function trustIn(configs: Secret[]): Pick<ProxyTrust, "roots" | "certChain"> & { listsFile?: string } {
+export function trustIn(configs: Secret[]): Pick<ProxyTrust, "roots" | "certChain" | "lists"> {
   const of = (name: string) => configs.find((each) => each.name === name)?.secret;
+  const { trusted_ca, crl } = of("ROOTCA")?.validation_context ?? {};
   return {
-    roots: pem(of("ROOTCA")?.validation_context?.trusted_ca?.inline_bytes),
+    roots: pem(trusted_ca?.inline_bytes),
     certChain: pem(of("default")?.tls_certificate?.certificate_chain?.inline_bytes),
-    listsFile: of("ROOTCA")?.validation_context?.crl?.filename,
+    lists: crl && pem(crl.inline_bytes),
   };
 }
 
 async function ask(kubectl: Kubectl, { metadata: { name, namespace = "" } }: KubernetesObject): Promise<ProxyTrust> {
   const proxy = `${name}.${namespace}`;
   try {
-    const within = (...words: string[]) =>
-      kubectl(["exec", `--namespace=${namespace}`, name, `--container=${SIDECAR}`, "--", ...words]);
-    const dump = await within("pilot-agent", "request", "GET", "config_dump?resource=dynamic_active_secrets");
-    const { configs = [] } = parseJson<{ configs?: Secret[] }>(dump, proxy);
-    const { listsFile, ...trust } = trustIn(configs);
-    return { proxy, ...trust, ...(listsFile === undefined ? {} : { lists: await within("cat", listsFile) }) };
+    const words = ["exec", `--namespace=${namespace}`, name, `--container=${SIDECAR}`, "--"];
+    const request = ["pilot-agent", "request", "GET", "config_dump?resource=dynamic_active_secrets"];
+    const { configs = [] } = parseJson<{ configs?: Secret[] }>(await kubectl([...words, ...request]), proxy);
+    return { proxy, ...trustIn(configs) };
   } catch (error) {
     return { proxy, problem: `can't be asked: ${(error as Error).message}` };
   }

@@ -85,14 +85,3 @@ export const untilPlainly = (result: "answered" | "refused", address: string, po
   until(`a plain request to ${address}:${port} to be ${result}`, 20, async () => {
     return (await askPlainly(address, port)) === result;
   });
-
-/**
- * Has pods of these Deployments, in the namespace default, start anew with revocation lists: they take them up when they
- * start. A new istiod writes them into namespaces when it has become their leader, half a minute later perhaps.
- */
-export async function restartWithLists(...deployments: string[]): Promise<void> {
-  const lists = () => kubectl("get", "configmap", "istio-ca-crl", "--ignore-not-found", "--output=jsonpath={.data}");
-  await until("revocation lists in the namespace", 120, async () => (await lists()).includes("BEGIN X509 CRL"));
-  await kubectl("delete", "pods", `--selector=app in (${deployments.join(", ")})`);
-  for (const name of deployments) await kubectl("rollout", "status", `deployment/${name}`, "--timeout=120s");
-}

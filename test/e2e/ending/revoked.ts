@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { rebootVm, resetVm } from "../../../lab/vm";
-import { restartWithLists } from "../mesh";
 import { HOSTS, type Site } from "./site";
 import { hostServer, podServer, Thief } from "./thief";
 
@@ -19,7 +18,6 @@ export function revoked(site: Site): void {
       site.options = LISTS;
       site.configure(HOSTS);
       await site.up();
-      await restartWithLists("sleep");
       thief = await Thief.of(site, GONE);
     });
 

@@ -76,7 +76,7 @@ export class Thief {
   }
 
   isAccepted = (servers: Server[]) => this.until(servers, () => "200");
-  /** The kubelet brings other lists to pods within two minutes. */
+  /** The kubelet brings lists to pods within two minutes. */
   isRevoked = (servers: Server[]) => this.until(servers, () => REVOKED, 150);
   isRefused = (servers: Server[]) => this.until(servers, ({ refuses }) => refuses);
 }

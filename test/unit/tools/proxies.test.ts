@@ -3,7 +3,7 @@ import { proxiesTakingRoots, trustIn, trustOfProxies } from "../../../tools/prox
 import { type FakeMesh, rotatingMesh, secretsOf } from "./rotatingMesh";
 
 const ISTIODS = ["istio-system"];
-const has = { roots: "roots\n", certChain: "chain\n" };
+const has = { roots: "roots\n", certChain: "chain\n", lists: undefined };
 
 describe("trustOfProxies", () => {
   const told = (mesh: FakeMesh, hosts = [] as Parameters<typeof trustOfProxies>[1]) =>
@@ -12,10 +12,10 @@ describe("trustOfProxies", () => {
   it("asks the proxy of each pod, be it a container or an init container that stays", async () => {
     const pods = [
       { name: "web", namespace: "shop", ...has },
-      { name: "native", proxy: "initContainer" as const, roots: "other\n", certChain: "chain\n" },
+      { name: "native", proxy: "initContainer" as const, roots: "other\n", certChain: "chain\n", lists: undefined },
     ];
     assert.deepEqual(await told({ pods }), [
-      { proxy: "native.default", roots: "other\n", certChain: "chain\n" },
+      { proxy: "native.default", roots: "other\n", certChain: "chain\n", lists: undefined },
       { proxy: "web.shop", ...has },
     ]);
   });
@@ -23,9 +23,11 @@ describe("trustOfProxies", () => {
   it("reads the revocation lists of one that checks by such", async () => {
     const pods = [
       { name: "lists", ...has, lists: "lists\n" },
+      { name: "empty", ...has, lists: "" },
       { name: "none", ...has },
     ];
     assert.deepEqual(await told({ pods }), [
+      { proxy: "empty.default", ...has, lists: "" },
       { proxy: "lists.default", ...has, lists: "lists\n" },
       { proxy: "none.default", ...has },
     ]);
@@ -95,14 +97,14 @@ describe("trustOfProxies", () => {
 
 describe("what Envoy has", () => {
   it("is nothing where it says nothing", () => {
-    const nothing = { roots: "", certChain: "", listsFile: undefined };
+    const nothing = { roots: "", certChain: "", lists: undefined };
     assert.deepEqual(trustIn([]), nothing);
     assert.deepEqual(trustIn([{ name: "default" }, { name: "ROOTCA", secret: {} }]), nothing);
   });
   it("is found under the names that the agent gives it, whatever else is there", () => {
     const { configs } = secretsOf("roots", "chain");
     const other = { ...configs[1]!, name: "file-root:/x" };
-    assert.deepEqual(trustIn([other, ...configs]), { roots: "roots", certChain: "chain", listsFile: undefined });
+    assert.deepEqual(trustIn([other, ...configs]), { roots: "roots", certChain: "chain", lists: undefined });
   });
 });
 

@@ -15,7 +15,7 @@ export interface FakePod {
   /** What its Envoy believes and has, in PEM. */
   roots?: string;
   certChain?: string;
-  /** The revocation lists in the file that its Envoy takes them from. Default: it takes none. */
+  /** The revocation lists that its Envoy has. Default: it takes none. */
   lists?: string;
   /** What kubectl says in place of an answer. */
   fails?: string;
@@ -41,7 +41,6 @@ export interface FakeMesh {
   istiods?: Record<string, string[]>;
 }
 
-const LISTS = "/var/run/secrets/istio/crl/ca-crl.pem";
 const base64 = (text = "") => Buffer.from(text).toString("base64");
 
 /** What a go-template prints of the secret, as far as it is of those that are asked for here. */
@@ -82,7 +81,7 @@ export async function caCertsText(cacerts: CaCerts): Promise<string> {
 const templateIn = (args: string[]) => args.find((arg) => arg.startsWith("go-template="))!.slice("go-template=".length);
 
 /** What Envoy's admin interface says of its secrets. */
-export const secretsOf = (roots?: string, certChain?: string, listsFile?: string) => ({
+export const secretsOf = (roots?: string, certChain?: string, lists?: string) => ({
   configs: [
     { name: "default", secret: { tls_certificate: { certificate_chain: { inline_bytes: base64(certChain) } } } },
     {
@@ -90,7 +89,7 @@ export const secretsOf = (roots?: string, certChain?: string, listsFile?: string
       secret: {
         validation_context: {
           trusted_ca: { inline_bytes: base64(roots) },
-          ...(listsFile === undefined ? {} : { crl: { filename: listsFile } }),
+          ...(lists === undefined ? {} : { crl: { inline_bytes: base64(lists) } }),
         },
       },
     },
@@ -132,8 +131,7 @@ export function rotatingMesh(mesh: FakeMesh, asked: string[] = []): Kubectl {
     const pod = pods.find((each) => each.name === name && (each.namespace ?? "default") === namespace);
     assert.ok(pod && container === "istio-proxy", `unexpected: ${line}`);
     if (pod.fails !== undefined) throw new CommandError("kubectl", args, pod.fails, false);
-    if (line.endsWith(` -- cat ${LISTS}`)) return pod.lists!;
-    return secretsOf(pod.roots, pod.certChain, pod.lists === undefined ? undefined : LISTS);
+    return secretsOf(pod.roots, pod.certChain, pod.lists);
   };
   return (args) =>
     Promise.resolve(args)
