@@ -47,10 +47,8 @@ async function program() {
   const { cluster, sampleClient } = config;
   if (config.hosts.length > 0) requireAnsweringAgent();
   const connections = new Map(config.hosts.map(({ name, ssh }) => [name, sshConnection(ssh)]));
-  const neighbours = new Neighbours(
-    new Map(config.hosts.filter(({ gone }) => !gone).map(({ name, ssh }) => [name, configuredTarget(ssh)])),
-  );
   const there = config.hosts.filter(({ gone }) => !gone);
+  const neighbours = new Neighbours(new Map(there.map(({ name, ssh }) => [name, configuredTarget(ssh)])));
   const loginTo = async (name: string): Promise<Login> => valueOf(pulumi.output(connections.get(name)!));
   const asking: Asking = {
     kubectl: kubectlFor(cluster),
@@ -102,7 +100,7 @@ async function program() {
       ),
   );
 
-  const inUse = new Set(config.hosts.filter(({ gone }) => !gone).map(accountName));
+  const inUse = new Set(there.map(accountName));
   const accounts = mesh.accounts
     .filter((account) => inUse.has(accountName(account)))
     .map(

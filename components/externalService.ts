@@ -10,7 +10,7 @@ import {
   serviceSpec,
   serviceUrl,
 } from "../mesh/externalService";
-import { sha256 } from "../mesh/digest";
+import { digest } from "../mesh/digest";
 import { ownerLabels } from "../mesh/kubernetesObject";
 
 export interface ExternalServiceArgs {
@@ -44,7 +44,7 @@ export class ExternalService extends pulumi.ComponentResource {
     const { serviceName, namespace, clusterDomain = "cluster.local" } = args;
     const host = pulumi.all([serviceName, namespace, clusterDomain]).apply((parts) => serviceHost(...parts));
     const metadata = { name: serviceName, namespace, labels: ownerLabels(args.owner) };
-    const endpoints = pulumi.output(args.endpoints).apply((list) => sha256(JSON.stringify(list)).slice(0, 16));
+    const endpoints = pulumi.output(args.endpoints).apply((list) => digest(JSON.stringify(list)));
     const annotations = pulumi.output(args.endpoints).apply((list) => serviceAnnotations(list)!);
     new Service(
       `${name}-service`,

@@ -4,6 +4,7 @@ import { canonicalAddress, isWithin } from "../mesh/addresses";
 import { OWN_PORTS } from "../mesh/environment";
 import { DEFAULT_REVISION } from "../mesh/istiod";
 import { LISTS_SINCE } from "../mesh/revocation";
+import { isAtLeast } from "../mesh/version";
 import { sshPlaces } from "./files";
 import { show } from "./problems";
 import { packagesOf } from "./sidecar";
@@ -159,8 +160,9 @@ function validityProblems({ ca, workloadCertificate }: Config): string[] {
 function revocationProblems({ ca, controlPlane }: Config): string[] {
   if (ca === undefined || "provided" in ca || !ca.revocationLists || !("install" in controlPlane)) return [];
   const { version } = controlPlane.install;
-  const takes = version.localeCompare(LISTS_SINCE, "en", { numeric: true }) >= 0;
-  return takes ? [] : [`ca.revocationLists: Istio ${version} knows none; they are for ${LISTS_SINCE} and later`];
+  return isAtLeast(version, LISTS_SINCE)
+    ? []
+    : [`ca.revocationLists: Istio ${version} knows none; they are for ${LISTS_SINCE} and later`];
 }
 
 /** What makes sense with a control plane that is installed only, or with one that is there already. */

@@ -17,7 +17,7 @@ lead_to_lists() {
     return
   fi
   leads_to_lists || return 0
-  remove_link_to_lists
+  rm "$LISTS_LINK"
   give_back_file - "$LISTS/ca-crl.pem" -
   give_back_file - "$LISTS_AT_BOOT" -
 }

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { statfsSync } from "node:fs";
 import { totalmem } from "node:os";
 import { join } from "node:path";
-import { isAtLeast } from "../diagnosis/checks/tools";
+import { isAtLeast } from "../mesh/version";
 import { engines } from "../package.json";
 import { kernelProblems, lookAtKernel } from "./kernel";
 import { cacheFolder, folder, labFolder } from "./paths";

@@ -42,12 +42,10 @@ export const SENT_IDENTITY = "/var/lib/istio/identity";
 const LISTS = "/var/lib/istio/crl";
 /** Revocation lists, to which the agent is led from where it looks for them (host/lists.sh). */
 export const LISTS_FILE = `${LISTS}/ca-crl.pem`;
-/**
- * What leads there, for systemd-tmpfiles: it makes nothing of root's in a folder of somebody else's, as the sidecar's unit
- * makes the first of these.
- */
+/** What leads there is made by systemd-tmpfiles, which reads this. */
 export const LISTS_AT_BOOT = "/etc/tmpfiles.d/istio-vm.conf";
-export const listsAtBoot = () => [
+/** Its lines: nothing of root's is made in a folder of somebody else's, as the sidecar's unit makes the first of these. */
+export const LISTS_AT_BOOT_LINES = [
   ...["/run/secrets", "/run/secrets/istio"].map((folder) => `d ${folder} 0755 istio-proxy istio-proxy -`),
   `L /run/secrets/istio/crl - - - - ${LISTS}`,
 ];

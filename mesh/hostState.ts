@@ -8,7 +8,7 @@ import {
   type SidecarEnvironment,
   LISTS_AT_BOOT,
   LISTS_FILE,
-  listsAtBoot,
+  LISTS_AT_BOOT_LINES,
   SENT_IDENTITY,
   sidecarEnv,
 } from "./environment";
@@ -181,7 +181,7 @@ export function hostState(spec: HostSpec): string {
     hosts: hostsEntries(istiod),
     "cluster.env": clusterEnv({ ...mesh, ...workload, istiod, proxyName: name, sshPort, byCertificate }),
     "sidecar.env": sidecarEnv(spec.sidecar),
-    tmpfiles: spec.revocationLists === undefined ? [] : listsAtBoot(),
+    tmpfiles: spec.revocationLists === undefined ? [] : LISTS_AT_BOOT_LINES,
     file: fileLines(spec),
     renewed: spec.renewed ? [`after the end of ${spec.renewed}`] : [],
     scripts: [`sha256:${digest(JSON.stringify(spec.scripts))}`],

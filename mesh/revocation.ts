@@ -9,6 +9,7 @@
 import { createPrivateKey, type KeyObject } from "node:crypto";
 import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
+import { splitChain } from "./certificates";
 import { pemBlock, pemBlocks } from "./pem";
 import { keyDigest } from "./rotation";
 
@@ -30,7 +31,7 @@ export interface IssuedCertificate {
 
 /** @param certChain the certificate and its issuers */
 export function issuedCertificate(host: string, certChain: string): IssuedCertificate {
-  const [certificate, issuer] = pemBlocks(certChain).map(({ pem }) => pem);
+  const [certificate, issuer] = splitChain(certChain);
   const { serialNumber: serial, notAfter } = new x509.X509Certificate(certificate!);
   return { host, serial, issuer: keyDigest(issuer!), notAfter };
 }
@@ -78,8 +79,11 @@ export async function revocationLists(
   return lists.map((list) => pemBlock(LIST, list.toString("base64"))).join("");
 }
 
-/** Whether one of these lists has it. */
-export const isListed = (lists: string, serial: string) => listsIn(lists).some((list) => list.findRevoked(serial));
+/** Whether one of these lists has a serial number. */
+export function isListedIn(lists: string): (serial: string) => boolean {
+  const all = listsIn(lists);
+  return (serial) => all.some((list) => list.findRevoked(serial));
+}
 
 const listsIn = (text: string) =>
   pemBlocks(text)

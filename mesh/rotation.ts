@@ -139,12 +139,14 @@ export function lacking(
   return undefined;
 }
 
+const listSet = (text: string) => new Set(pemBlocks(text).map(({ pem }) => pem));
+
 /** What it lacks of the mesh's revocation lists. */
 function lackingLists(has: string | undefined, wanted: string): string | undefined {
   if (has === undefined) return undefined;
-  const [there, all] = [has, wanted].map((text) => pemBlocks(text).map(({ pem }) => pem));
-  if (all!.some((list) => !there!.includes(list))) return "does not have the new revocation lists yet";
-  return all!.length === 0 && there!.length > 0 ? "still has revocation lists, of the earlier CAs only" : undefined;
+  const [there, all] = [listSet(has), listSet(wanted)];
+  if ([...all].some((list) => !there.has(list))) return "does not have the new revocation lists yet";
+  return all.size === 0 && there.size > 0 ? "still has revocation lists, of the earlier CAs only" : undefined;
 }
 
 /** Whether the issuer that comes with a certificate has that authority's key. */

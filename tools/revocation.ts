@@ -1,6 +1,6 @@
 /** Which certificates of hosts are believed no more. */
 import type { Authority } from "../config";
-import { ISSUED, type IssuedCertificate, issuedIn, isListed } from "../mesh/revocation";
+import { ISSUED, type IssuedCertificate, issuedIn, isListedIn } from "../mesh/revocation";
 import { generationOf } from "../mesh/rotation";
 import { parseJson } from "./command";
 import type { Kubectl } from "./kubectl";
@@ -33,7 +33,8 @@ export async function planRevocation(
   const present = found?.lists ?? "";
   const all = issuedIn(await readIssued(kubectl));
   const issued = all.filter(({ notAfter }) => notAfter > new Date());
-  const revoked = issued.filter(({ host, serial }) => !there.includes(host) || isListed(present, serial));
+  const isListed = isListedIn(present);
+  const revoked = issued.filter(({ host, serial }) => !there.includes(host) || isListed(serial));
   return { issued, revoked, present };
 }
 

@@ -13,9 +13,10 @@ export const rotation: Check[] = [
     why: "Proxies that began before istiod and they were told how (ISTIO_MULTIROOT_MESH, PROXY_CONFIG_XDS_AGENT) learn of another CA only when their certificates are renewed, half a day later, and the replacement of the CA waits for them.",
     fix: "restart it: kubectl rollout restart deployment, with its name and namespace; a host: pulumi up",
     evaluate: ofCluster(["proxies"], ({ proxies }, { config, outputs }) => {
-      if (!isInstalled(config)) return skipped(OWNERS);
+      const installation = installationOf(config);
+      if (installation === undefined) return skipped(OWNERS);
       if (outputs === undefined || proxies === undefined) return skipped("nothing is installed yet");
-      const other = at(installationOf(config)!.operator, "spec.values.pilot.env.SHARED_MESH_CONFIG");
+      const other = at(installation.operator, "spec.values.pilot.env.SHARED_MESH_CONFIG");
       if (typeof other === "string" && other !== TRUST_CONFIG) {
         return warning(
           `the IstioOperator has istiod read the mesh config ${other} (SHARED_MESH_CONFIG), so that nothing tells proxies to have themselves certified by another CA`,

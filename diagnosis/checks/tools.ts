@@ -1,18 +1,6 @@
 import { isInstalled } from "../../config";
+import { isAtLeast, versionNumbers } from "../../mesh/version";
 import { type Check, error, ofCluster, ofInstallation, ok, skipped, type Verdict, warning } from "./check";
-
-const numbers = (version: string) =>
-  /(\d+)\.(\d+)(?:\.(\d+))?/
-    .exec(version)
-    ?.slice(1)
-    .map((part) => Number(part ?? 0));
-
-/** Whether a version is at least another; both as their tools print them. */
-export function isAtLeast(version: string, least: string): boolean {
-  const [a = [], b = []] = [numbers(version), numbers(least)];
-  const differing = b.findIndex((number, index) => a[index] !== number);
-  return differing === -1 || (a[differing] ?? 0) > b[differing]!;
-}
 
 /** Judges istioctl's version: what it makes belongs to exactly one version of istiod. */
 function judgeIstioctl(found: string, wanted: string): Verdict[] {
@@ -37,7 +25,7 @@ export const tools: Check[] = [
     why: "Nothing runs without Pulumi's engine. The program is written for its third major version, and asks it to be told before a join begins (resource hooks), and to keep what a host said (Stash), as it does from 3.215 on.",
     fix: "install the Pulumi CLI: https://www.pulumi.com/docs/install/",
     evaluate: ({ tools: { pulumi } }) =>
-      pulumi !== undefined && (numbers(pulumi)?.[0] !== 3 || !isAtLeast(pulumi, "3.215"))
+      pulumi !== undefined && (versionNumbers(pulumi)?.[0] !== 3 || !isAtLeast(pulumi, "3.215"))
         ? error(`pulumi is of version ${pulumi}, but the program needs version 3, from 3.215 on`)
         : onPath("pulumi", pulumi),
   },
@@ -75,7 +63,7 @@ export const tools: Check[] = [
     fix: "install a kubectl of the cluster's minor version",
     evaluate: ofCluster(["version"], ({ version }, { tools: { kubectl } }) => {
       if (kubectl === undefined) return skipped("there is no kubectl");
-      const [mine = 0, theirs = 0] = [numbers(kubectl)?.[1], numbers(version)?.[1]];
+      const [mine = 0, theirs = 0] = [versionNumbers(kubectl)?.[1], versionNumbers(version)?.[1]];
       return Math.abs(mine - theirs) <= 1
         ? ok(`${kubectl} for ${version}`)
         : warning(`kubectl is of version ${kubectl}, the cluster of ${version}: more than one minor version apart`);

@@ -10,7 +10,7 @@ import {
   issuedCertificate,
   issuedData,
   issuedIn,
-  isListed,
+  isListedIn,
   type ListingAuthority,
   revocationLists,
 } from "../../../mesh/revocation";
@@ -62,7 +62,7 @@ describe("revocation lists", () => {
       assert.equal(verify(folder, empty, "leaf.pem"), "OK");
       const lists = await revocationLists(authorities, [leaf], empty);
       assert.equal(verify(folder, lists, "leaf.pem"), "certificate revoked");
-      assert.deepEqual([isListed(empty, leaf.serial), isListed(lists, leaf.serial)], [false, true]);
+      assert.deepEqual([isListedIn(empty)(leaf.serial), isListedIn(lists)(leaf.serial)], [false, true]);
     }));
 
   it("are of each CA, for one that has none is refused", () =>
