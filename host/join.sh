@@ -176,9 +176,12 @@ $(last_words)"
 
 # Also those of istio-start.sh, which may never have come to start it.
 last_words() {
-  # Without what it says at each start: the environment, and all rules of iptables.
-  journalctl -u istio.service --no-pager --quiet --output=cat -n 300 2>/dev/null |
-    grep -Ev '^([*:#]|COMMIT$|-[A-Z] |[A-Z0-9_]+=)|^ |[[:space:]]info[[:space:]]' | tail -n 12 || :
+  # Without what each start says, or the next one would hide why the last one failed: what systemd does, the environment,
+  # and all rules of iptables.
+  journalctl -u istio.service --no-pager --quiet --output=cat -n 500 2>/dev/null |
+    grep -Ev '^([*:#]|COMMIT$|-[A-Z] |[A-Z0-9_]+=)|^ |[[:space:]]info[[:space:]]' |
+    grep -Ev '^(Start|Stopp)(ing|ed) |Scheduled restart job|INFO memory is not limited|OS CA Cert could not be found' |
+    tail -n 12 || :
   tail -qn 12 /var/log/istio/istio.err.log /var/log/istio/istio.log 2>/dev/null || :
 }
 
