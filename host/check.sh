@@ -35,6 +35,7 @@ check_host() {
   check_firewall
   check_published
   check_hosts_file
+  check_dns
 }
 
 # `finding CODE WORDS...`: the codes are those of docs/checks.md.
@@ -81,6 +82,19 @@ check_system() {
   getent hosts "$(hostname)" >/dev/null || getent hosts localhost >/dev/null ||
     finding IVM711 "it can't resolve even its own name: check /etc/hosts and /etc/nsswitch.conf"
 }
+
+# Names are looked up at port 53 of a name server, or nobody can lead them to the sidecar.
+check_dns() {
+  local by
+  has_dns || return 0
+  [ -n "$(name_servers)" ] || finding IVM744 "dns is true, but /etc/resolv.conf has no nameserver line: programs ask nobody who could be the sidecar instead"
+  by=$(awk '$1 == "hosts:" { for (i = 2; i <= NF && $i != "dns"; i++) if ($i == "resolve") print $i }' /etc/nsswitch.conf 2>/dev/null)
+  if [ -n "$by" ] && resolved_listens; then
+    finding IVM743 "dns is true, but programs ask systemd-resolved itself for names, past port 53, where the sidecar listens: in the line hosts of /etc/nsswitch.conf, put dns in place of resolve and what belongs to it in brackets"
+  fi
+}
+
+resolved_listens() { [ -S /run/systemd/resolve/io.systemd.Resolve ]; }
 
 # What istio-start.sh does, as systemd has it do it: without a terminal, and with an environment that shall be kept.
 check_sudo() {

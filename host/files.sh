@@ -116,7 +116,7 @@ staged() {
 # `owner_of PATH`: of one that join makes. What says what root is to do must be root's.
 owner_of() {
   case $1 in
-    "$LISTS_AT_BOOT") echo root:root ;;
+    /etc/tmpfiles.d/* | /etc/systemd/*) echo root:root ;;
     *) echo istio-proxy:istio-proxy ;;
   esac
 }

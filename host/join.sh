@@ -170,6 +170,7 @@ $(last_words)"
 $(last_words)"
   rm -f "$RESTARTING"
   spend_token
+  follow_dns
   uptime_now
   say start "ok: ready after $((UPTIME - begun)) s"
 }
@@ -189,6 +190,7 @@ last_words() {
 verify() {
   systemctl is-active --quiet istio.service || fail "istio.service does not run any more: systemctl status istio"
   ! makes_rules || [ -n "$(istio_rules)" ] || fail "the sidecar has made no rules of iptables: journalctl -u istio"
+  ! has_dns || await 20 leads_dns || fail "look-ups of names are not led to the sidecar any more: journalctl -u ${DNS_UNIT##*/}"
   each_file "$(facts file)" verify_file
   verify_identity
 }

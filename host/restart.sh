@@ -14,6 +14,7 @@ HOLD_JUMP="PREROUTING ! -i lo -p tcp --syn -j $HOLD_CHAIN"
 stop_sidecar() {
   systemctl daemon-reload # always: systemd does not notice a drop-in of the operator's in a new folder
   release
+  pause_dns
   : >"$RESTARTING"
   # An older agent drains when it is stopped, for longer than connections can be held.
   if { [ -e "$HOME_DIR/state" ] || had_sidecar; } && { ! ready || drain; }; then hold; fi

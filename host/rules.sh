@@ -18,10 +18,10 @@ iptables_tables() {
   esac
 }
 
-# `istio_rules_of TOOL TABLE`: Istio's chains, their rules, and those of other chains that lead to them, as TOOL-save has
+# `rules_of CHAINS TOOL TABLE`: these chains, their rules, and those of other chains that lead to them, as TOOL-save has
 # them. An operator's comment may say anything.
-istio_rules_of() {
-  "$1-save" -t "$2" 2>/dev/null | awk -v chains="^$ISTIO_CHAINS\$" '
+rules_of() {
+  "$2-save" -t "$3" 2>/dev/null | awk -v chains="^($1)\$" '
     {
       words = $0
       gsub(/"([^"\\]|\\.)*"/, "", words)
@@ -34,13 +34,15 @@ istio_rules_of() {
     }'
 }
 
-# Rules and chains of Istio in any kind of iptables; nothing when there are none.
-istio_rules() {
+# `rules CHAINS`: the same in any kind of iptables; nothing when there are none.
+rules() {
   local tool table
   for tool in $IPTABLES_TOOLS; do
-    for table in $(iptables_tables "$tool"); do istio_rules_of "$tool" "$table"; done
+    for table in $(iptables_tables "$tool"); do rules_of "$1" "$tool" "$table"; done
   done
 }
+
+istio_rules() { rules "$ISTIO_CHAINS"; }
 
 # Whether the unit makes any: an operator may make them himself.
 makes_rules() { ! facts sidecar.env | grep -Eqx 'ISTIO_CUSTOM_IP_TABLES="?true"?'; }
@@ -58,27 +60,33 @@ keep_rules_env() {
 # unit that was killed, its script takes back with the environment that made it; and then whatever has a name of Istio's.
 # It fails if any is left.
 remove_rules() {
-  local tool table rules
+  local left
   [ -n "$(istio_rules)" ] || return 0
   if [ -x /usr/local/bin/istio-start.sh ] && [ -d "$RULES_ENV" ]; then
     ISTIO_SIDECAR_CONFIG=$RULES_ENV/sidecar.env ISTIO_CLUSTER_CONFIG=$RULES_ENV/cluster.env \
       timeout 30 /usr/local/bin/istio-start.sh clean >/dev/null 2>&1 || :
   fi
-  for tool in $IPTABLES_TOOLS; do
-    for table in $(iptables_tables "$tool"); do
-      rules=$(istio_rules_of "$tool" "$table")
-      [ -z "$rules" ] || removal "$table" "$rules" | "$tool-restore" --noflush --wait 10 || :
-    done
-  done
-  rules=$(istio_rules)
-  [ -z "$rules" ] || fail "iptables rules of Istio remain, remove them by hand:
-$rules"
+  remove_chains "$ISTIO_CHAINS"
+  left=$(istio_rules)
+  [ -z "$left" ] || fail "iptables rules of Istio remain, remove them by hand:
+$left"
 }
 
-# `removal TABLE RULES`: what takes these back, for `iptables-restore --noflush`.
+# `remove_chains CHAINS`: with all rules that lead to them.
+remove_chains() {
+  local tool table found
+  for tool in $IPTABLES_TOOLS; do
+    for table in $(iptables_tables "$tool"); do
+      found=$(rules_of "$1" "$tool" "$table")
+      [ -z "$found" ] || removal "$1" "$table" "$found" | "$tool-restore" --noflush --wait 10 || :
+    done
+  done
+}
+
+# `removal CHAINS TABLE RULES`: what takes these back, for `iptables-restore --noflush`.
 removal() {
-  printf '*%s\n' "$1"
-  printf '%s\n' "$2" | awk -v chains="^$ISTIO_CHAINS\$" '
+  printf '*%s\n' "$2"
+  printf '%s\n' "$3" | awk -v chains="^($1)\$" '
     substr($1, 1, 1) == ":" { chain[substr($1, 2)]; next }
     $2 !~ chains { sub(/^-A/, "-D"); print }
     END {

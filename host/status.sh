@@ -22,6 +22,7 @@ status() {
   if [ -e "$HOME_DIR/joining" ]; then problem join "unfinished: pulumi up finishes it"; fi
   systemctl is-enabled --quiet istio.service 2>/dev/null || problem unit "not enabled: it would not start at boot"
   ! makes_rules || [ -n "$(istio_rules)" ] || problem iptables "no rules: traffic bypasses the sidecar"
+  ! has_dns || leads_dns || problem dns "names of the mesh are not known: journalctl -u ${DNS_UNIT##*/}"
   each_file "$(facts file)" status_file
   altered=$(package_altered | grep -v "$ENV_DIR" || :) # the environment in it is but an example
   [ -z "$altered" ] || problem package "files differ from the package's: $altered"

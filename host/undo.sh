@@ -67,7 +67,11 @@ undo() {
   if [ -e "$RESTARTING" ]; then
     start_unit || say undo "istio.service does not start: systemctl status istio"
   fi
-  await_ready || say undo "the sidecar is not ready with the earlier configuration either: see /var/log/istio"
+  if await_ready; then
+    (STATE=$(cat "$HOME_DIR/state") && follow_dns)
+  else
+    say undo "the sidecar is not ready with the earlier configuration either: see /var/log/istio"
+  fi
   systemctl enable --quiet istio.service 2>/dev/null || fail "istio.service can't be enabled: systemctl status istio"
   rm -f "$HOME_DIR/joining" "$HOME_DIR/awaiting" "$SENT_PACKAGE" "$CONFIRMED" "$RESTARTING" "$REFUSED"
   rm -rf "$PREVIOUS"
@@ -106,6 +110,7 @@ give_back() {
     say leave "its own sidecar runs as before: nothing was changed"
     return
   fi
+  end_dns
   systemctl disable --quiet istio.service 2>/dev/null || :
   if had_sidecar; then
     stop_sidecar

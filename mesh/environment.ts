@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { withAllocated } from "./dns";
 import { ISTIOD_NAME } from "./istiod";
 import { assignment } from "./shell";
 
@@ -31,6 +32,8 @@ export interface ClusterEnvironment {
   sshPort: number;
   /** Whether it proves who it is by a certificate that was sent; else by a token. */
   byCertificate: boolean;
+  /** Whether the agent answers look-ups of names (mesh/dns.ts). Default: false. */
+  dns?: boolean;
 }
 
 /**
@@ -92,7 +95,7 @@ export const RESERVED_VARIABLES: readonly string[] = [
 /** The lines of `/var/lib/istio/envoy/cluster.env`, in a stable order: the tutorial's three, then the identity. */
 export function clusterEnv(env: ClusterEnvironment): string[] {
   return [
-    assignment("ISTIO_SERVICE_CIDR", env.serviceCidr),
+    assignment("ISTIO_SERVICE_CIDR", env.dns ? withAllocated(env.serviceCidr) : env.serviceCidr),
     inboundPortsLine(env),
     ...istiodLines(env.istiod),
     namespaceLine(env),
@@ -147,12 +150,15 @@ export function sidecarEnv({ address, labels, extra }: SidecarEnvironment): stri
 const hasAddresses = ({ addresses }: IstiodEndpoint) => addresses.every((address) => isIP(address) !== 0);
 
 /**
- * istio-start.sh always gives the agent a CA_ADDR, for which ISTIOD_SAN does not count: only without one is the CA, as all
- * else, istiod at its discoveryAddress. It can be kept from the agent where its command is put together, as text, from
- * this variable, which serves nothing else.
+ * What only the agent is to hear stands behind the namespace: istio-start.sh puts the agent's command together, as text,
+ * from this variable, which serves nothing else.
+ *
+ * It always gives the agent a CA_ADDR, for which ISTIOD_SAN does not count: only without one is the CA, as all else, istiod
+ * at its discoveryAddress. And to istio-iptables ISTIO_META_DNS_CAPTURE would mean rules that are there whenever the unit is.
  */
-function namespaceLine({ namespace, istiod }: Pick<ClusterEnvironment, "namespace" | "istiod">): string {
-  return assignment("ISTIO_NAMESPACE", hasAddresses(istiod) ? namespace : `${namespace} CA_ADDR=`);
+function namespaceLine({ namespace, istiod, dns }: Pick<ClusterEnvironment, "namespace" | "istiod" | "dns">): string {
+  const agents = [...(hasAddresses(istiod) ? [] : ["CA_ADDR="]), ...(dns ? ["ISTIO_META_DNS_CAPTURE=true"] : [])];
+  return assignment("ISTIO_NAMESPACE", [namespace, ...agents].join(" "));
 }
 
 /**

@@ -1,5 +1,6 @@
 import { inspectCertificate } from "./certificates";
 import { digest } from "./digest";
+import { DNS_UNIT, DNS_UNIT_LINES } from "./dns";
 import {
   type ClusterEnvironment,
   clusterEnv,
@@ -33,6 +34,11 @@ export const STATE_KEYS = {
   "cluster.env": { once: false, reader: "scripts", meaning: "a variable: the mesh" },
   "sidecar.env": { once: false, reader: "scripts", meaning: "a variable: the host" },
   tmpfiles: { once: false, reader: "people", meaning: "a line of /etc/tmpfiles.d/istio-vm.conf" },
+  dns: {
+    once: false,
+    reader: "people",
+    meaning: "a line of istio-vm-dns.service, which leads look-ups to the sidecar",
+  },
   mesh: { once: false, reader: "people", meaning: "a line of /etc/istio/config/mesh: so far there is none" },
   file: { once: false, reader: "scripts", meaning: "mode, path and source of a file, and `restart` (host/files.sh)" },
   renewed: { once: true, reader: "people", meaning: "the end of which identity a new token was asked for" },
@@ -90,6 +96,8 @@ export interface HostSpec {
   sidecar: SidecarEnvironment;
   /** The scripts themselves: a new version of them runs again on every host. */
   scripts: Record<string, string>;
+  /** Whether names of the mesh are known on the host. Default: false. */
+  dns?: boolean;
   /** Whether a sidecar that was joined by hand is taken over. */
   adopt?: boolean;
   /** When it was asked for, if it shall be put right even though nothing changed. */
@@ -131,8 +139,9 @@ export function fileLines({
   rootCert,
   revocationLists,
   certChain,
+  dns,
   adopt,
-}: Pick<HostSpec, "identity" | "rootCert" | "revocationLists" | "certChain" | "adopt">): string[] {
+}: Pick<HostSpec, "identity" | "rootCert" | "revocationLists" | "certChain" | "dns" | "adopt">): string[] {
   const made = `${certChain === undefined ? "token" : "certificate"}:${identity}` as const;
   const files: HostFile[] = [
     { path: "/var/lib/istio/envoy/cluster.env", mode: "0644", source: "lines:cluster.env", restart: true },
@@ -154,6 +163,7 @@ export function fileLines({
       { path: LISTS_AT_BOOT, mode: "0644", source: "lines:tmpfiles" },
     );
   }
+  if (dns) files.push({ path: DNS_UNIT, mode: "0644", source: "lines:dns" });
   // Istio's guide puts a mesh.yaml there, of which whatever the environment does not name would go on to count.
   if (adopt) files.push({ path: "/etc/istio/config/mesh", mode: "0644", source: "lines:mesh", restart: true });
   return files.map(({ path, mode, source, restart }) => `${mode} ${path} ${source}${restart ? " restart" : ""}`);
@@ -179,9 +189,10 @@ export function hostState(spec: HostSpec): string {
     "not-before": times === undefined ? [] : [time(times.notBefore)],
     "not-after": times === undefined ? [] : [time(times.notAfter)],
     hosts: hostsEntries(istiod),
-    "cluster.env": clusterEnv({ ...mesh, ...workload, istiod, proxyName: name, sshPort, byCertificate }),
+    "cluster.env": clusterEnv({ ...mesh, ...workload, istiod, proxyName: name, sshPort, byCertificate, dns: spec.dns }),
     "sidecar.env": sidecarEnv(spec.sidecar),
     tmpfiles: spec.revocationLists === undefined ? [] : LISTS_AT_BOOT_LINES,
+    dns: spec.dns ? DNS_UNIT_LINES : [],
     file: fileLines(spec),
     renewed: spec.renewed ? [`after the end of ${spec.renewed}`] : [],
     scripts: [`sha256:${digest(JSON.stringify(spec.scripts))}`],

@@ -88,6 +88,12 @@ export const host = map({
   inboundPorts: z.union([z.array(port, { error: "a list of ports" }), z.literal("*")], {
     error: 'a list of ports, or "*"',
   }),
+  /**
+   * true: programs on the host know the names of the mesh's services (name.namespace, name.namespace.svc.cluster.local),
+   * which the sidecar's agent answers; all else the host's own name servers do, also when there is no sidecar just then.
+   * Default: false.
+   */
+  dns: z.boolean({ error: "true or false" }).default(false),
   /** Labels of the workload, as on a pod. Default: app: <name>. */
   labels: labels.optional(),
   /** Further variables for the sidecar (sidecar.env), such as ISTIO_META_DNS_CAPTURE. */

@@ -279,4 +279,14 @@ export const hosts: Check[] = [
         : warning(`${name}: taking it over drops what was set by hand: ${lost.join(", ")}`);
     }),
   },
+  fromHost("IVM743", {
+    title: "names are looked up where the sidecar can answer",
+    why: "With dns: true, what the host asks of a name server, at port 53, is led to the sidecar's agent. nss-resolve asks systemd-resolved by a socket of its own, and systemd-resolved asks no name server for cluster.local.",
+    fix: "let programs ask systemd-resolved as a name server, 127.0.0.53, as Debian and Ubuntu do without libnss-resolve: in the line hosts of /etc/nsswitch.conf, dns in place of resolve",
+  }),
+  fromHost("IVM744", {
+    title: "there is a name server whose place the sidecar can take",
+    why: "With dns: true, look-ups at the servers that /etc/resolv.conf names are led to the sidecar's agent, which asks them for what it does not know.",
+    fix: "a nameserver line in /etc/resolv.conf",
+  }),
 ];

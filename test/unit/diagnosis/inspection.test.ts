@@ -54,7 +54,7 @@ const COMMANDS = {
 function inspect(directory: string, commands: Record<string, string> = {}): Promise<string> {
   const script = `set -eu
     here=$0
-    for file in lib rules files certificate identity package check adopt leave status inspect; do . "$0/$file.sh"; done
+    for file in lib rules files certificate identity dns package check adopt leave status inspect; do . "$0/$file.sh"; done
     HOME_DIR=$1 RECORD=$1/record CERTS=$1/certs ENV_DIR=$1/env IDENTITY=$1/identity
     here=$1 HOST=vm1 SSH_PORT=22 STATE=$2
     inspect`;

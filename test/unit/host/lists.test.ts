@@ -104,7 +104,7 @@ for (const shell of ["sh", "bash"]) {
 
     it("belongs to root, what root does at each boot; not to the sidecar", () =>
       onHost((folder) => {
-        const { said } = run(shell, folder, 'owner_of "$LISTS_AT_BOOT"; owner_of "$LISTS/ca-crl.pem"');
+        const { said } = run(shell, folder, 'owner_of /etc/tmpfiles.d/istio-vm.conf; owner_of "$LISTS/ca-crl.pem"');
         assert.equal(said, "root:root\nistio-proxy:istio-proxy\n");
       }));
   });

@@ -247,4 +247,6 @@ testChecks("hosts", {
       ),
     },
   ],
+  IVM743: found("IVM743", "dns is true, but programs ask systemd-resolved itself for names"),
+  IVM744: found("IVM744", "dns is true, but /etc/resolv.conf has no nameserver line"),
 });
