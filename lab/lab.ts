@@ -24,14 +24,14 @@ import {
 } from "./paths";
 import { checkMachine, installPackages, provideGo } from "./preflight";
 import { runSteps, type Step } from "./progress";
-import { recipes, rpmRecipes } from "./recipes";
+import { recipes, testRecipes } from "./recipes";
 import { istio } from "./recipes/istio";
 import { pulumi } from "./recipes/pulumi";
 import { Log } from "./run";
 import { prepareVms, startVm } from "./vm";
 
 /** Builds the artifacts that are missing, as their recipes stand now; for a lab, if one is given, what it wants. */
-export async function buildArtifacts(lab?: Lab, wanted = [...recipes, ...rpmRecipes]): Promise<void> {
+export async function buildArtifacts(lab?: Lab, wanted = [...recipes, ...testRecipes]): Promise<void> {
   const missing = wanted.filter((recipe) => !isBuilt(recipe));
   // A cold build takes about 15 GB, compilers' caches included.
   await checkMachine(3 + missing.length);
@@ -55,15 +55,20 @@ export async function buildArtifacts(lab?: Lab, wanted = [...recipes, ...rpmReci
   await runSteps(steps, 2);
 }
 
-/**
- * Brings the lab up: builds what is missing, starts what does not run, and waits until all of it answers.
- * @param rpm whether the machine with rpm is wanted as well
- */
-export async function up(lab: Lab, vms: number, rpm: boolean): Promise<void> {
+/** What a lab may have beside the usual. */
+export interface Extras {
+  /** What tests need of it (recipes/index.ts). */
+  tests: boolean;
+  /** The machine with rpm, which is of that. */
+  rpm: boolean;
+}
+
+/** Brings the lab up: builds what is missing, starts what does not run, and waits until all of it answers. */
+export async function up(lab: Lab, vms: number, { tests, rpm }: Extras): Promise<void> {
   const names = [...Array.from({ length: vms }, (_, index) => `vm${index + 1}`), ...(rpm ? [rpmVm] : [])];
   const stopped = names.filter((name) => !leaderOf(lab, name));
   checkInotify({ node: !leaderOf(lab, "node"), vms: stopped.length });
-  await buildArtifacts(lab, [...recipes, ...(rpm ? rpmRecipes : [])]);
+  await buildArtifacts(lab, [...recipes, ...(tests || rpm ? testRecipes : [])]);
   await withLab(lab, async () => {
     use(lab.state, "istio", istio);
     use(lab.state, "pulumi", pulumi);

@@ -8,8 +8,9 @@ import { rebootVm, resetVm } from "./vm";
 
 const usage = `Usage: npx tsx lab/main.ts COMMAND
 
-  up [--vms N] [--rpm]
-                     build what is missing, start what does not run; --rpm: also rpm1, a machine with rpm and dnf
+  up [--vms N] [--rpm] [--tests]
+                     build what is missing, start what does not run; --rpm: also rpm1, a machine with rpm and dnf;
+                     --tests: build what only tests need as well
   down               stop everything; the state stays for the next up
   status             what runs
   exec -- CMD...     run a command inside the lab
@@ -29,6 +30,7 @@ async function main(): Promise<number> {
     options: {
       vms: { type: "string" },
       rpm: { type: "boolean" },
+      tests: { type: "boolean" },
       cache: { type: "boolean" },
       help: { type: "boolean" },
     },
@@ -39,7 +41,7 @@ async function main(): Promise<number> {
   const [command, ...rest] = positionals;
   switch (command) {
     case "up":
-      await up(lab, vmCount(values.vms), values.rpm === true);
+      await up(lab, vmCount(values.vms), { rpm: values.rpm === true, tests: values.tests === true });
       console.log(status(lab));
       return 0;
     case "down":

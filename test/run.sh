@@ -36,7 +36,7 @@ in_lab() { # in_lab SUITE [OPTION]
   export LAB_NAME=$1
   local status=0
   # shellcheck disable=SC2086
-  lab clean && lab up --vms 3 $2 && mocha "test/$1" "$1" node --import tsx lab/main.ts exec -- || status=$?
+  lab clean && lab up --vms 3 --tests $2 && mocha "test/$1" "$1" node --import tsx lab/main.ts exec -- || status=$?
   lab clean && return "$status"
 }
 

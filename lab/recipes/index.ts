@@ -1,5 +1,7 @@
 /** All artifacts, each after those it needs; those that take long first. */
 import type { Recipe } from "../artifacts";
+import { debs } from "./debs";
+import { echo } from "./echo";
 import { images } from "./images";
 import { envoy, istio } from "./istio";
 import { kubernetes } from "./kubernetes";
@@ -21,5 +23,5 @@ export const recipes: Recipe[] = [
   ...pulumiRecipes,
 ];
 
-/** Those of the machine with rpm, which only some want. */
-export const rpmRecipes: Recipe[] = [rpmRoot, sidecarRpm];
+/** What only tests want: Istio's echo, the machine with rpm, and packages for VMs. */
+export const testRecipes: Recipe[] = [echo, rpmRoot, sidecarRpm, debs];
