@@ -9,6 +9,7 @@ import { leaderOf } from "../../lab/cgroups";
 import { bridge, vmByName, type Lab } from "../../lab/paths";
 import { succeeds, until } from "../../lab/run";
 import { rebootVm, resetVm, vmExec } from "../../lab/vm";
+import { installDebs } from "../support/debs";
 import type { Snapshot } from "../support/snapshot";
 import { snapshotVm } from "../support/vmSnapshot";
 import type { HostCommands } from "./commands";
@@ -196,6 +197,11 @@ export class Host {
   /** Waits until one can log in. */
   async untilReachable(seconds: number): Promise<void> {
     await until(`${this.name} to be reachable`, seconds, async () => (await this.ssh("true").done).exitCode === 0);
+  }
+
+  /** Installs a Debian package that the lab has for tests. */
+  installDebs(name: string): Promise<void> {
+    return installDebs(this.lab, this.name, name);
   }
 
   reset(): Promise<void> {

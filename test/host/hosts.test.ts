@@ -11,6 +11,7 @@ import { finishing } from "./steps/finishing";
 import { firewalls } from "./steps/firewalls";
 import { interrupting } from "./steps/interrupting";
 import { lockingOut } from "./steps/lockingOut";
+import { naming } from "./steps/naming";
 import { privileges } from "./steps/privileges";
 import { recovering } from "./steps/recovering";
 import { refusing } from "./steps/refusing";
@@ -41,6 +42,7 @@ describe("hosts that operators trust", () => {
   confirming(mesh);
   comingBack(mesh);
   asserting(mesh);
+  naming(mesh);
   tellingTime(mesh);
   tokens(mesh);
   sleeping(mesh);
