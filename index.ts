@@ -15,6 +15,7 @@ import {
   IssuedCertificates,
   MeshExpansion,
   MeshHost,
+  ProtocolDetection,
   SampleClient,
   WorkloadIdentity,
 } from "./components";
@@ -23,6 +24,7 @@ import { sidecarPackages } from "./config/secrets";
 import { loadConfig } from "./config/stackConfig";
 import { authorityArgs, install } from "./installation";
 import { fingerprint, inspectCertificate } from "./mesh/certificates";
+import { HOST_LABEL, mayWaitForServer } from "./mesh/protocolDetection";
 import { serviceResource } from "./mesh/externalService";
 import { spiffeId } from "./mesh/spiffe";
 import { factsOf, istiodName, USUAL_ISTIOD } from "./mesh/istiod";
@@ -208,6 +210,18 @@ async function program() {
       const workload = { trustDomain, namespace: host.namespace, serviceAccount: host.serviceAccount };
       const identity = identities.get(host.name);
       const istiod = { ...exposure.of(controlPlane.service), name: istiodName(controlPlane) };
+      const { name, namespace } = host;
+      const detection =
+        !host.gone && mayWaitForServer(host, config.services)
+          ? [
+              new ProtocolDetection(
+                `${name}-detection`,
+                { host: name, namespace, owner },
+                { provider, dependsOn: [...installed, ...namespaces] },
+              ),
+            ]
+          : [];
+      const labels = detection.length === 0 ? host.labels : { ...host.labels, [HOST_LABEL]: name };
       const member = new MeshHost(
         host.name,
         {
@@ -218,7 +232,7 @@ async function program() {
           network: host.network ?? network,
           serviceCidr,
           inboundPorts: host.inboundPorts,
-          labels: host.labels,
+          labels,
           environment: host.environment,
           istiod,
           identity: spiffeId(workload),
@@ -238,6 +252,7 @@ async function program() {
             cluster,
           ),
           sidecar: sidecarPackages(config),
+          dns: host.dns,
           adopt: host.adopt,
           healDrift: config.healDrift,
           gone: host.gone,
@@ -246,7 +261,7 @@ async function program() {
         },
         {
           dependsOn: [
-            ...[exposure, ...namespaces, ...accounts, ...ended.of(accountName(host)), ...issued],
+            ...[exposure, ...namespaces, ...accounts, ...ended.of(accountName(host)), ...issued, ...detection],
             ...(identity ? [identity] : []),
           ],
         },
@@ -258,6 +273,7 @@ async function program() {
           istiod,
           revision: controlPlane.revision,
           member,
+          labels,
           config: host,
           returnsUntil: identity?.certChain.apply((chain) => inspectCertificate(chain).notAfter.toISOString()),
         },
@@ -274,7 +290,7 @@ async function program() {
         serviceName: service.name,
         namespace: service.namespace,
         ports: service.ports,
-        endpoints: serving.map(({ config: { address, serviceAccount, labels, namespace, network }, identity }) => ({
+        endpoints: serving.map(({ config: { address, serviceAccount, namespace, network }, labels, identity }) => ({
           address,
           serviceAccount,
           labels,

@@ -16,5 +16,6 @@ export { IssuedCertificates, type IssuedCertificatesArgs } from "./issuedCertifi
 export { IstioControlPlane, type IstioControlPlaneArgs } from "./istioControlPlane";
 export { MeshExpansion, type MeshExpansionArgs } from "./meshExpansion";
 export { type HostProof, MeshHost, type MeshHostArgs, type SidecarPackage } from "./meshHost";
+export { ProtocolDetection, type ProtocolDetectionArgs } from "./protocolDetection";
 export { SampleClient, type SampleClientArgs } from "./sampleClient";
 export { WorkloadIdentity, type WorkloadIdentityArgs } from "./workloadIdentity";

@@ -59,6 +59,8 @@ export interface MeshHostArgs {
   proof: HostProof;
   /** Of these the host takes the one that fits its package manager and its architecture. */
   sidecar: SidecarPackage[];
+  /** Whether programs on the host know the names of the mesh's services. Default: false. */
+  dns?: boolean;
   /** A sidecar that was joined by hand is taken over, and given back by leave. Default: false, it is refused. */
   adopt?: boolean;
   /** Run join at every update, so that what was changed on the host by hand is put right. Default: false. */
@@ -159,6 +161,7 @@ export class MeshHost extends pulumi.ComponentResource {
             source: "url" in each ? each.url : "secretUrl" in each ? SECRET_URL : "sent",
           })),
           scripts,
+          dns: args.dns,
           adopt: args.adopt,
           run: args.healDrift ? new Date() : undefined,
         }),

@@ -1,6 +1,7 @@
 /** What no schema of a single field can see: what must agree with something elsewhere in the configuration. */
 import { isIP } from "node:net";
 import { canonicalAddress, isWithin } from "../mesh/addresses";
+import { DNS_VARIABLES } from "../mesh/dns";
 import { OWN_PORTS } from "../mesh/environment";
 import { DEFAULT_REVISION } from "../mesh/istiod";
 import { LISTS_SINCE } from "../mesh/revocation";
@@ -55,6 +56,11 @@ function hostProblems({ hosts }: Config): string[] {
       `hosts[${index}].ssh.host: ${show(host)}, port ${port}, is already where one logs in to hosts[${first}]: a machine is one host`,
     );
   }
+  for (const [index, { dns, environment }] of hosts.entries()) {
+    for (const name of dns ? DNS_VARIABLES.filter((variable) => variable in environment) : []) {
+      problems.push(`hosts[${index}].environment.${name}: not beside dns: true, which sees to it`);
+    }
+  }
   for (const [index, host] of hosts.entries()) {
     if (host.inboundPorts === "*") continue;
     for (const [n, port] of host.inboundPorts.entries()) {
@@ -85,6 +91,9 @@ function serviceProblems({ hosts, services }: Config): string[] {
     for (const [n, first, port] of duplicates(service.ports, ({ port }) => String(port))) {
       problems.push(`services[${index}].ports[${n}].port: ${port} is already the port of ports[${first}]`);
     }
+    for (const [n, first, name] of duplicates(service.ports, ({ name }) => name)) {
+      problems.push(`services[${index}].ports[${n}].name: ${show(name)} is already the name of ports[${first}]`);
+    }
     for (const [n, first, name] of duplicates(service.hosts, (host) => host)) {
       problems.push(`services[${index}].hosts[${n}]: ${show(name)} is already hosts[${first}]`);
     }
@@ -108,6 +117,27 @@ function serviceProblems({ hosts, services }: Config): string[] {
   };
   services.forEach(ofService);
   return problems;
+}
+
+/** A sidecar speaks one protocol at a port of its host, of whichever services: that of the first that it hears of. */
+function protocolProblems({ services }: Config): string[] {
+  const spoken = new Map<string, { place: string; protocol: string }>();
+  const problems = new Set<string>();
+  for (const [index, { hosts, ports }] of services.entries()) {
+    for (const [n, { targetPort, protocol }] of ports.entries()) {
+      const place = `services[${index}].ports[${n}]`;
+      for (const host of hosts) {
+        const at = `${host}:${targetPort}`;
+        const first = spoken.get(at);
+        if (first === undefined) spoken.set(at, { place, protocol });
+        else if (first.protocol !== protocol)
+          problems.add(
+            `${place}.protocol: ${protocol}, but ${first.place} has ${first.protocol} at the same port of ${host}, ${targetPort}`,
+          );
+      }
+    }
+  }
+  return [...problems];
 }
 
 /** Addresses of machines that lie among those of the cluster's services, where nobody looks for a machine. */
@@ -200,6 +230,7 @@ export function checkReferences(config: Config): string[] {
   return [
     hostProblems,
     serviceProblems,
+    protocolProblems,
     rangeProblems,
     validityProblems,
     revocationProblems,

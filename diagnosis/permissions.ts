@@ -3,6 +3,7 @@ import { isExisting, wantedNamespaces } from "../config/namespaces";
 import { exposureOf } from "../mesh/exposure";
 import { USUAL_ISTIOD } from "../mesh/istiod";
 import type { KubernetesObject } from "../mesh/kubernetesObject";
+import { mayWaitForServer } from "../mesh/protocolDetection";
 
 /** What one may do to a kind of object. */
 export interface Permission {
@@ -119,6 +120,9 @@ export function neededPermissions(
     ...accounts.flatMap((namespace) => make([ACCOUNTS], namespace)),
     ...hosts.flatMap(({ namespace }) => read([ACCOUNTS], namespace)),
     ...services.flatMap(({ namespace }) => make([SERVICES, istio("serviceentries")], namespace)),
+    ...hosts
+      .filter((host) => !host.gone && mayWaitForServer(host, services))
+      .flatMap(({ namespace }) => make([istio("envoyfilters")], namespace)),
     ...(sampleClient ? make([ACCOUNTS, DEPLOYMENTS], sampleClient.namespace) : []),
     ...(denyEnded && accounts.length > 0 ? ending(rootNamespaces) : []),
     ...exposing(config, istiods),

@@ -7,6 +7,8 @@ export interface ServicePort {
   /** The port on the host. Default: the same. */
   targetPort?: number;
   protocol: (typeof PROTOCOLS)[number];
+  /** Its name in the Service and the ServiceEntry. Default: `<protocol>-<port>`. */
+  name?: string;
 }
 
 /** A host that serves the service. */
@@ -34,9 +36,9 @@ export function serviceAnnotations(endpoints: Endpoint[]): Record<string, string
   return identities.length === 0 ? undefined : { "alpha.istio.io/canonical-serviceaccounts": identities.join(",") };
 }
 
-/** Istio reads a port's protocol from its name, `<protocol>-<suffix>`. */
-export function portName({ protocol, port }: ServicePort): string {
-  return `${protocol.toLowerCase()}-${port}`;
+/** Istio reads a port's protocol from its name, `<protocol>-<suffix>`, unless appProtocol says it. */
+export function portName({ name, protocol, port }: ServicePort): string {
+  return name ?? `${protocol.toLowerCase()}-${port}`;
 }
 
 /** The name under which the mesh reaches a service. */
@@ -92,6 +94,7 @@ export function serviceSpec(ports: ServicePort[]) {
       port: p.port,
       targetPort: p.targetPort ?? p.port,
       protocol: "TCP",
+      ...(p.name === undefined ? {} : { appProtocol: p.protocol.toLowerCase() }),
     })),
   };
 }

@@ -27,6 +27,8 @@ const service = map({
         targetPort: port.optional(),
         /** Default: HTTP. */
         protocol: z.enum(PROTOCOLS, { error: `one of ${PROTOCOLS.join(", ")}` }).default("HTTP"),
+        /** The port's name. Default: `<protocol>-<port>`. */
+        name: dnsLabel.optional(),
       }).transform(({ targetPort, ...rest }) => ({ ...rest, targetPort: targetPort ?? rest.port })),
       { error: "a list of ports" },
     )

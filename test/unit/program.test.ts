@@ -3,6 +3,7 @@ import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { authority, filesIn, istioctl, privateKey, Secret, UNKNOWN, valueOf } from "./support";
 import { commands, config, KUBECONFIG, manifest, NOWHERE, restoreConfig, run, SSH_KEY } from "./wholeProgram";
+import { HOST_LABEL } from "../../mesh/protocolDetection";
 
 describe("the program", () => {
   after(restoreConfig);
@@ -62,6 +63,10 @@ MeshHost vm2
   Command vm2-withdrawal
 Namespace namespace-db
 Namespace namespace-vm
+ProtocolDetection vm1-detection
+  EnvoyFilter vm1-detection-filter
+ProtocolDetection vm2-detection
+  EnvoyFilter vm2-detection-filter
 RandomId owner
 SampleClient sleep
   Deployment sleep-deployment
@@ -144,7 +149,7 @@ kubernetes cluster`,
       "cluster.env POD_NAME=vm1",
       "cluster.env TRUST_DOMAIN=example.org",
       "cluster.env ISTIO_META_CLUSTER_ID=east",
-      String.raw`sidecar.env ISTIO_METAJSON_LABELS="{\"app\":\"vm1\"}"`,
+      String.raw`sidecar.env ISTIO_METAJSON_LABELS="{\"app\":\"vm1\",\"pulumi-istio-vm/host\":\"vm1\"}"`,
     ]) {
       assert.ok(text("vm1").split("\n").includes(line), `${line} is not in\n${text("vm1")}`);
     }
@@ -163,9 +168,12 @@ kubernetes cluster`,
     });
     const tlsMode = { "security.istio.io/tlsMode": "istio" };
     assert.deepEqual(endpoints, [
-      { address: "10.0.0.1", serviceAccount: "vm1", labels: { app: "vm1", ...tlsMode } },
-      { address: "10.0.0.2", serviceAccount: "mysql", labels: { v: "2", ...tlsMode } },
+      { address: "10.0.0.1", serviceAccount: "vm1", labels: { app: "vm1", [HOST_LABEL]: "vm1", ...tlsMode } },
+      { address: "10.0.0.2", serviceAccount: "mysql", labels: { v: "2", [HOST_LABEL]: "vm2", ...tlsMode } },
     ]);
+    // As the sidecar of whichever says of itself, and as its endpoints do: Istio takes the latter where there are any.
+    const { workloadSelector } = full.find("vm1-detection-filter").inputs.spec as { workloadSelector: object };
+    assert.deepEqual(workloadSelector, { labels: { [HOST_LABEL]: "vm1" } });
   });
 
   it("has outputs that are no secrets", async () => {

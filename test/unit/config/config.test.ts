@@ -125,6 +125,7 @@ describe("parseConfig", () => {
       serviceAccount: "vm1",
       identity: "certificate",
       revision: "default",
+      dns: false,
       environment: {},
       labels: { app: "vm1" },
       adopt: false,
@@ -305,6 +306,32 @@ describe("parseConfig", () => {
       "an environment of two lines",
       host({ environment: { A: "b\nc" } }),
       ['hosts[0].environment.A: "b\\nc" is not allowed; expected a text of one line'],
+    ],
+    [
+      "two protocols at one port of a host, by two services",
+      {
+        hosts: [vm1],
+        services: [
+          mysql,
+          { ...mysql, name: "other", ports: [{ port: 8080 }, { port: 81, targetPort: 3306, protocol: "MONGO" }] },
+        ],
+      },
+      ["services[1].ports[1].protocol: MONGO, but services[0].ports[0] has TCP at the same port of vm1, 3306"],
+    ],
+    [
+      "two ports of a name",
+      service({
+        ports: [
+          { port: 3306, protocol: "TCP", name: "db" },
+          { port: 3307, targetPort: 3306, protocol: "TCP", name: "db" },
+        ],
+      }),
+      ['services[0].ports[1].name: "db" is already the name of ports[0]'],
+    ],
+    [
+      "Istio's own way to know names, beside ours",
+      host({ dns: true, environment: { ISTIO_META_DNS_CAPTURE: "true" } }),
+      ["hosts[0].environment.ISTIO_META_DNS_CAPTURE: not beside dns: true, which sees to it"],
     ],
     [
       "an environment's name",

@@ -59,6 +59,14 @@ describe("permissions", () => {
     }
   });
 
+  it("are for the filters of hosts on which a server may speak first", () => {
+    const FILTERS = `${ALL} envoyfilters.networking.istio.io in vm`;
+    const [host] = config.hosts;
+    assert.ok(!asked({}).includes(FILTERS));
+    assert.ok(asked({ hosts: [{ ...host!, inboundPorts: "*" }] }).includes(FILTERS));
+    assert.ok(!asked({ hosts: [{ ...host!, inboundPorts: "*", gone: true }] }).includes(FILTERS));
+  });
+
   describe("of a mesh that is there", () => {
     const onExisting = (changed: Partial<Config>, circumstances: Partial<Circumstances> = {}) =>
       asked(
