@@ -14,7 +14,11 @@ const filesOf = (name: string) =>
 /** Installs a package on a VM, with all that it needs. */
 export async function installDebs(lab: Lab, vm: string, name: string): Promise<void> {
   cpSync(join(artifactPath(debs), name), `/proc/${leaderOf(lab, vm)}/root/root/${name}`, { recursive: true });
-  await vmExec(lab, vm, ["sh", "-euc", `DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends /root/${name}/*.deb`]);
+  await vmExec(lab, vm, [
+    "sh",
+    "-euc",
+    `DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends /root/${name}/*.deb`,
+  ]);
 }
 
 /** Unpacks a package, and all that it needs, into a folder of the node, from where pods can have it. */
