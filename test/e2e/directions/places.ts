@@ -54,21 +54,21 @@ export class Places {
 
   /** The stack's configuration. */
   private config() {
-    const host = (name: string, inboundPorts: number[], labels = {}) => ({
+    const host = (name: string, inboundPorts: number[] | "*") => ({
       ...{ name, address: vmByName(this.lab, name).address, namespace: "vm", dns: true },
       inboundPorts,
-      labels: { app: name, ...labels },
     });
-    const echo = (name: string) => ({
+    const echo = (name: string, portName?: (port: number) => string) => ({
       ...{ name: `echo-${name}`, namespace: "vm", hosts: [name] },
-      ports: servicePorts().map(({ port, protocol }) => ({ port, protocol })),
+      ports: servicePorts().map(({ port, protocol }) => ({ port, protocol, name: portName?.(port) })),
     });
     return {
       ...labConfig(),
-      hosts: [host("vm1", ECHO_PORTS), host("vm2", ECHO_PORTS), host("vm3", [3306])],
+      hosts: [host("vm1", ECHO_PORTS), host("vm2", "*"), host("vm3", [3306])],
       services: [
         echo("vm1"),
-        echo("vm2"),
+        // Names from which no protocol can be read.
+        echo("vm2", (port) => `of-vm2-${port}`),
         { name: "mysql", namespace: "vm", hosts: ["vm3"], ports: [{ port: 3306, protocol: "TCP" }] },
       ],
     };
