@@ -132,11 +132,11 @@ async function followIstiod({ cluster }: Config, istiod: Istiod, lines: number, 
   if (!stop.aborted && exitCode !== 0) throw new Error("kubectl logs failed: see above");
 }
 
-/** The host of that name. @throws with the names that there are */
-export function hostByName({ hosts }: Config, name: string): HostConfig {
+/** The host of that name. @param others what else may be named @throws with the names that there are */
+export function hostByName({ hosts }: Config, name: string, ...others: string[]): HostConfig {
   const host = hosts.find((one) => one.name === name);
   if (host) return host;
-  throw new Error(`there is no host "${name}": use one of ${["istiod", ...hosts.map((one) => one.name)].join(", ")}`);
+  throw new Error(`there is no host "${name}": use one of ${[...others, ...hosts.map((one) => one.name)].join(", ")}`);
 }
 
 /**
@@ -149,7 +149,7 @@ export function hostByName({ hosts }: Config, name: string): HostConfig {
 export async function logs({ stack: stackName, lines, follow }: LogsOptions, [name = ""]: string[]): Promise<number> {
   const stack = requireConfig(await readStack(stackName));
   const { config, secret } = stack;
-  const host = name === "istiod" ? undefined : hostByName(config, name);
+  const host = name === "istiod" ? undefined : hostByName(config, name, "istiod");
   const istiods = istiodsOf(stack.outputs);
   if (!follow) {
     const kubectl = kubectlFor(config.cluster);

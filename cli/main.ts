@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { doctor } from "./doctor";
 import { explain } from "./explain";
 import { graph } from "./graph";
+import { impact } from "./impact";
 import { logs } from "./logs";
 import { rotate } from "./rotate";
 import { status } from "./status";
@@ -67,6 +68,10 @@ command("status", "what runs now: one line a host, one line a service", status)
       .argParser(span)
       .conflicts("watch"),
   );
+
+command("impact", "what would change for the traffic of hosts, as it is now, if they joined; changes nothing", impact)
+  .argument("[host]", "the name of a host (default: all)")
+  .addOption(output("text", "json"));
 
 command("explain", "known causes of what the logs of istiod and of every host tell of, and their fixes", explain)
   .argument("[-]", "read the logs from stdin")

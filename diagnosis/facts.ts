@@ -1,6 +1,7 @@
 import type { Config, HostConfig } from "../config";
 import type { IstiodEndpoint } from "../mesh/environment";
 import { type ControlPlane, USUAL_ISTIOD } from "../mesh/istiod";
+import type { Surroundings } from "./impact";
 import type { Inspection } from "./inspection";
 
 /** Everything that the checks judge. It is gathered first (cli/facts), so that a check is a pure function of it. */
@@ -21,6 +22,8 @@ export interface Facts {
   /** The cluster, or why it can't be asked. */
   cluster: Cluster | Unavailable;
   hosts: HostFacts[];
+  /** What is around hosts that are yet to join; undefined if there are none, or the cluster does not answer. */
+  surroundings?: Surroundings;
 }
 
 /** Why something is not known. */

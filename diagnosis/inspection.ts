@@ -1,3 +1,5 @@
+import { parseSocket, type Socket } from "./sockets";
+
 /** What a host says of itself (host/inspect.sh): text, one fact a line. */
 export interface Inspection {
   /** The host's clock, seconds since 1970. */
@@ -26,6 +28,11 @@ export interface Inspection {
   bridges: string[];
   /** TCP ports, or ranges of them, that are sent on to a container. */
   published: string[];
+  /** Its TCP sockets, of a host that is yet to join or whose impact is asked for; and why they could not be read. */
+  sockets: Socket[];
+  socketsProblem?: string;
+  /** The port at which this session came in: it is never intercepted. */
+  sshPort?: number;
   /** What the checks of join found. */
   findings: { code: string; message: string }[];
   /** How what was joined is doing; undefined if the host is not joined. */
@@ -89,6 +96,9 @@ export function parseInspection(text: string): Inspection {
     settings: all("setting"),
     bridges: all("bridge"),
     published: all("published"),
+    sockets: all("socket").flatMap((line) => parseSocket(line) ?? []),
+    socketsProblem: one("no-sockets"),
+    sshPort: one("ssh-port") === undefined ? undefined : Number(one("ssh-port")),
     findings: all("finding").map((finding) => {
       const [code = "", ...words] = finding.split(" ");
       return { code, message: words.join(" ") };

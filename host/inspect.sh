@@ -37,6 +37,7 @@ inspect() {
   echo "takes $PACKAGE_FORMAT $(architecture)"
   package_reachable
   containers
+  [ -d "$RECORD" ] || sockets # what a join would change
   [ -d "$RECORD" ] || ! adopts_sidecar || settings
   # What the checks of join find, on this host as it is now.
   FINDINGS=''

@@ -17,15 +17,17 @@ interface Host {
   inboundPorts: number[] | "*";
 }
 
-/** Whether there is an inbound port of which nobody has said that clients speak first there. */
-export function mayWaitForServer(host: Host, services: { hosts: string[]; ports: ServicePort[] }[]): boolean {
-  if (host.inboundPorts === "*") return true;
-  const ports = services.filter(({ hosts }) => hosts.includes(host.name)).flatMap((service) => service.ports);
-  const clientFirst = new Set(
-    ports.filter(({ protocol }) => protocol !== "TCP").map(({ port, targetPort }) => targetPort ?? port),
-  );
-  return host.inboundPorts.some((port) => !clientFirst.has(port));
+type Services = { hosts: string[]; ports: ServicePort[] }[];
+
+/** Whether nobody has said of a host's port that clients speak first there. */
+export function mayServerSpeakFirst(host: string, port: number, services: Services): boolean {
+  const ports = services.filter(({ hosts }) => hosts.includes(host)).flatMap((service) => service.ports);
+  return !ports.some(({ protocol, targetPort, port: own }) => protocol !== "TCP" && (targetPort ?? own) === port);
 }
+
+/** Whether there is an inbound port of which nobody has said that clients speak first there. */
+export const mayWaitForServer = ({ name, inboundPorts }: Host, services: Services): boolean =>
+  inboundPorts === "*" || inboundPorts.some((port) => mayServerSpeakFirst(name, port, services));
 
 /** The spec of the EnvoyFilter (networking.istio.io/v1alpha3) by which the sidecar of a host does not wait for longer. */
 export function detectionFilterSpec(host: string) {

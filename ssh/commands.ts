@@ -51,7 +51,7 @@ export const PROLOGUE = `case $0 in /tmp/istio-vm.*/input) rm -rf "\${0%/*}" ;; 
 export const withState = (state: string, script: string) => `state=${quote(`\n${state}\n`)}\n${script}`;
 
 /** Runs the script on stdin (ssh/bundle.ts) as root. */
-export const remoteCommand = (action: "join" | "inspect" | "glance") => rootShell([action]);
+export const remoteCommand = (action: "join" | "inspect" | "impact" | "glance") => rootShell([action]);
 
 /** Shows the last so many lines of a host's logs, by the script on stdin (cli/logs.ts). */
 export const logsCommand = (lines: number) => rootShell([String(lines)]);

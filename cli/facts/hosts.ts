@@ -55,7 +55,7 @@ const scripts = () => renderFiles(hostScripts());
 async function look(
   client: Client,
   { ssh: { user } }: HostConfig,
-  action: "inspect" | "glance",
+  action: "inspect" | "impact" | "glance",
   script: string,
 ): Promise<{ inspection: Inspection; clockOffset: number }> {
   const chunks: Buffer[] = [];
@@ -117,6 +117,16 @@ export function inspectHosts(
     const seen = await look(client, host, "inspect", bundleScript(files, stateFor(stack, host)));
     return { name: host.name, ...seen, istiodProof: (await proof) || undefined };
   };
+  return askEach(stack, ask, done);
+}
+
+/** Looks who talks to every host, and to whom it talks, for impact. @param done is told of each */
+export function lookAtSockets(stack: ConfiguredStack, done: (name: string) => void): Promise<HostFacts[]> {
+  const files = scripts();
+  const ask = async (client: Client, host: HostConfig): Promise<HostFacts> => ({
+    name: host.name,
+    ...(await look(client, host, "impact", bundleScript(files, stateFor(stack, host)))),
+  });
   return askEach(stack, ask, done);
 }
 

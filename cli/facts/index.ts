@@ -8,13 +8,14 @@ import { readCaCerts } from "../../tools/caCerts";
 import { lookAtCluster, readExisting, readVersion } from "./cluster";
 import { inspectHosts } from "./hosts";
 import { lookAround } from "./local";
+import { readSurroundings } from "./surroundings";
 import { lookAtTools } from "./tools";
 
 /** Cluster and hosts. The cluster's CA comes first: hosts are asked whether istiod proves to be of it. */
 async function lookOutside(
   stack: Stack,
   progress: Progress,
-): Promise<{ cluster: Facts["cluster"]; hosts: HostFacts[] }> {
+): Promise<Pick<Facts, "cluster" | "hosts" | "surroundings">> {
   if (stack.config === undefined) return { cluster: { problem: "the configuration is not valid" }, hosts: [] };
   const known = requireConfig(stack);
   const kubectl = kubectlFor(known.config.cluster);
@@ -32,7 +33,9 @@ async function lookOutside(
     silent ?? lookAtCluster(known, kubectl, { version, cacerts, existing }),
     inspectHosts(known, rootCert, progress.count("hosts", known.config.hosts.length)),
   ]);
-  return { cluster, hosts };
+  const isNew = (host: HostFacts) => "inspection" in host && host.inspection.joined === undefined;
+  const surroundings = silent === undefined && hosts.some(isNew) ? await readSurroundings(known, kubectl) : undefined;
+  return { cluster, hosts, surroundings };
 }
 
 /** Gathers everything that the checks judge, and changes nothing. */

@@ -9,6 +9,7 @@ import { identities } from "./identities";
 import { network } from "./network";
 import { rotation } from "./rotation";
 import { tools } from "./tools";
+import { traffic } from "./traffic";
 
 /** Every rule, by group. docs/checks.md is made of this table. */
 export const CHECKS: Record<Group, Check[]> = {
@@ -18,7 +19,7 @@ export const CHECKS: Record<Group, Check[]> = {
   certificates: [...authorities, ...identities, ...rotation],
   clock,
   network,
-  hosts,
+  hosts: [...hosts, ...traffic],
 };
 
 /** Judges everything, in the order of the table. */

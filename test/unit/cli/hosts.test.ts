@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
-import { glanceAtHosts, inspectHosts, watchHosts } from "../../../cli/facts/hosts";
+import { glanceAtHosts, inspectHosts, lookAtSockets, watchHosts } from "../../../cli/facts/hosts";
 import type { ConfiguredStack } from "../../../cli/stack";
 import type { HostFacts } from "../../../diagnosis/facts";
 import { sshKey, startSshServer, type TestServer } from "../../support/sshServer";
@@ -59,11 +59,12 @@ describe("what a host is asked", () => {
   const FACTS = "echo epoch $(date +%s); echo sidecar 1.31.0";
   const versions = (facts: HostFacts[]) => facts.map((host) => "inspection" in host && host.inspection.sidecar);
 
-  it("by doctor is everything, by status only what it shows", () =>
+  it("by doctor is everything, by status and impact only what they show", () =>
     withShell(FACTS, async (calls) => {
       assert.deepEqual(versions(await inspectHosts(stack, undefined, () => undefined)), ["1.31.0"]);
       assert.deepEqual(versions(await glanceAtHosts(stack, () => undefined)), ["1.31.0"]);
-      assert.deepEqual(calls(), ["inspect", "glance"]);
+      assert.deepEqual(versions(await lookAtSockets(stack, () => undefined)), ["1.31.0"]);
+      assert.deepEqual(calls(), ["inspect", "glance", "impact"]);
     }));
 
   it("while it is watched goes through one session, which a limit of connections does not see again", () =>

@@ -116,7 +116,7 @@ describe("cli/logs", () => {
   it("names the hosts there are, if there is none of that name", () => {
     const config = { hosts: [{ name: "vm1" }, { name: "db" }] } as Config;
     assert.equal(hostByName(config, "db").name, "db");
-    assert.throws(() => hostByName(config, "dp"), /there is no host "dp": use one of istiod, vm1, db$/);
+    assert.throws(() => hostByName(config, "dp", "istiod"), /there is no host "dp": use one of istiod, vm1, db$/);
   });
 
   describe("readIstiodLogs", () => {

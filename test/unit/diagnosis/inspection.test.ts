@@ -35,6 +35,8 @@ const COMMANDS = {
   getent: `case $2 in ${ISTIOD}) echo "192.0.2.10 STREAM ${ISTIOD}" ;; *) echo 127.0.0.1 ;; esac`,
   ss: `case "$*" in
     -Hltn) printf 'LISTEN 0 128 %s 0.0.0.0:*\\n' 0.0.0.0:22 '[::]:22' 192.0.2.21:8080 ;;
+    -Htlnp) echo 'LISTEN 0 5 192.0.2.21:8080 0.0.0.0:* users:(("app",pid=32,fd=3))' ;;
+    -Htnp) echo 'ESTAB 0 0 192.0.2.21:8080 192.0.2.9:40000 users:(("app",pid=32,fd=4))' ;;
   esac`,
   systemctl: `case "$*" in "is-active --quiet ufw") exit 0 ;; *) exit 3 ;; esac`,
   df: "printf 'Filesystem\\n/dev/sda1 1 1 5000 1%% /\\n'",
@@ -51,13 +53,17 @@ const COMMANDS = {
 };
 
 /** What `istio-vm inspect` prints on such a host, with all that is the program's own in `directory`. */
-function inspect(directory: string, commands: Record<string, string> = {}): Promise<string> {
+function inspect(
+  directory: string,
+  commands: Record<string, string> = {},
+  action: "inspect" | "impact" = "inspect",
+): Promise<string> {
   const script = `set -eu
     here=$0
-    for file in lib rules files certificate identity dns package check adopt leave status inspect; do . "$0/$file.sh"; done
+    for file in lib rules files certificate identity dns package check adopt leave status inspect sockets; do . "$0/$file.sh"; done
     HOME_DIR=$1 RECORD=$1/record CERTS=$1/certs ENV_DIR=$1/env IDENTITY=$1/identity
     here=$1 HOST=vm1 SSH_PORT=22 STATE=$2
-    inspect`;
+    ${action}`;
   return withCommands({ ...COMMANDS, ...commands }, () => {
     const { stdout, stderr, status } = spawnSync("sh", ["-c", script, SCRIPTS, directory, stateIn(directory)], {
       encoding: "utf8",
@@ -66,6 +72,12 @@ function inspect(directory: string, commands: Record<string, string> = {}): Prom
     return stdout;
   });
 }
+
+const place = (address: string, port?: number) => ({ address, port });
+const SOCKETS = [
+  { listening: true, local: place("192.0.2.21", 8080), peer: place("*"), program: "app" },
+  { listening: false, local: place("192.0.2.21", 8080), peer: place("192.0.2.9", 40000), program: "app" },
+];
 
 describe("parseInspection", () => {
   it("reads what a host prints that is not joined", () =>
@@ -93,6 +105,9 @@ describe("parseInspection", () => {
         settings: [],
         bridges: ["docker0", "br-20a44343e964"],
         published: ["8443"],
+        sockets: SOCKETS,
+        socketsProblem: undefined,
+        sshPort: 22,
         joined: undefined,
       });
     }));
@@ -111,6 +126,7 @@ describe("parseInspection", () => {
         [found.clockSynchronized, found.sidecar, found.istiodAddress, found.listening],
         [undefined, undefined, undefined, []],
       );
+      assert.deepEqual([found.sockets, found.socketsProblem], [[], "ss failed without a word"]);
       assert.deepEqual(
         found.findings.filter(({ code }) => code !== "IVM705"),
         [
@@ -156,6 +172,32 @@ describe("parseInspection", () => {
         unfinished: false,
         drift: ["unit", "iptables", "cluster.env", "hosts", "certificate"],
       });
+    }));
+
+  it("reads whose sockets a host has, for its impact, also of one that is joined", () =>
+    withDirectory(async (directory) => {
+      write(directory, { "record/owner": "0123\n" });
+      const nothingElse = { curl: "echo no; exit 1", timedatectl: "echo no; exit 1" };
+      const said = await inspect(directory, nothingElse, "impact");
+      assert.deepEqual(
+        [
+          ...new Set(
+            said
+              .trim()
+              .split("\n")
+              .map((line) => line.split(" ")[0]),
+          ),
+        ],
+        [...["epoch", "owner", "bridge", "published", "ssh-port", "socket"]],
+      );
+      const { joined, sockets, published } = parseInspection(said);
+      assert.deepEqual([joined?.owner, sockets, published], ["0123", SOCKETS, ["8443"]]);
+      const without = parseInspection(
+        await inspect(directory, { ss: "echo 'sh: 1: ss: not found' >&2; exit 127" }, "impact"),
+      );
+      assert.deepEqual([without.sockets, without.socketsProblem], [[], "sh: 1: ss: not found"]);
+      // doctor asks only of what a join would change.
+      assert.deepEqual(parseInspection(await inspect(directory)).sockets, []);
     }));
 
   it("reads what a host prints whose first join was cut off", () =>

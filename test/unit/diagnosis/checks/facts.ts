@@ -4,6 +4,7 @@ import { parseConfig } from "../../../../config";
 import { fingerprint } from "../../../../mesh/certificates";
 import { type Inspected, wasInspected } from "../../../../diagnosis/checks/check";
 import { type ClusterFacts, type Facts, type HostFacts, isAvailable } from "../../../../diagnosis/facts";
+import { parseSocket } from "../../../../diagnosis/sockets";
 import { pki, spiffe } from "./pki";
 
 const NOW = new Date("2026-06-01T12:00:00Z");
@@ -61,6 +62,7 @@ async function make(): Promise<Facts> {
       settings: [],
       bridges: [],
       published: [],
+      sockets: [parseSocket('LISTEN 0 5 0.0.0.0:8080 0.0.0.0:* users:(("app",pid=32,fd=3))')!],
       findings: [],
       joined: {
         owner: OWNER,
@@ -141,6 +143,14 @@ async function make(): Promise<Facts> {
       requests: { "web.vm": { ok: true, answer: "HTTP 200", milliseconds: 7 } },
     },
     hosts: [inspected("vm1"), inspected("vm2")],
+    surroundings: {
+      pods: [{ name: "default/sleep", addresses: ["10.244.0.5"], hostNetwork: false, sidecar: true }],
+      nodes: [{ name: "node1", addresses: ["192.0.2.10"] }],
+      services: [{ name: "default/kubernetes", addresses: ["10.96.0.1"] }],
+      peerAuthentications: [],
+      rootNamespaces: ["istio-system"],
+      serviceCidr: "10.96.0.0/16",
+    },
   };
 }
 

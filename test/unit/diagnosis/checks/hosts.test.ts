@@ -3,6 +3,7 @@ import type { Facts } from "../../../../diagnosis/facts";
 import type { Inspection, Joined } from "../../../../diagnosis/inspection";
 import { type Case, testChecks } from "./cases";
 import { freshFacts, inspectionOf, joinedOf } from "./facts";
+import { trafficCases } from "./trafficCases";
 
 /** What the host itself finds (host/check.sh), on a host that is yet to join. */
 const found = (code: string, message: string): Case[] => [
@@ -249,4 +250,5 @@ testChecks("hosts", {
   ],
   IVM743: found("IVM743", "dns is true, but programs ask systemd-resolved itself for names"),
   IVM744: found("IVM744", "dns is true, but /etc/resolv.conf has no nameserver line"),
+  ...trafficCases,
 });
