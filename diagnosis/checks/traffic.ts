@@ -62,16 +62,15 @@ export const traffic: Check[] = [
   },
   {
     code: "IVM747",
-    title: "something listens at each inbound port, where the sidecar brings what comes in",
-    why: "The sidecar accepts clients at every inbound port, and brings what they say to the host's own address, not to loopback. Where nothing listens there, clients are no longer refused but accepted and cut off.",
-    fix: "start the program, let it listen at the host's address, or take the port off inboundPorts",
+    title: "what listens at an inbound port does so where the sidecar brings what comes in",
+    why: "The sidecar accepts clients at every inbound port, and brings what they say to the host's own address, not to loopback, unless a Sidecar says otherwise (defaultEndpoint). Where a program listens at loopback alone, clients are no longer refused but accepted and cut off.",
+    fix: "let the program listen at the host's address, or take the port off inboundPorts",
     evaluate: ofNewHosts(({ host, ports }) => {
-      const found = ports.flatMap(({ port, program = "something", problem }) => {
-        if (problem === "nothingListens") return warning(`${host}: nothing listens at its inbound port ${port}`);
-        if (problem !== "loopbackOnly") return [];
-        return warning(`${host}: ${program} listens at inbound port ${port} of loopback alone`);
-      });
-      return found.length === 0 ? ok() : found;
+      const hidden = ports.filter(({ problem }) => problem === "loopbackOnly");
+      if (hidden.length === 0) return ok();
+      return hidden.flatMap(({ port, program = "something" }) =>
+        warning(`${host}: ${program} listens at inbound port ${port} of loopback alone`),
+      );
     }),
   },
 ];

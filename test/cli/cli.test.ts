@@ -1,5 +1,6 @@
 import { commands } from "./commands";
 import { diagnosing } from "./diagnosing";
+import { impacting } from "./impacting";
 import { manyHosts } from "./manyHosts";
 import { renewing } from "./renewing";
 import { Site } from "./site";
@@ -11,6 +12,7 @@ describe("the command line on a real mesh", () => {
 
   commands(site);
   diagnosing(site);
+  impacting(site);
   manyHosts(site);
   renewing(site);
 });
