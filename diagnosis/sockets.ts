@@ -87,7 +87,7 @@ function counted(all: Omit<Conversation, "count">[]): Conversation[] {
     const key = JSON.stringify(one);
     groups.set(key, { ...one, count: (groups.get(key)?.count ?? 0) + 1 });
   }
-  return [...groups.values()].sort((a, b) => a.port - b.port || b.count - a.count || (a.address < b.address ? -1 : 1));
+  return [...groups.values()].sort((a, b) => a.port - b.port || (a.address < b.address ? -1 : 1));
 }
 
 /**

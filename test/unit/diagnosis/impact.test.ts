@@ -155,6 +155,11 @@ describe("the impact of a join", () => {
       ]);
     });
 
+    it("does not take who is where a host was that is gone for that host", () => {
+      facts.config!.hosts[0]!.gone = true;
+      assert.equal(fates(withSockets(SERVED, from("192.0.2.21")))[0]![1], "stranger");
+    });
+
     it("is not known where the cluster may not be read", () => {
       around.pods = REFUSED;
       around.peerAuthentications = [strict];
@@ -283,9 +288,9 @@ describe("the impact of a join", () => {
       ["172.30.0.1", "stranger", "already", undefined],
       ["172.30.0.21", "self", "already", undefined],
     ]);
-    assert.deepEqual(
-      found.outbound.map(({ address, port, program, count }) => [address, port, program, count]),
-      [["10.96.0.1", 443, "python3", 2]],
-    );
+    const out = () => impact().outbound.map(({ address, port, program, count }) => [address, port, program, count]);
+    assert.deepEqual(out(), [["10.96.0.1", 443, "python3", 2]]);
+    facts.config!.serviceCidr = "*";
+    assert.deepEqual(out(), [["10.96.0.1", 443, "python3", 2]], "what Envoy and the agent send is not the programs'");
   });
 });
