@@ -251,7 +251,7 @@ async function program() {
             },
             cluster,
           ),
-          sidecar: sidecarPackages(config),
+          sidecar: sidecarPackages(host),
           dns: host.dns,
           adopt: host.adopt,
           healDrift: config.healDrift,

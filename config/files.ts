@@ -4,7 +4,7 @@ import { closeSync, existsSync, openSync, readFileSync, readSync, statSync } fro
 import { authorityProblems } from "./authority";
 import { usableSshKey } from "./privateKey";
 import type { SshKey, Stack } from "./schema";
-import { packagesOf } from "./sidecar";
+import { allPackages } from "./sidecar";
 
 const REASONS: Record<string, string> = {
   ENOENT: "is not there",
@@ -89,7 +89,7 @@ export function checkFiles(stack: Stack, secret: (name: string) => string | unde
     const [field, name] = nameOf(server.key);
     if (problem !== undefined) problems.push(`${place}.key.${field}: ${name} ${problem}`);
   }
-  for (const { place, source, sha256 } of packagesOf(stack.sidecar)) {
+  for (const { place, source, sha256 } of allPackages(stack)) {
     if ("secret" in source) {
       const url = secret(source.secret)?.trim();
       if (url !== undefined && !/^https?:\/\/[^\s'"\\]+$/.test(url)) {

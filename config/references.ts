@@ -8,7 +8,7 @@ import { LISTS_SINCE } from "../mesh/revocation";
 import { isAtLeast } from "../mesh/version";
 import { sshPlaces } from "./files";
 import { show } from "./problems";
-import { packagesOf } from "./sidecar";
+import { allPackages } from "./sidecar";
 import type { Config, HostConfig, ServiceConfig, SshServer } from "./resolve";
 import { keys, type Stack } from "./schema";
 
@@ -240,7 +240,7 @@ export function checkReferences(config: Config): string[] {
 
 /** Every secret that a field names, and where. */
 function namedSecrets(stack: Stack): [place: string, name: string][] {
-  const { ca, sidecar } = stack;
+  const { ca } = stack;
   return [
     ...sshPlaces(stack).flatMap(({ place, server: { key } }): [string, string][] =>
       key !== undefined && "secret" in key ? [[`${place}.key.secret`, key.secret]] : [],
@@ -248,7 +248,7 @@ function namedSecrets(stack: Stack): [place: string, name: string][] {
     ...(ca !== undefined && "provided" in ca
       ? [["ca.provided.caKey.secret", ca.provided.caKey.secret] as [string, string]]
       : []),
-    ...packagesOf(sidecar).flatMap(({ place, source }): [string, string][] =>
+    ...allPackages(stack).flatMap(({ place, source }): [string, string][] =>
       "secret" in source ? [[`${place}.url.secret`, source.secret]] : [],
     ),
   ];

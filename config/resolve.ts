@@ -35,13 +35,15 @@ export interface SshConfig extends SshServer {
 /** How a host proves who it is. */
 export type IdentityType = NonNullable<HostFields["identity"]>;
 
-export type HostConfig = Omit<HostFields, "ssh" | "labels" | "serviceAccount" | "identity" | "revision"> & {
+export type HostConfig = Omit<HostFields, "ssh" | "labels" | "serviceAccount" | "identity" | "revision" | "sidecar"> & {
   ssh: SshConfig;
   labels: Record<string, string>;
   serviceAccount: string;
   identity: IdentityType;
   /** Of the control plane that it belongs to, or a tag of it. */
   revision: string;
+  /** Of these it takes the one that fits. */
+  sidecar: PackageConfig[];
 };
 export type ServiceConfig = ServiceFields;
 
@@ -63,7 +65,7 @@ export type Config = Omit<Stack, "ssh" | "hosts" | "controlPlane" | "ca" | "iden
   /** Undefined beside an existing control plane whose CA the user does not have. */
   ca?: Authority;
   hosts: HostConfig[];
-  /** The packages, each for the hosts that it fits. */
+  /** The packages of hosts that have none of their own. */
   sidecar: PackageConfig[];
 };
 
@@ -107,6 +109,7 @@ export function resolve(
 ): Config {
   const installed = "install" in controlPlane;
   const authority = stack.ca ?? (installed ? ca.parse({}) : undefined);
+  const packages = packagesOf(sidecar, "sidecar");
   const revision = installed ? DEFAULT_REVISION : controlPlane.existing.revision;
   return {
     ...stack,
@@ -122,7 +125,7 @@ export function resolve(
       ? { install: { version: controlPlane.install.version, operator: operator.content, operatorText: operator.text } }
       : controlPlane,
     ca: authority,
-    sidecar: packagesOf(sidecar),
+    sidecar: packages,
     hosts: hosts.map((host, index) => ({
       ...host,
       ssh: sshOf(ssh, host.ssh, host.address, index),
@@ -130,6 +133,7 @@ export function resolve(
       serviceAccount: host.serviceAccount ?? host.name,
       identity: host.identity ?? identity ?? (authority === undefined ? "token" : "certificate"),
       revision: host.revision ?? revision,
+      sidecar: host.sidecar ? packagesOf(host.sidecar, `hosts[${index}].sidecar`) : packages,
     })),
   };
 }

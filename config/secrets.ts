@@ -1,6 +1,6 @@
 /** What of the configuration holds secrets of it, as the components take them: each a Pulumi secret. */
 import * as pulumi from "@pulumi/pulumi";
-import type { Authority, Config } from ".";
+import type { Authority, HostConfig } from ".";
 import { signingKey } from "./caKey";
 
 /** A CA of the user's own, with its key. */
@@ -8,8 +8,8 @@ export function providedAuthority({ provided: { caKey, ...certificates } }: Extr
   return { ...certificates, caKey: new pulumi.Config().requireSecret(caKey.secret).apply(signingKey) };
 }
 
-/** The sidecar packages, each from where hosts get it. */
-export function sidecarPackages({ sidecar }: Config) {
+/** The sidecar packages of a host, each from where it gets it. */
+export function sidecarPackages({ sidecar }: HostConfig) {
   const secretUrl = (name: string) => new pulumi.Config().requireSecret(name).apply((text) => text.trim());
   return sidecar.map(({ format, architecture, sha256, source }) => ({
     ...{ format, architecture, sha256 },

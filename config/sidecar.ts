@@ -1,5 +1,6 @@
 /** The istio-sidecar packages of a stack. */
 import { ARCHITECTURES, FORMATS, type Stack } from "./schema";
+import type { SidecarFields } from "./schema/sidecar";
 
 /** One of them: for which hosts, and where it is from. */
 export interface PackageConfig {
@@ -12,28 +13,38 @@ export interface PackageConfig {
   place: string;
 }
 
-type Fields = Extract<Stack["sidecar"], { sha256: string }>;
+type Fields = Extract<SidecarFields, { sha256: string }>;
 
 function sourceOf(fields: Fields): PackageConfig["source"] {
   if ("file" in fields) return { file: fields.file };
   return typeof fields.url === "string" ? { url: fields.url } : fields.url;
 }
 
-/** Of a package alone, its name tells for which hosts it is; if it does not, it is Debian's on x86-64. */
-export function packagesOf(sidecar: Stack["sidecar"]): PackageConfig[] {
+/**
+ * Of a package alone, its name tells for which hosts it is; if it does not, it is Debian's on x86-64.
+ *
+ * @param place which field has them
+ */
+export function packagesOf(sidecar: SidecarFields, place: string): PackageConfig[] {
   if ("sha256" in sidecar) {
     const source = sourceOf(sidecar);
     const name = "secret" in source ? "" : Object.values(source)[0]!.replace(/^.*\//, "");
     const format = name.endsWith(".rpm") ? "rpm" : "deb";
     const architecture = /arm64|aarch64/.test(name) ? "arm64" : "amd64";
-    return [{ format, architecture, source, sha256: sidecar.sha256, place: "sidecar" }];
+    return [{ format, architecture, source, sha256: sidecar.sha256, place }];
   }
   return FORMATS.flatMap((format) =>
     ARCHITECTURES.flatMap((architecture) => {
       const fields = sidecar[format]?.[architecture];
       if (fields === undefined) return [];
-      const place = `sidecar.${format}.${architecture}`;
-      return [{ format, architecture, source: sourceOf(fields), sha256: fields.sha256, place }];
+      const source = sourceOf(fields);
+      return [{ format, architecture, source, sha256: fields.sha256, place: `${place}.${format}.${architecture}` }];
     }),
   );
+}
+
+/** Those of the stack, and those that hosts have of their own. */
+export function allPackages({ sidecar, hosts }: Stack): PackageConfig[] {
+  const own = hosts.flatMap((host, i) => (host.sidecar ? packagesOf(host.sidecar, `hosts[${i}].sidecar`) : []));
+  return [...packagesOf(sidecar, "sidecar"), ...own];
 }

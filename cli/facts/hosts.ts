@@ -25,12 +25,12 @@ interface Watch {
 const WATCH: Watch = { look: 2000, login: 10_000 };
 
 /** What a host must know to look at itself: a part of what join gets (mesh/hostState.ts), nothing secret. */
-function stateFor({ config: { sidecar }, owner, outputs }: ConfiguredStack, host: HostConfig): string {
+function stateFor({ owner, outputs }: ConfiguredStack, host: HostConfig): string {
   const istiod = istiodOf(outputs, host);
   return stateText({
     host: [host.name],
     owner: owner === undefined ? [] : [owner],
-    package: sidecar.map(({ source, ...each }) =>
+    package: host.sidecar.map(({ source, ...each }) =>
       packageLine({ ...each, source: "url" in source ? source.url : "secret" in source ? SECRET_URL : "sent" }),
     ),
     istiod: istiod === undefined ? [] : [istiodFact(istiod)],

@@ -21,8 +21,9 @@ async function sha256OfFile(path: string): Promise<LocalFacts["sidecarFiles"][nu
   return { sha256: hash.digest("hex") };
 }
 
-async function sidecarFiles({ sidecar }: Config): Promise<LocalFacts["sidecarFiles"]> {
-  const files = sidecar.flatMap(({ place, source, sha256 }) =>
+async function sidecarFiles({ sidecar, hosts }: Config): Promise<LocalFacts["sidecarFiles"]> {
+  const packages = new Set([sidecar, ...hosts.map((host) => host.sidecar)].flat());
+  const files = [...packages].flatMap(({ place, source, sha256 }) =>
     "file" in source ? [{ place, sha256, file: source.file }] : [],
   );
   return Promise.all(files.map(async ({ file, ...each }) => ({ ...each, found: await sha256OfFile(file) })));

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { RESERVED_VARIABLES } from "../../mesh/environment";
 import { labels } from "../labels";
+import { sidecar } from "./sidecar";
 import {
   address,
   dnsLabel,
@@ -82,6 +83,8 @@ export const host = map({
   identity: identity.optional(),
   /** The revision of an existing control plane that it belongs to, or a tag of it. Default: controlPlane's. */
   revision: dnsLabel.optional(),
+  /** Its own sidecar packages, such as those of its revision's version. Default: the stack's `sidecar`. */
+  sidecar: sidecar.optional(),
   /** The network that it is in, as Istio knows it (ISTIO_META_NETWORK). Default: the cluster's. */
   network: dnsLabel.optional(),
   /** The TCP ports that the sidecar serves, or "*" for all but SSH and the sidecar's own. */

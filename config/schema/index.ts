@@ -9,9 +9,11 @@ import { ROTATION_STEPS } from "../../mesh/rotation";
 import { rangesProblem } from "../../mesh/serviceCidr";
 import { controlPlane, exposure } from "./controlPlane";
 import { bastion, host, identity, ofOneMachine, sshServer } from "./host";
-import { dnsLabel, dnsName, hours, is, map, namespace, path, pem, port, secretName, text } from "./values";
+import { sidecar } from "./sidecar";
+import { dnsLabel, dnsName, hours, map, namespace, path, pem, port, secretName, text } from "./values";
 
 export type { HostFields, SshFields, SshKey } from "./host";
+export { ARCHITECTURES, FORMATS } from "./sidecar";
 
 const service = map({
   /** The name of the Service and the ServiceEntry. */
@@ -103,36 +105,6 @@ export const ca = z.xor(
   { error: "the fields of a new CA, or {provided: {rootCert, caCert, certChain, caKey}}" },
 );
 
-const PACKAGE_URL = "an http or https URL without user, password or query; {secret: NAME} for one that has any";
-const packageUrl = is(/^https?:\/\/[^\s'"\\?#@/]+(\/[^\s'"\\?#]*)?$/, PACKAGE_URL).refine(
-  (url) => URL.canParse(url),
-  PACKAGE_URL,
-);
-const sha256 = is(/^[0-9a-f]{64}$/, "a SHA-256 in hex");
-const SIDECAR_PACKAGE = "{url: URL, sha256: HEX} or {file: PATH, sha256: HEX}";
-const sidecarPackage = [
-  map({
-    /** From where each host fetches it; one that opens something by what it says is a secret. */
-    url: z.union([packageUrl, map({ secret: secretName }, "{secret: NAME}")], { error: PACKAGE_URL }),
-    sha256,
-  }),
-  map({
-    /** A file here, which is copied to each host that takes it. */
-    file: path,
-    sha256,
-  }),
-] as const;
-/** What hosts have. */
-export const FORMATS = ["deb", "rpm"] as const;
-export const ARCHITECTURES = ["amd64", "arm64"] as const;
-const ofFormat = map({
-  amd64: z.xor(sidecarPackage, { error: SIDECAR_PACKAGE }).optional(),
-  arm64: z.xor(sidecarPackage, { error: SIDECAR_PACKAGE }).optional(),
-}).refine((packages) => Object.keys(packages).length > 0, "a package for amd64, arm64 or both");
-const sidecarPackages = map({ deb: ofFormat.optional(), rpm: ofFormat.optional() }).refine(
-  (formats) => Object.keys(formats).length > 0,
-  "packages as deb, rpm or both",
-);
 const SERVICE_CIDR = 'auto, a CIDR such as 10.96.0.0/16 (several with commas between), or "*"';
 
 /** Every top-level key of a stack's configuration that is not a secret. */
@@ -195,10 +167,8 @@ export const keys = {
   denyEnded: z.stringbool({ truthy: ["true"], falsy: ["false"], error: "true or false" }).default(true),
   /** The services that they offer. */
   services: z.array(service, { error: "a list of services" }).default([]),
-  /** The istio-sidecar packages for the hosts, each of which takes the one that fits. */
-  sidecar: z.xor([...sidecarPackage, sidecarPackages], {
-    error: `${SIDECAR_PACKAGE}; or of several {deb: {amd64: ..., arm64: ...}, rpm: ...}`,
-  }),
+  /** The istio-sidecar packages for the hosts, each of which takes the one that fits, unless it has its own. */
+  sidecar,
   /** A pod to try the mesh from (Istio's `sleep`). Default: none. */
   sampleClient: map({
     namespace: namespace.default("default"),

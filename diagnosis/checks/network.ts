@@ -93,7 +93,8 @@ export const network: Check[] = [
     why: "Join fetches it from its url with curl or wget.",
     fix: "open the way to that url, or give the package as a file, which is sent by SSH",
     evaluate: ofHosts(({ name, inspection: { takes, packageReachable } }, { config }) => {
-      const source = config.sidecar.find(({ format, architecture }) => `${format} ${architecture}` === takes)?.source;
+      const { sidecar } = config.hosts.find((host) => host.name === name)!;
+      const source = sidecar.find(({ format, architecture }) => `${format} ${architecture}` === takes)?.source;
       if (source === undefined) return skipped(`there is none for ${name} (IVM730)`);
       if ("file" in source) return skipped("it is sent there by SSH (IVM205)");
       if ("secret" in source) return skipped("its URL is a secret, which is not brought there");

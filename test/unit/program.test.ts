@@ -311,6 +311,15 @@ kubernetes cluster`,
     );
   });
 
+  it("gives a host packages of its own, and the stack's to the others", async () => {
+    const [vm1, vm2] = config.hosts;
+    const own = { url: "https://example.org/other.deb", sha256: "b".repeat(64) };
+    const { find } = await run({ hosts: [{ ...vm1, sidecar: own }, vm2] });
+    const packageOf = (name: string) => /^package .*/m.exec(find(`${name}-join`).inputs.stdin as string)?.[0];
+    assert.equal(packageOf("vm1"), `package deb amd64 ${own.sha256} ${own.url}`);
+    assert.equal(packageOf("vm2"), `package deb amd64 ${config.sidecar.sha256} ${config.sidecar.url}`);
+  });
+
   it("makes no namespace that is there already, istio-system among them", async () => {
     const existingNamespaces = ["db", "istio-system"];
     const { resources, find } = await run({ cluster: { ...config.cluster, existingNamespaces } });

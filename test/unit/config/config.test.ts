@@ -125,6 +125,7 @@ describe("parseConfig", () => {
       serviceAccount: "vm1",
       identity: "certificate",
       revision: "default",
+      sidecar: [{ format: "deb", architecture: "amd64", source: { url }, sha256, place: "sidecar" }],
       dns: false,
       environment: {},
       labels: { app: "vm1" },
@@ -158,6 +159,15 @@ describe("parseConfig", () => {
     const secretUrl = parse({ sidecar }, ["packageUrl"], { packageUrl: "https://u:p@example.org/a?token=x\n" });
     const amd64 = { format: "deb", architecture: "amd64", source: url, sha256: SHA, place: "sidecar" };
     assert.deepEqual(secretUrl.sidecar, [amd64]);
+    const rpm = { ...minimal.sidecar, url: "https://example.org/a.rpm" };
+    const { hosts } = parse({ hosts: [{ ...vm1, sidecar: { rpm: { arm64: rpm } } }, vm2] });
+    assert.deepEqual(
+      hosts.flatMap(({ sidecar }) => sidecar.map(({ format, architecture, place }) => [format, architecture, place])),
+      [
+        ["rpm", "arm64", "hosts[0].sidecar.rpm.arm64"],
+        ["deb", "amd64", "sidecar"],
+      ],
+    );
     const gateway = { service: "istio-ingressgateway", namespace: "istio-system" };
     for (const [exposure, more] of [
       [{ type: "LoadBalancer" }, { gateway }],
@@ -490,9 +500,20 @@ describe("parseConfig", () => {
       ],
     ],
     [
-      "a secret URL that there is not",
-      { sidecar: { url: { secret: "u" }, sha256: SHA } },
-      ['sidecar.url.secret: there is no secret "u"; pulumi config set --secret u < FILE'],
+      "secret URLs that there are not",
+      {
+        sidecar: { url: { secret: "u" }, sha256: SHA },
+        hosts: [vm1, { ...vm2, sidecar: { url: { secret: "v" }, sha256: SHA } }],
+      },
+      [
+        'sidecar.url.secret: there is no secret "u"; pulumi config set --secret u < FILE',
+        'hosts[1].sidecar.url.secret: there is no secret "v"; pulumi config set --secret v < FILE',
+      ],
+    ],
+    [
+      "a wrong package of a host's own",
+      { hosts: [{ ...vm1, sidecar: { url: "https://example.org/a.deb" } }] },
+      ["hosts[0].sidecar.sha256: missing; expected a SHA-256 in hex"],
     ],
     ...[
       "999.96.0.0/16",

@@ -34,6 +34,16 @@ describe("the sidecar package as a file", () => {
       assert.deepEqual(problems({ sidecar: { file, sha256: other } }), [
         `sidecar.sha256: "${other}" is not allowed; "${file}" has ${digest}`,
       ]);
+      const host = {
+        name: "vm1",
+        address: "10.0.0.1",
+        namespace: "vm",
+        inboundPorts: [],
+        sidecar: { file, sha256: other },
+      };
+      assert.deepEqual(problems({ sidecar: { file, sha256: digest }, hosts: [host] }), [
+        `hosts[0].sidecar.sha256: "${other}" is not allowed; "${file}" has ${digest}`,
+      ]);
     }));
 });
 

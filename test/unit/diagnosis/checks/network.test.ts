@@ -75,6 +75,16 @@ testChecks("network", {
       finds: about("vm1", error("vm1: it can't fetch the package from https://example.org/istio-sidecar.deb")),
     },
     {
+      when: "a host's own package can't be fetched",
+      in: freshFacts,
+      break: (facts) => {
+        const [vm1] = facts.config!.hosts;
+        vm1!.sidecar = vm1!.sidecar.map((each) => ({ ...each, source: { url: "https://example.org/own.deb" } }));
+        inspectionOf(facts).packageReachable = false;
+      },
+      finds: about("vm1", error("vm1: it can't fetch the package from https://example.org/own.deb")),
+    },
+    {
       when: "there is none for the host, so that another one's URL does not matter",
       break: (facts) => Object.assign(inspectionOf(facts), { takes: "rpm arm64", packageReachable: false }),
       finds: [],
