@@ -123,11 +123,13 @@ export interface ClusterFacts {
   /** What this user may not do, such as `create deployments.apps in vm`. */
   forbidden: string[];
   /**
-   * The mesh that is there already: its root certificates, where its control planes are and where policies count for all of
-   * it, or why hosts can't join it.
+   * The mesh that is there already: its root certificates, its version by revision, where its control planes are and where
+   * policies count for all of it, or why hosts can't join it.
    * Undefined if the stack makes it.
    */
-  existing?: { rootCerts: string; namespaces: string[]; rootNamespaces: string[] } | { refusal: string };
+  existing?:
+    | { rootCerts: string; versions: Record<string, string>; namespaces: string[]; rootNamespaces: string[] }
+    | { refusal: string };
   /** Why istioctl makes no manifest of the IstioOperator. */
   manifestProblem?: string;
   /** What `istioctl experimental precheck` reports. */

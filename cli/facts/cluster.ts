@@ -70,6 +70,7 @@ export async function readExisting(config: Config, kubectl: Kubectl): Promise<Cl
     const each = (fact: "namespace" | "rootNamespace") => [...new Set(controlPlanes.map((one) => one[fact]))];
     return {
       rootCerts: controlPlanes[0]!.rootCerts,
+      versions: Object.fromEntries(controlPlanes.map(({ revision, version }) => [revision, version])),
       namespaces: each("namespace"),
       rootNamespaces: each("rootNamespace"),
     };

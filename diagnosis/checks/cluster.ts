@@ -286,11 +286,11 @@ export const cluster: Check[] = [
     title: "hosts can join the mesh that is there",
     why: "What the program must know of an existing control plane is read from the cluster; what contradicts the configuration is refused before anything changes.",
     fix: "correct controlPlane.existing, exposure and cluster as the message says; istioctl tag list shows revisions and tags",
-    evaluate: ofCluster(["existing"], ({ existing }, { config, outputs }) => {
-      if (isInstalled(config)) return skipped("the stack installs its own");
-      if (existing !== undefined && "refusal" in existing) return error(existing.refusal);
-      const found = Object.values(outputs?.controlPlanes ?? {});
-      return ok(found.map(({ revision, version }) => `${revision}: ${version}`).join(", "));
+    evaluate: ofCluster(["existing"], ({ existing }, { config }) => {
+      if (isInstalled(config) || existing === undefined) return skipped("the stack installs its own");
+      if ("refusal" in existing) return error(existing.refusal);
+      const found = Object.entries(existing.versions);
+      return ok(found.map(([revision, version]) => `${revision}: ${version}`).join(", "));
     }),
   },
 ];

@@ -2,6 +2,7 @@ import { HEAL } from "../advice";
 import { installationOf } from "../../config";
 import type { Code } from "../../mesh/codes";
 import { RESERVED_VARIABLES } from "../../mesh/environment";
+import { isAvailable } from "../facts";
 import { type Check, error, ofHosts, ofJoined, ok, skipped, warning, wasInspected, hostConfig } from "./check";
 
 type Words = Pick<Check, "title" | "why" | "fix"> & {
@@ -152,9 +153,12 @@ export const hosts: Check[] = [
     title: "the sidecar is of istiod's version",
     why: "Istio supports a data plane that is up to two minor versions older than istiod, and none that is newer.",
     fix: "set sidecar to the package of istiod's version and pulumi up",
-    evaluate: ofJoined((_joined, { name, inspection: { sidecar } }, { config, outputs }) => {
-      const version =
-        outputs?.controlPlanes[outputs.meshHosts[name]?.revision ?? ""]?.version ?? installationOf(config)?.version;
+    evaluate: ofJoined((_joined, { name, inspection: { sidecar } }, { config, outputs, cluster }) => {
+      const revision = outputs?.meshHosts[name]?.revision ?? "";
+      // An existing control plane may have been upgraded since the last update of the stack.
+      const existing = isAvailable(cluster) && isAvailable(cluster.existing) ? cluster.existing : undefined;
+      const now = existing !== undefined && "versions" in existing ? existing.versions[revision] : undefined;
+      const version = now ?? outputs?.controlPlanes[revision]?.version ?? installationOf(config)?.version;
       if (version === undefined) return skipped("istiod's version is not known yet");
       if (sidecar === undefined) return skipped(`${name} has no package istio-sidecar`);
       const minor = (version: string) => Number(/^\d+\.(\d+)/.exec(version)?.[1]);

@@ -145,7 +145,7 @@ describe("the facts of a cluster", () => {
       const asked: string[] = [];
       const { forbidden } = askRights(
         { ...stack, config: config! },
-        { rootCerts: "", namespaces: ["mesh"], rootNamespaces: ["mesh"] },
+        { rootCerts: "", versions: {}, namespaces: ["mesh"], rootNamespaces: ["mesh"] },
         (...of) => {
           if (of[1] === undefined) return kubectl(...of);
           const { items } = JSON.parse(of[1]) as { items: ReturnType<typeof accessReview>[] };

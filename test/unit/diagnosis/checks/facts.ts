@@ -173,7 +173,12 @@ export async function existingFacts(): Promise<Facts> {
     istiods: [{ namespace: "istio-system", name: "istiod", available: 1, wanted: 1 }],
     istiodServices: [{ service: "istiod-vm", namespace: "istio-system", port: { nodePort: 31794 } }],
     cacerts: undefined,
-    existing: { rootCerts, namespaces: ["istio-system"], rootNamespaces: ["istio-system"] },
+    existing: {
+      rootCerts,
+      versions: { default: "1.31.0" },
+      namespaces: ["istio-system"],
+      rootNamespaces: ["istio-system"],
+    },
   } satisfies Partial<ClusterFacts>);
   return facts;
 }

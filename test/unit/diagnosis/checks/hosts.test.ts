@@ -2,8 +2,10 @@ import { about, error, warning } from "../../../../diagnosis/checks/check";
 import type { Facts } from "../../../../diagnosis/facts";
 import type { Inspection, Joined } from "../../../../diagnosis/inspection";
 import { type Case, testChecks } from "./cases";
-import { freshFacts, inspectionOf, joinedOf } from "./facts";
+import { clusterOf, existingFacts, freshFacts, inspectionOf, joinedOf } from "./facts";
 import { trafficCases } from "./trafficCases";
+
+const EXISTING = { rootCerts: "", namespaces: ["istio-system"], rootNamespaces: ["istio-system"] };
 
 /** What the host itself finds (host/check.sh), on a host that is yet to join. */
 const found = (code: string, message: string): Case[] => [
@@ -123,6 +125,14 @@ testChecks("hosts", {
       when: "the sidecar is newer",
       break: onVm2((of) => (of.sidecar = "1.32.0")),
       finds: about("vm2", error("vm2: its sidecar is of version 1.32.0, istiod of 1.31.0")),
+    },
+    {
+      when: "an existing istiod was upgraded since the last update of the stack",
+      in: existingFacts,
+      break: (facts) => (clusterOf(facts).existing = { ...EXISTING, versions: { default: "1.34.0" } }),
+      finds: ["vm1", "vm2"].flatMap((name) =>
+        about(name, error(`${name}: its sidecar is of version 1.31.0, istiod of 1.34.0`)),
+      ),
     },
     {
       when: "an old package lies on a host that is yet to join, which replaces it",
