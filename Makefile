@@ -13,7 +13,7 @@ export PATH := $(if $(node),$(node):)$(PATH)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down shell doctor status lab-up lab-down clean-lab test test-unit test-host test-faults test-e2e test-fresh bench lint
+.PHONY: help demo demo-down shell doctor status lab-up lab-down clean-lab test test-unit test-host test-faults test-e2e test-upgrade test-fresh bench lint
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ test-faults: node_modules ## lock-out, reboots, upgrades, the whole fault matrix
 
 test-e2e: node_modules ## tests of the whole, on the lab
 	bash test/run.sh e2e
+
+test-upgrade: node_modules ## Istio is upgraded from 1.30 to 1.31 with hosts in the mesh, by revision and in place (root; half an hour, and builds 1.30 the first time)
+	bash test/run.sh upgrade
 
 test-fresh: node_modules ## what the README says, typed into a stock Debian with nothing of ours on it (root; half an hour)
 	$(tsx) test/fresh/main.ts

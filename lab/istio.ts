@@ -10,24 +10,38 @@ import { join } from "node:path";
 import { dump, load } from "js-yaml";
 import { labEnvironment } from "./exec";
 import { checkout, type Lab } from "./paths";
+import { RELEASE, type Release } from "./recipes/istio";
 import { run } from "./run";
 
 const inLab = (lab: Lab, argv: string[], input?: string) =>
   run(["nsenter", `--net=${lab.netnsFile}`, "--", ...argv], { env: labEnvironment(lab), timeout: 180, input });
 
-/** The IstioOperator of the lab's stack: images, and what the stock Envoy needs. */
-function labOperator(): string {
+/** What the lab's stack installs, by istioctl of a release: images, and what the stock Envoy needs. */
+function labOperator(version: string): string {
   const { config } = load(readFileSync(join(checkout, "Pulumi.dev.yaml"), "utf8")) as {
-    config: { "pulumi-istio-vm:controlPlane": { install: { operator: object } } };
+    config: { "pulumi-istio-vm:controlPlane": { install: { operator: { spec: object } } } };
   };
   const { operator } = config["pulumi-istio-vm:controlPlane"].install;
-  return dump({ apiVersion: "install.istio.io/v1alpha1", kind: "IstioOperator", ...operator });
+  const spec = { ...operator.spec, tag: version };
+  return dump({ apiVersion: "install.istio.io/v1alpha1", kind: "IstioOperator", spec });
 }
 
+/** istioctl of a release that the lab has. */
+export const istioctlOf = (lab: Lab, { name }: Release) => join(lab.state, "uses", name, "bin", "istioctl");
+
 /** `istioctl install`, with settings such as `revision=canary`. */
-export async function installIstio(lab: Lab, ...settings: string[]): Promise<void> {
+export const installIstio = (lab: Lab, ...settings: string[]) => installRelease(lab, RELEASE, "install", ...settings);
+
+/** Installs a release by its own istioctl, or brings what is there to it by `istioctl upgrade`. */
+export async function installRelease(
+  lab: Lab,
+  release: Release,
+  how: "install" | "upgrade",
+  ...settings: string[]
+): Promise<void> {
   const set = settings.map((setting) => `--set=${setting}`);
-  await inLab(lab, ["istioctl", "install", "--skip-confirmation", "--filename=-", ...set], labOperator());
+  const command = [istioctlOf(lab, release), how, "--skip-confirmation", "--filename=-", ...set];
+  await inLab(lab, command, labOperator(release.version));
 }
 
 /** Takes Istio back: what istioctl made, and what istiod made and istioctl leaves. */

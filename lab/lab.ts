@@ -8,7 +8,7 @@ import { checkFirewalls, checkInotify } from "./kernel";
 import { isRunning, logOf } from "./launch";
 import { withLock } from "./lock";
 import { startNetwork, stopNetwork } from "./network";
-import { startNode } from "./node";
+import { importImages, startNode } from "./node";
 import { startPackages } from "./packages";
 import {
   bridge,
@@ -24,9 +24,12 @@ import {
 } from "./paths";
 import { checkMachine, installPackages, provideGo } from "./preflight";
 import { runSteps, type Step } from "./progress";
-import { recipes, testRecipes } from "./recipes";
-import { istio } from "./recipes/istio";
+import { earlierRecipes, recipes, testRecipes } from "./recipes";
+import { earlierImages } from "./recipes/images";
+import { earlierIstio, istio } from "./recipes/istio";
 import { pulumi } from "./recipes/pulumi";
+import { earlierSidecar, sidecar } from "./recipes/sidecar";
+import { sidecarRpm } from "./recipes/sidecarRpm";
 import { Log } from "./run";
 import { prepareVms, startVm } from "./vm";
 
@@ -61,16 +64,18 @@ export interface Extras {
   tests: boolean;
   /** The machine with rpm, which is of that. */
   rpm: boolean;
+  /** An earlier Istio beside the lab's own: its istioctl, images and package. */
+  earlier: boolean;
 }
 
 /** Brings the lab up: builds what is missing, starts what does not run, and waits until all of it answers. */
-export async function up(lab: Lab, vms: number, { tests, rpm }: Extras): Promise<void> {
+export async function up(lab: Lab, vms: number, { tests, rpm, earlier }: Extras): Promise<void> {
   const names = [...Array.from({ length: vms }, (_, index) => `vm${index + 1}`), ...(rpm ? [rpmVm] : [])];
   const stopped = names.filter((name) => !leaderOf(lab, name));
   checkInotify({ node: !leaderOf(lab, "node"), vms: stopped.length });
-  await buildArtifacts(lab, [...recipes, ...(tests || rpm ? testRecipes : [])]);
+  await buildArtifacts(lab, [...recipes, ...(tests || rpm ? testRecipes : []), ...(earlier ? earlierRecipes : [])]);
   await withLab(lab, async () => {
-    use(lab.state, "istio", istio);
+    for (const recipe of [istio, ...(earlier ? [earlierIstio] : [])]) use(lab.state, recipe.name, recipe);
     use(lab.state, "pulumi", pulumi);
     await prepareVms(lab, names);
     prepareTools(lab);
@@ -79,14 +84,16 @@ export async function up(lab: Lab, vms: number, { tests, rpm }: Extras): Promise
     };
     if (lab.name === "demo") linkState(lab);
     await startNetwork(lab);
+    const packages = [sidecar, ...(rpm ? [sidecarRpm] : []), ...(earlier ? [earlierSidecar] : [])];
     await runSteps(
       [
         machine(`Kubernetes node ${node.name} ${node.address}`, "node", () => startNode(lab)),
-        machine(`package server ${packageUrl}`, "packages", () => startPackages(lab, rpm)),
+        machine(`package server ${packageUrl}`, "packages", () => startPackages(lab, packages)),
         ...names.map((name) => machine(`${name} ${vmByName(lab, name).address}`, name, () => startVm(lab, name))),
       ],
       2,
     );
+    if (earlier) await importImages(lab, earlierImages);
   });
 }
 

@@ -8,9 +8,9 @@ import { rebootVm, resetVm } from "./vm";
 
 const usage = `Usage: npx tsx lab/main.ts COMMAND
 
-  up [--vms N] [--rpm] [--tests]
+  up [--vms N] [--rpm] [--tests] [--istio 1.30]
                      build what is missing, start what does not run; --rpm: also rpm1, a machine with rpm and dnf;
-                     --tests: build what only tests need as well
+                     --tests: build what only tests need as well; --istio: an earlier Istio beside the lab's own
   down               stop everything; the state stays for the next up
   status             what runs
   exec -- CMD...     run a command inside the lab
@@ -31,6 +31,7 @@ async function main(): Promise<number> {
       vms: { type: "string" },
       rpm: { type: "boolean" },
       tests: { type: "boolean" },
+      istio: { type: "string" },
       cache: { type: "boolean" },
       help: { type: "boolean" },
     },
@@ -40,10 +41,13 @@ async function main(): Promise<number> {
   if (!["exec", "shell"].includes(positionals[0] ?? "")) process.umask(0o022);
   const [command, ...rest] = positionals;
   switch (command) {
-    case "up":
-      await up(lab, vmCount(values.vms), { rpm: values.rpm === true, tests: values.tests === true });
+    case "up": {
+      const { rpm = false, tests = false, istio } = values;
+      if (istio !== undefined && istio !== "1.30") break;
+      await up(lab, vmCount(values.vms), { rpm, tests, earlier: istio !== undefined });
       console.log(status(lab));
       return 0;
+    }
     case "down":
       await down(lab);
       return 0;

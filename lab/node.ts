@@ -1,7 +1,7 @@
 /** The Kubernetes node: a process in namespaces of its own, with a Debian root and the daemons of a cluster. */
 import { copyFileSync, cpSync, existsSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { artifactPath, use } from "./artifacts";
+import { artifactPath, type Recipe, use } from "./artifacts";
 import { endMachine, leaderOf } from "./cgroups";
 import { labEnvironment } from "./exec";
 import { launch, logOf } from "./launch";
@@ -55,6 +55,15 @@ async function boot(lab: Lab): Promise<void> {
     () => leaderOf(lab, machine),
     () => new Log(logOf(lab, machine)).tail(),
   );
+}
+
+/** Gives the running node further images. */
+export async function importImages(lab: Lab, recipe: Recipe): Promise<void> {
+  use(lab.state, recipe.name, recipe);
+  const enter = ["nsenter", `--target=${leaderOf(lab, machine)}`, "--all", "--"];
+  const script = 'exec <"$0"; exec "$@" ctr --namespace k8s.io images import -';
+  const archive = join(artifactPath(recipe), "images.tar");
+  await run(["sh", "-c", script, archive, ...enter], { log: new Log(logOf(lab, machine)), timeout: 120 });
 }
 
 /** Makes the cluster's certificates, unless they are there. */

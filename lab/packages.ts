@@ -1,19 +1,17 @@
 /** The server from which VMs fetch the sidecar package. */
 import { rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
-import { artifactPath, use } from "./artifacts";
+import { artifactPath, type Recipe, use } from "./artifacts";
 import { isRunning, launch, logOf } from "./launch";
 import { bridge, folder, listFolder, packageUrl, type Lab } from "./paths";
-import { sidecar } from "./recipes/sidecar";
-import { sidecarRpm } from "./recipes/sidecarRpm";
 import { Log, succeeds, until } from "./run";
 
 const machine = "packages";
 
-/** Starts the server, unless it runs, and waits until it answers. @param rpm whether it has the rpms as well */
-export async function startPackages(lab: Lab, rpm: boolean): Promise<void> {
+/** Starts the server, unless it runs, and waits until it answers. @param recipes of the packages */
+export async function startPackages(lab: Lab, recipes: Recipe[]): Promise<void> {
   const served = folder(lab.state, "packages");
-  for (const recipe of [sidecar, ...(rpm ? [sidecarRpm] : [])]) {
+  for (const recipe of recipes) {
     use(lab.state, recipe.name, recipe);
     for (const file of listFolder(artifactPath(recipe))) {
       rmSync(join(served, file), { force: true });

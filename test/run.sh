@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # All tests, two suites at a time; in the end what failed, and one closing line over all of them: `N passed, N failed`.
-#   bash test/run.sh [SUITE...]    suites: lint unit lab host cli e2e (default: all)
+#   bash test/run.sh [SUITE...]    suites: lint unit lab host cli e2e (default: these), upgrade
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 node=$(sh lab/toolchain.sh node) || exit
@@ -9,7 +9,7 @@ suites=("$@")
 [ ${#suites[@]} -gt 0 ] || suites=(lint unit lab e2e host cli)
 for suite in "${suites[@]}"; do
   case $suite in
-    lint | unit | lab | host | cli | e2e) ;;
+    lint | unit | lab | host | cli | e2e | upgrade) ;;
     *) echo "unknown suite $suite" >&2 && exit 2 ;;
   esac
 done
@@ -47,6 +47,7 @@ run() { # run SUITE
     # What must be installed and built first is no difference that the lab's own tests shall find.
     lab) lab build && mocha test/lab lab ;;
     host) in_lab host --rpm ;;
+    upgrade) in_lab upgrade '--istio 1.30' ;;
     *) in_lab "$1" '' ;;
   esac
 }
@@ -83,7 +84,7 @@ side_by_side() { # side_by_side SUITE...
 wanted() { printf '%s\n' "${suites[@]}" | grep -xF "$(printf '%s\n' "$@")"; }
 
 # lab builds with all cores, and compares this whole machine before and after: nothing runs beside it.
-for together in "lint unit" lab "e2e host cli"; do
+for together in "lint unit" lab "e2e host cli upgrade"; do
   # shellcheck disable=SC2046,SC2086
   side_by_side $(wanted $together)
 done

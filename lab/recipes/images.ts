@@ -3,10 +3,10 @@ import { createHash } from "node:crypto";
 import { copyFileSync, createReadStream, linkSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import type { Recipe } from "../artifacts";
+import type { BuildContext, Recipe } from "../artifacts";
 import { folder } from "../paths";
 import { run, type Log } from "../run";
-import { envoy, istio, istioHub, istioVersion } from "./istio";
+import { EARLIER, earlierIstio, envoy, istio, istioHub, RELEASE } from "./istio";
 import { kubernetes } from "./kubernetes";
 import { imageBase } from "./roots";
 
@@ -19,14 +19,40 @@ interface Image {
   config: { Entrypoint?: string[]; Cmd?: string[]; User?: string };
 }
 
-/** images.tar: pause, CoreDNS, Istio's pilot and proxyv2 as their Dockerfiles make them, and tools (sh, sleep, curl). */
+const binaryIn = (artifact: BuildContext["artifact"]) => (recipe: Recipe, name: string) =>
+  join(artifact(recipe), "bin", name);
+
+/** Istio's pilot and proxyv2 as their Dockerfiles make them. */
+const ofIstio = (ofRelease: Recipe, version: string, artifact: BuildContext["artifact"]): Image[] => {
+  const binary = binaryIn(artifact);
+  return [
+    {
+      tag: `${istioHub}/pilot:${version}`,
+      files: { "usr/local/bin/pilot-discovery": binary(ofRelease, "pilot-discovery") },
+      based: true,
+      config: { Entrypoint: ["/usr/local/bin/pilot-discovery"], User: "1337:1337" },
+    },
+    {
+      tag: `${istioHub}/proxyv2:${version}`,
+      files: {
+        "usr/local/bin/pilot-agent": binary(ofRelease, "pilot-agent"),
+        "usr/local/bin/envoy": binary(envoy, "envoy"),
+        "var/lib/istio/envoy/envoy_bootstrap_tmpl.json": join(artifact(ofRelease), "packaging", "envoy_bootstrap.json"),
+      },
+      based: true,
+      config: { Entrypoint: ["/usr/local/bin/pilot-agent"] },
+    },
+  ];
+};
+
+/** images.tar: pause, CoreDNS, Istio's, and tools (sh, sleep, curl). */
 export const images: Recipe = {
   name: "images",
   title: "container images",
   files: ["lab/recipes/images.ts"],
   needs: [kubernetes, istio, envoy, imageBase],
   async build({ out, log, artifact }) {
-    const binary = (recipe: Recipe, name: string) => join(artifact(recipe), "bin", name);
+    const binary = binaryIn(artifact);
     const list: Image[] = [
       {
         tag: "lab.local/pause:1",
@@ -40,26 +66,21 @@ export const images: Recipe = {
         based: false,
         config: { Entrypoint: ["/coredns"] },
       },
-      {
-        tag: `${istioHub}/pilot:${istioVersion}`,
-        files: { "usr/local/bin/pilot-discovery": binary(istio, "pilot-discovery") },
-        based: true,
-        config: { Entrypoint: ["/usr/local/bin/pilot-discovery"], User: "1337:1337" },
-      },
-      {
-        tag: `${istioHub}/proxyv2:${istioVersion}`,
-        files: {
-          "usr/local/bin/pilot-agent": binary(istio, "pilot-agent"),
-          "usr/local/bin/envoy": binary(envoy, "envoy"),
-          "var/lib/istio/envoy/envoy_bootstrap_tmpl.json": join(artifact(istio), "packaging", "envoy_bootstrap.json"),
-        },
-        based: true,
-        config: { Entrypoint: ["/usr/local/bin/pilot-agent"] },
-      },
+      ...ofIstio(istio, RELEASE.version, artifact),
       { tag: "lab.local/tools:1", files: {}, based: true, config: { Cmd: ["/bin/sleep", "infinity"] } },
     ];
     await writeArchive(list, join(artifact(imageBase), "layer.tar"), out, log);
   },
+};
+
+/** images.tar: those of the earlier Istio. */
+export const earlierImages: Recipe = {
+  name: "images-1.30",
+  title: `container images of Istio ${EARLIER.version}`,
+  files: ["lab/recipes/images.ts"],
+  needs: [earlierIstio, envoy, imageBase],
+  build: ({ out, log, artifact }) =>
+    writeArchive(ofIstio(earlierIstio, EARLIER.version, artifact), join(artifact(imageBase), "layer.tar"), out, log),
 };
 
 async function writeArchive(list: Image[], base: string, out: string, log: Log): Promise<void> {

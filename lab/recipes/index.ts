@@ -2,13 +2,13 @@
 import type { Recipe } from "../artifacts";
 import { debs } from "./debs";
 import { echo } from "./echo";
-import { images } from "./images";
-import { envoy, istio } from "./istio";
+import { earlierImages, images } from "./images";
+import { earlierIstio, envoy, istio } from "./istio";
 import { kubernetes } from "./kubernetes";
 import { pulumiRecipes } from "./pulumi";
 import { imageBase, nodeRoot, vmRoot } from "./roots";
 import { rpmRoot } from "./rpmRoot";
-import { sidecar } from "./sidecar";
+import { earlierSidecar, sidecar } from "./sidecar";
 import { sidecarRpm } from "./sidecarRpm";
 
 export const recipes: Recipe[] = [
@@ -25,3 +25,6 @@ export const recipes: Recipe[] = [
 
 /** What only tests want: Istio's echo, the machine with rpm, and packages for VMs. */
 export const testRecipes: Recipe[] = [echo, rpmRoot, sidecarRpm, debs];
+
+/** An earlier Istio, to be upgraded from: only make test-upgrade wants it. */
+export const earlierRecipes: Recipe[] = [earlierIstio, earlierImages, earlierSidecar];

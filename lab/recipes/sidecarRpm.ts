@@ -5,14 +5,14 @@ import { join } from "node:path";
 import type { Recipe } from "../artifacts";
 import { folder, labFolder } from "../paths";
 import { run, type Log } from "../run";
-import { istioVersion } from "./istio";
+import { RELEASE } from "./istio";
 import { rpmRoot } from "./rpmRoot";
 import { sidecar } from "./sidecar";
 
 /** Served to the machine: istio-sidecar.rpm, and istio-sidecar-2.rpm, the same content as a later version. */
 export const sidecarRpm: Recipe = {
   name: "sidecar-rpm",
-  title: `sidecar package ${istioVersion} (rpm)`,
+  title: `sidecar package ${RELEASE.version} (rpm)`,
   files: ["lab/recipes/sidecarRpm.ts", "lab/sidecar-rpm.sha256"],
   needs: [rpmRoot, sidecar],
   async build({ out, log, artifact }) {
@@ -21,7 +21,7 @@ export const sidecarRpm: Recipe = {
     await run(["dpkg-deb", "--raw-extract", deb, tree], { log });
     const script = readFileSync(join(tree, "DEBIAN/postinst"), "utf8");
     rmSync(join(tree, "DEBIAN"), { recursive: true });
-    const versions = { "istio-sidecar.rpm": istioVersion, "istio-sidecar-2.rpm": `${istioVersion}+2` };
+    const versions = { "istio-sidecar.rpm": RELEASE.version, "istio-sidecar-2.rpm": `${RELEASE.version}+2` };
     for (const [name, version] of Object.entries(versions)) {
       await pack(artifact(rpmRoot), tree, specOf(version, script), join(out, name), log);
     }
