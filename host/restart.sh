@@ -1,5 +1,5 @@
 # Starting the sidecar anew without failing anybody's request: open connections come to their end first, and those that
-# are opened in the gap wait for it.
+# are opened in the gap, to this host or by it, wait for it.
 # shellcheck shell=sh
 
 # As long as the agent itself drains.
@@ -9,6 +9,8 @@ HOLD_SECONDS=8
 # Not ISTIO_...: those chains are Istio's own, and it clears them away when it starts.
 HOLD_CHAIN=HOLD_FOR_ISTIO
 HOLD_JUMP="PREROUTING ! -i lo -p tcp --syn -j $HOLD_CHAIN"
+HOLD_OUT_CHAIN=${HOLD_CHAIN}_OUT
+HOLD_OUT_JUMP="OUTPUT ! -o lo -p tcp --syn -j $HOLD_OUT_CHAIN"
 
 # Interception ends as well: its rules go with the environment that made them. `await_ready` is for what comes after.
 stop_sidecar() {
@@ -45,26 +47,29 @@ drain() {
 no_connections() { [ -z "$(connections_to :15006)" ] && [ -z "$(connections_to :15001)" ]; }
 connections_to() { ss -Htn state established "( sport = $1 )"; }
 
-# Drops what opens a connection to the inbound ports of the sidecar: the client's kernel tries again.
+# Drops what opens a connection to the inbound ports of the sidecar, or from here to the mesh: the client's kernel tries
+# again. Else what is sent from here would meet no sidecar, or before Envoy listens Istio's rules that lead to it.
 # The rules lose their effect by themselves, whatever becomes of this script.
 hold() {
   local rules tool reason
-  rules=$(hold_rules) || return 0 # the environment is gone: nothing is intercepted by it
   for tool in iptables ip6tables; do
     [ $tool = iptables ] || grep -qs . /proc/net/if_inet6 || continue # its size is none
+    rules=$(hold_rules $tool) || return 0 # the environment is gone: nothing is intercepted by it
     reason=$(printf '%s\n' "$rules" | $tool-restore --noflush --wait 5 2>&1) ||
       say start "new connections can't be held back during the restart: $reason"
   done
 }
 
-# For `iptables-restore`. raw comes first, before connections are tracked.
+# `hold_rules TOOL`: for its `-restore`. raw comes first, before connections are tracked.
 hold_rules() (
-  local port file
+  local port file range expiry
   # shellcheck source=/dev/null # in a subshell: it is the sidecar's environment
   for file in "$ENV_DIR/sidecar.env" "$ENV_DIR/cluster.env"; do [ ! -e "$file" ] || . "$file"; done
+  expiry="-m time --datestart $(date -u -d "@$(($(date +%s) + HOLD_SECONDS))" +%FT%T) -j RETURN"
+  printf '*raw\n:%s - [0:0]\n:%s - [0:0]\n-I %s\n-I %s\n' \
+    "$HOLD_CHAIN" "$HOLD_OUT_CHAIN" "$HOLD_JUMP" "$HOLD_OUT_JUMP"
   rule() { echo "-A $HOLD_CHAIN $*"; }
-  printf '*raw\n:%s - [0:0]\n-I %s\n' "$HOLD_CHAIN" "$HOLD_JUMP"
-  rule -m time --datestart "$(date -u -d "@$(($(date +%s) + HOLD_SECONDS))" +%FT%T)" -j RETURN
+  rule "$expiry"
   for port in $SSH_PORT $(echo "${ISTIO_LOCAL_EXCLUDE_PORTS:-}" | tr , ' '); do
     rule -p tcp --dport "$port" -j RETURN
   done
@@ -72,15 +77,30 @@ hold_rules() (
     '*') rule -j DROP ;;
     *) for port in $(echo "${ISTIO_INBOUND_PORTS:-}" | tr , ' '); do rule -p tcp --dport "$port" -j DROP; done ;;
   esac
+  rule() { echo "-A $HOLD_OUT_CHAIN $*"; }
+  rule "$expiry"
+  rule -m owner --uid-owner "$(id -u istio-proxy)" -j RETURN # the agent's own, to istiod
+  case ${ISTIO_SERVICE_CIDR:-} in
+    # Of everything, but not what sudo may need to start the sidecar, such as a directory's accounts.
+    '*') rule -m owner ! --uid-owner 0 -j DROP ;;
+    *)
+      for range in $(echo "${ISTIO_SERVICE_CIDR:-}" | tr , ' '); do
+        case $1$range in iptables*:* | ip6tables*.*) ;; *) rule -d "$range" -j DROP ;; esac
+      done
+      ;;
+  esac
   echo COMMIT
 )
 
-# Lets new connections in again. If that is refused, as when hold was, nothing is held either after HOLD_SECONDS.
+# Lets new connections through again. If that is refused, as when hold was, nothing is held either after HOLD_SECONDS.
 release() {
   local tool
   [ -e "$RESTARTING" ] || return 0
   for tool in iptables ip6tables; do
+    # Each by itself: of an earlier version of this script there may be the first alone.
     printf '*raw\n-D %s\n-F %s\n-X %s\nCOMMIT\n' "$HOLD_JUMP" $HOLD_CHAIN $HOLD_CHAIN |
+      $tool-restore --noflush --wait 5 2>/dev/null || :
+    printf '*raw\n-D %s\n-F %s\n-X %s\nCOMMIT\n' "$HOLD_OUT_JUMP" $HOLD_OUT_CHAIN $HOLD_OUT_CHAIN |
       $tool-restore --noflush --wait 5 2>/dev/null || :
   done
 }

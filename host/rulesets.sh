@@ -228,8 +228,8 @@ function verdict_iptables(target, option, chain) {
   if (target ~ /^(DROP|REJECT|TARPIT)$/) return "d"
   if (target == "RETURN") return "r"
   if (target ~ /^(QUEUE|NFQUEUE|SYNPROXY|TPROXY)$/) return "a"
-  # The chain that holds new connections back for some seconds while the sidecar restarts.
-  if (target == "HOLD_FOR_ISTIO" || !((prefix(chain) target) in rules)) return ""
+  # The chains that hold new connections back for some seconds while the sidecar restarts.
+  if (target ~ /^HOLD_FOR_ISTIO/ || !((prefix(chain) target) in rules)) return ""
   return (option == "-g" ? "goto " : "jump ") target
 }
 
