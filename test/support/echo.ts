@@ -7,6 +7,8 @@ import { folder, type Lab } from "../../lab/paths";
 import { echo } from "../../lab/recipes/echo";
 import { run, until } from "../../lab/run";
 import { vmExec } from "../../lab/vm";
+import { injectionLabels } from "../../mesh/injection";
+import { DEFAULT_REVISION } from "../../mesh/istiod";
 import { apply, kubectl } from "../e2e/mesh";
 
 const FOLDER = "/opt/echo";
@@ -62,11 +64,23 @@ export async function echoOnVm(lab: Lab, vm: string): Promise<Place> {
   return { name: vm, run: (argv) => vmExec(lab, vm, argv) };
 }
 
-/**
- * Starts echo in a pod of the mesh, with a Service and an account of that name.
- * @param mounts folders of the node that the pod has as well
- */
-export async function echoInPod(lab: Lab, name: string, namespace: string, mounts: string[] = []): Promise<Place> {
+/** How a pod differs from others. */
+interface PodOptions {
+  /** Folders of the node that it has as well. */
+  mounts?: string[];
+  /** By which it asks for a sidecar. Default: for that of the revision `default`. */
+  injection?: Record<string, string>;
+  /** Seconds for which it goes on to serve when it is to end, so that nobody is sent to it any more. Default: 0. */
+  grace?: number;
+}
+
+/** Starts echo in a pod of the mesh, with a Service and an account of that name. */
+export async function echoInPod(
+  lab: Lab,
+  name: string,
+  namespace: string,
+  { mounts = [], injection = injectionLabels(DEFAULT_REVISION), grace = 0 }: PodOptions = {},
+): Promise<Place> {
   await install(lab, "node");
   const metadata = { name, namespace };
   const labels = { app: name };
@@ -87,11 +101,12 @@ export async function echoInPod(lab: Lab, name: string, namespace: string, mount
       metadata,
       spec: {
         selector: { matchLabels: labels },
+        strategy: { rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
         template: {
-          metadata: { labels: { ...labels, "sidecar.istio.io/inject": "true" } },
+          metadata: { labels: { ...labels, ...injection } },
           spec: {
             serviceAccountName: name,
-            terminationGracePeriodSeconds: 0,
+            terminationGracePeriodSeconds: 2 * grace,
             hostname: name,
             containers: [
               {
@@ -99,6 +114,7 @@ export async function echoInPod(lab: Lab, name: string, namespace: string, mount
                 image: "lab.local/tools:1",
                 imagePullPolicy: "Never",
                 command: [`${FOLDER}/server`, ...ARGS],
+                ...(grace > 0 ? { lifecycle: { preStop: { sleep: { seconds: grace } } } } : {}),
                 volumeMounts: [FOLDER, ...mounts].map((path, n) => ({ name: `v${n}`, mountPath: path })),
               },
             ],

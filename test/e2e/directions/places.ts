@@ -79,7 +79,7 @@ export class Places {
     await this.stack.succeed(["up", "--yes", "--skip-preview"]);
     for (const name of ["vm1", "vm2"]) this.all.set(name, await echoOnVm(this.lab, name));
     await unpackDebs(this.lab, "mariadb-client", MARIADB);
-    for (const name of PODS) this.all.set(name, await echoInPod(this.lab, name, "default", [MARIADB]));
+    for (const name of PODS) this.all.set(name, await echoInPod(this.lab, name, "default", { mounts: [MARIADB] }));
   }
 
   async end(): Promise<void> {
