@@ -4,8 +4,8 @@ import { parseSocket } from "../../../../diagnosis/sockets";
 import type { Case } from "./cases";
 import { freshFacts, inspectionOf } from "./facts";
 
-const client = (address: string) =>
-  parseSocket(`ESTAB 0 0 192.0.2.22:8080 ${address}:50000 users:(("app",pid=32,fd=4))`)!;
+const client = (address: string, index: number) =>
+  parseSocket(`ESTAB 0 0 192.0.2.22:8080 ${address}:50000 users:(("worker${index}",pid=32,fd=4))`)!;
 
 /** Clients of vm2, which is yet to join, by their addresses. */
 const used =
