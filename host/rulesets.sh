@@ -229,7 +229,7 @@ function verdict_iptables(target, option, chain) {
   if (target == "RETURN") return "r"
   if (target ~ /^(QUEUE|NFQUEUE|SYNPROXY|TPROXY)$/) return "a"
   # The chains that hold new connections back for some seconds while the sidecar restarts.
-  if (target ~ /^HOLD_FOR_ISTIO/ || !((prefix(chain) target) in rules)) return ""
+  if (target ~ /^HOLD_FOR_ISTIO(_OUT)?$/ || !((prefix(chain) target) in rules)) return ""
   return (option == "-g" ? "goto " : "jump ") target
 }
 
