@@ -1,3 +1,5 @@
+import { matches } from "../mesh/labelSelector";
+
 /** The parts of an AuthorizationPolicy (security.istio.io/v1) that say who may reach a workload. */
 export interface AuthorizationPolicy {
   metadata: { name: string; namespace: string };
@@ -26,7 +28,7 @@ export interface Workload {
 
 function applies({ metadata, spec }: AuthorizationPolicy, { namespace, labels }: Workload, root: string): boolean {
   if (metadata.namespace !== namespace && metadata.namespace !== root) return false;
-  return Object.entries(spec?.selector?.matchLabels ?? {}).every(([key, value]) => labels[key] === value);
+  return matches(labels, spec?.selector?.matchLabels);
 }
 
 function sources({ spec }: AuthorizationPolicy): string[] {

@@ -1,4 +1,5 @@
 /** Which PeerAuthentication counts for a port of a workload, by Istio's rules. */
+import { matches } from "../mesh/labelSelector";
 import type { Workload } from "./access";
 
 export type MutualTlsMode = "STRICT" | "PERMISSIVE" | "DISABLE";
@@ -25,7 +26,8 @@ export interface PeerPolicy {
   by?: string;
 }
 
-const labelsOf = ({ spec }: PeerAuthentication) => Object.entries(spec?.selector?.matchLabels ?? {});
+const labelsOf = ({ spec }: PeerAuthentication) => spec?.selector?.matchLabels ?? {};
+const isGeneral = (policy: PeerAuthentication) => Object.keys(labelsOf(policy)).length === 0;
 
 /** Of several for the same, the oldest counts (pilot/pkg/model/config.go, sortConfigByCreationTime). */
 function oldest(policies: PeerAuthentication[]): PeerAuthentication | undefined {
@@ -47,14 +49,14 @@ export function peerPolicyAt(
   roots: string[],
 ): PeerPolicy {
   const isRoot = ({ metadata }: PeerAuthentication) => roots.includes(metadata.namespace);
-  const general = policies.filter((policy) => labelsOf(policy).length === 0);
+  const general = policies.filter(isGeneral);
   const ofWorkload = oldest(
     policies.filter(
       (policy) =>
         policy.metadata.namespace === namespace &&
         !isRoot(policy) &&
-        labelsOf(policy).length > 0 &&
-        labelsOf(policy).every(([key, value]) => labels[key] === value),
+        !isGeneral(policy) &&
+        matches(labels, labelsOf(policy)),
     ),
   );
   const ofNamespace = oldest(general.filter((policy) => policy.metadata.namespace === namespace && !isRoot(policy)));

@@ -1,4 +1,4 @@
-/** Selectors of namespaces by their labels, as Kubernetes has them (apimachinery: LabelSelector). */
+/** Selectors of namespaces and workloads by their labels, as Kubernetes has them (apimachinery: LabelSelector). */
 import { at } from "./json";
 
 type Labels = Record<string, string | undefined>;
@@ -34,12 +34,15 @@ function meets(labels: Labels, { key, operator, values = [] }: Requirement): boo
   }
 }
 
+/** Whether the labels have all of these. */
+export const matches = (labels: Labels, matchLabels: Record<string, string> = {}) =>
+  Object.entries(matchLabels).every(([key, value]) => labels[key] === value);
+
 /** Whether one of the selectors takes a namespace of that name with these labels. Where there are none, all are taken. */
 export function selects(selectors: LabelSelector[], name: string, labels: Labels): boolean {
   const all: Labels = { ...labels, [NAME_LABEL]: name };
-  const takes = ({ matchLabels = {}, matchExpressions = [] }: LabelSelector) =>
-    Object.entries(matchLabels).every(([key, value]) => all[key] === value) &&
-    matchExpressions.every((requirement) => meets(all, requirement));
+  const takes = ({ matchLabels, matchExpressions = [] }: LabelSelector) =>
+    matches(all, matchLabels) && matchExpressions.every((requirement) => meets(all, requirement));
   return selectors.length === 0 || selectors.some(takes);
 }
 
