@@ -24,7 +24,7 @@ import { sidecarPackages } from "./config/secrets";
 import { loadConfig } from "./config/stackConfig";
 import { authorityArgs, install } from "./installation";
 import { fingerprint, inspectCertificate } from "./mesh/certificates";
-import { HOST_LABEL, mayWaitForServer } from "./mesh/protocolDetection";
+import { mayWaitForServer, workloadLabels } from "./mesh/protocolDetection";
 import { serviceResource } from "./mesh/externalService";
 import { spiffeId } from "./mesh/spiffe";
 import { factsOf, istiodName, USUAL_ISTIOD } from "./mesh/istiod";
@@ -221,7 +221,7 @@ async function program() {
               ),
             ]
           : [];
-      const labels = detection.length === 0 ? host.labels : { ...host.labels, [HOST_LABEL]: name };
+      const labels = workloadLabels(host, config.services);
       const member = new MeshHost(
         host.name,
         {

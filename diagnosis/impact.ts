@@ -3,7 +3,7 @@ import type { Config, HostConfig } from "../config";
 import { isWithin } from "../mesh/addresses";
 import { withAllocated } from "../mesh/dns";
 import { OWN_PORTS } from "../mesh/environment";
-import { HOST_LABEL, mayServerSpeakFirst, mayWaitForServer } from "../mesh/protocolDetection";
+import { mayServerSpeakFirst, workloadLabels } from "../mesh/protocolDetection";
 import { isUnavailable, type Outputs, type Unavailable } from "./facts";
 import type { Inspection } from "./inspection";
 import { type PeerAuthentication, type PeerPolicy, peerPolicyAt } from "./peerAuthentication";
@@ -138,8 +138,8 @@ function partyAt(address: string, own: Set<string>, { config, outputs, surroundi
 function policyAt(port: number, host: HostConfig, { config, surroundings }: Situation): PeerPolicy | undefined {
   const { peerAuthentications, rootNamespaces } = surroundings;
   if (isUnavailable(peerAuthentications) || isUnavailable(rootNamespaces)) return undefined;
-  const labels = mayWaitForServer(host, config.services) ? { ...host.labels, [HOST_LABEL]: host.name } : host.labels;
-  return peerPolicyAt(port, { namespace: host.namespace, labels }, peerAuthentications, rootNamespaces);
+  const workload = { namespace: host.namespace, labels: workloadLabels(host, config.services) };
+  return peerPolicyAt(port, workload, peerAuthentications, rootNamespaces);
 }
 
 function fateOf(from: Party, port: number, policy: PeerPolicy | undefined, host: HostConfig, config: Config): Fate {
