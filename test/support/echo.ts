@@ -145,6 +145,9 @@ export function servicePorts() {
 export const stream = (from: Place, host: string, messages: number) =>
   from.run([`${FOLDER}/stream`, `${host}:${PORTS.grpc}`, `${messages}`]);
 
+/** Who asked, by what the answering end saw of the certificate. */
+export const clientIn = (said: string) => /X-Forwarded-Client-Cert:.*?URI=([^;,\s]*)/i.exec(said)?.[1];
+
 /** What was answered. */
 export interface Echo {
   /** Who answered. */
@@ -166,7 +169,7 @@ export async function ask(from: Place, url: string, ...flags: string[]): Promise
     hostname: field("Hostname"),
     status: field("StatusCode"),
     protocol: field("Proto"),
-    client: /X-Forwarded-Client-Cert:.*?URI=([^;,\s]*)/i.exec(said)?.[1],
+    client: clientIn(said),
     said,
   };
 }

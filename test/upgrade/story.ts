@@ -14,7 +14,7 @@ import { injectionLabels } from "../../mesh/injection";
 import { apply, askFromPod, kubectl } from "../e2e/mesh";
 import { assertInSync } from "../e2e/steps/serving";
 import { Story } from "../e2e/story";
-import { echoInPod, PORTS } from "../support/echo";
+import { clientIn, echoInPod, PORTS } from "../support/echo";
 import { labConfig, type StackConfig } from "../support/testStack";
 import { fromPod, fromVm, requestsDuring } from "../support/traffic";
 
@@ -182,7 +182,7 @@ export class UpgradeStory extends Story {
     assert.equal(answer.client, "spiffe://cluster.local/ns/default/sa/sleep", answer.page);
     const page = await this.inVm(vm, "curl", "--silent", "--show-error", "--fail", "--max-time", "5", SERVER_URL);
     assert.match(page, new RegExp(`^Hostname=${SERVER.name}$`, "m"));
-    assert.equal(/X-Forwarded-Client-Cert:.*?URI=([^;,\s]*)/i.exec(page)?.[1], id, page);
+    assert.equal(clientIn(page), id, page);
   }
 
   /** All pods of the mesh have a sidecar of this release, at the revision. */
