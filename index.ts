@@ -15,8 +15,10 @@ import {
   IssuedCertificates,
   MeshExpansion,
   MeshHost,
+  MeshWorkload,
   ProtocolDetection,
   SampleClient,
+  ServiceMembership,
   WorkloadIdentity,
 } from "./components";
 import { isInstalled } from "./config";
@@ -24,8 +26,10 @@ import { sidecarPackages } from "./config/secrets";
 import { loadConfig } from "./config/stackConfig";
 import { authorityArgs, install } from "./installation";
 import { fingerprint, inspectCertificate } from "./mesh/certificates";
-import { mayWaitForServer, workloadLabels } from "./mesh/protocolDetection";
-import { serviceResource } from "./mesh/externalService";
+import { HOST_LABEL, mayWaitForServer } from "./mesh/protocolDetection";
+import { serviceResource, servicesOf } from "./mesh/externalService";
+import { probeVariables } from "./mesh/readinessProbe";
+import { LOCALITY_LABEL, localityLabel } from "./mesh/workloadEntry";
 import { spiffeId } from "./mesh/spiffe";
 import { factsOf, istiodName, USUAL_ISTIOD } from "./mesh/istiod";
 import { ownerLabels } from "./mesh/kubernetesObject";
@@ -207,10 +211,10 @@ async function program() {
     config.hosts.map((host) => {
       const controlPlane = controlPlanes.get(host.revision)!;
       const { trustDomain, clusterName, network, rootCerts, audience } = controlPlane;
-      const workload = { trustDomain, namespace: host.namespace, serviceAccount: host.serviceAccount };
+      const account = { trustDomain, namespace: host.namespace, serviceAccount: host.serviceAccount };
       const identity = identities.get(host.name);
       const istiod = { ...exposure.of(controlPlane.service), name: istiodName(controlPlane) };
-      const { name, namespace } = host;
+      const { name, namespace, locality, readinessProbe } = host;
       const detection =
         !host.gone && mayWaitForServer(host, config.services)
           ? [
@@ -221,11 +225,32 @@ async function program() {
               ),
             ]
           : [];
-      const labels = workloadLabels(host, config.services);
+      const labels = {
+        ...host.labels,
+        ...(detection.length === 0 ? {} : { [HOST_LABEL]: name }),
+        ...(locality === undefined ? {} : { [LOCALITY_LABEL]: localityLabel(locality) }),
+      };
+      const services = servicesOf(name, config.services);
+      const workload =
+        host.gone || services.size === 0
+          ? []
+          : [
+              new MeshWorkload(
+                `${name}-workload`,
+                {
+                  host: name,
+                  namespace,
+                  serviceNamespaces: [...services.keys()],
+                  workload: { ...host, labels },
+                  owner,
+                },
+                { provider, dependsOn: [...installed, ...namespaces] },
+              ),
+            ];
       const member = new MeshHost(
         host.name,
         {
-          ...workload,
+          ...account,
           connection: connections.get(host.name)!,
           address: host.address,
           clusterName,
@@ -233,20 +258,23 @@ async function program() {
           serviceCidr,
           inboundPorts: host.inboundPorts,
           labels,
-          environment: host.environment,
+          environment: {
+            ...host.environment,
+            ...(readinessProbe && services.has(namespace) ? probeVariables(name, readinessProbe) : {}),
+          },
           istiod,
-          identity: spiffeId(workload),
+          identity: spiffeId(account),
           rootCert: rootCerts ?? trusted!,
           revocationLists,
           proof: identity ?? {
-            token: () => requestToken(workload, audience, cluster),
+            token: () => requestToken(account, audience, cluster),
             ended: lapsed.get(host.name),
           },
           withdrawal: withdrawalCommand(
             {
               host: host.name,
               address: host.address,
-              identity: spiffeId(workload),
+              identity: spiffeId(account),
               istiods: [...new Set(istiods.map(({ namespace }) => namespace))],
             },
             cluster,
@@ -261,19 +289,22 @@ async function program() {
         },
         {
           dependsOn: [
-            ...[exposure, ...namespaces, ...accounts, ...ended.of(accountName(host)), ...issued, ...detection],
+            ...[exposure, ...namespaces, ...accounts, ...ended.of(accountName(host)), ...issued],
+            ...[...detection, ...workload],
             ...(identity ? [identity] : []),
           ],
         },
       );
+      if (!host.gone && !host.drain && services.size > 0) {
+        new ServiceMembership(`${name}-membership`, { host: name, services }, { provider, dependsOn: member });
+      }
       return [
         host.name,
         {
-          identity: spiffeId(workload),
+          identity: spiffeId(account),
           istiod,
           revision: controlPlane.revision,
           member,
-          labels,
           config: host,
           returnsUntil: identity?.certChain.apply((chain) => inspectCertificate(chain).notAfter.toISOString()),
         },
@@ -282,7 +313,11 @@ async function program() {
   );
 
   const externalServices = config.services.map((service) => {
-    const serving = service.hosts.map((name) => hosts.get(name)!).filter((host) => !host.config.gone);
+    const foreign = service.hosts
+      .map((name) => hosts.get(name)!)
+      .flatMap(({ config: { gone, namespace }, identity }) =>
+        gone || namespace === service.namespace ? [] : identity,
+      );
     const [resource, aliases] = serviceResource(service, config.services);
     const external = new ExternalService(
       resource,
@@ -290,17 +325,12 @@ async function program() {
         serviceName: service.name,
         namespace: service.namespace,
         ports: service.ports,
-        endpoints: serving.map(({ config: { address, serviceAccount, namespace, network }, labels, identity }) => ({
-          address,
-          serviceAccount,
-          labels,
-          network,
-          ...(namespace === service.namespace ? {} : { identity }),
-        })),
+        trafficPolicy: service.trafficPolicy,
+        foreignIdentities: [...new Set(foreign)].sort(),
         clusterDomain: cluster.domain,
         owner,
       },
-      { provider, dependsOn: [...installed, ...namespaces, ...serving.map(({ member }) => member)], aliases },
+      { provider, dependsOn: [...installed, ...namespaces], aliases },
     );
     return [`${service.name}.${service.namespace}`, external.url] as const;
   });

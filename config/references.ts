@@ -3,6 +3,7 @@ import { isIP } from "node:net";
 import { canonicalAddress, isWithin } from "../mesh/addresses";
 import { DNS_VARIABLES } from "../mesh/dns";
 import { OWN_PORTS } from "../mesh/environment";
+import { PROBE_VARIABLES } from "../mesh/readinessProbe";
 import { DEFAULT_REVISION } from "../mesh/istiod";
 import { LISTS_SINCE } from "../mesh/revocation";
 import { isAtLeast } from "../mesh/version";
@@ -61,6 +62,11 @@ function hostProblems({ hosts }: Config): string[] {
       problems.push(`hosts[${index}].environment.${name}: not beside dns: true, which sees to it`);
     }
   }
+  for (const [index, { readinessProbe, environment }] of hosts.entries()) {
+    for (const name of readinessProbe ? PROBE_VARIABLES.filter((variable) => variable in environment) : []) {
+      problems.push(`hosts[${index}].environment.${name}: not beside readinessProbe, which sees to it`);
+    }
+  }
   for (const [index, host] of hosts.entries()) {
     if (host.inboundPorts === "*") continue;
     for (const [n, port] of host.inboundPorts.entries()) {
@@ -108,6 +114,11 @@ function serviceProblems({ hosts, services }: Config): string[] {
         const known = hosts.map((h) => h.name).join(", ") || "the hosts, but there are none";
         problems.push(`${place} expected one of ${known}`);
         continue;
+      }
+      if (host.readinessProbe !== undefined && host.namespace !== service.namespace) {
+        problems.push(
+          `${place} it has a readinessProbe, which counts in its own namespace alone, ${host.namespace}: serve from there`,
+        );
       }
       for (const { targetPort } of service.ports) {
         const why = servedProblem(targetPort, host);

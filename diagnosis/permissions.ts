@@ -119,7 +119,12 @@ export function neededPermissions(
     ...(wantedNamespaces(config).every((name) => isExisting(config, name)) ? [] : make([NAMESPACES])),
     ...accounts.flatMap((namespace) => make([ACCOUNTS], namespace)),
     ...hosts.flatMap(({ namespace }) => read([ACCOUNTS], namespace)),
-    ...services.flatMap(({ namespace }) => make([SERVICES, istio("serviceentries")], namespace)),
+    ...services.flatMap(({ namespace }) =>
+      make([SERVICES, istio("serviceentries"), istio("workloadentries")], namespace),
+    ),
+    ...services.flatMap(({ namespace, trafficPolicy }) =>
+      trafficPolicy === undefined ? [] : make([istio("destinationrules")], namespace),
+    ),
     ...hosts
       .filter((host) => !host.gone && mayWaitForServer(host, services))
       .flatMap(({ namespace }) => make([istio("envoyfilters")], namespace)),

@@ -1,3 +1,5 @@
+import { servesLabels } from "./workloadEntry";
+
 /** Protocols that Istio knows for a port (istio.io/docs/ops/configuration/traffic-management/protocol-selection). */
 export const PROTOCOLS = ["HTTP", "HTTP2", "HTTPS", "GRPC", "TCP", "TLS", "MONGO"] as const;
 
@@ -11,29 +13,14 @@ export interface ServicePort {
   name?: string;
 }
 
-/** A host that serves the service. */
-export interface Endpoint {
-  address: string;
-  serviceAccount: string;
-  labels: Record<string, string>;
-  /** The network that it is in, if that is another than the cluster's. */
-  network?: string;
-  /** Its SPIFFE ID, if it is of another namespace than the service: Istio expects one of the service's own. */
-  identity?: string;
-}
-
-/** The identities that Istio does not expect of itself. */
-function foreignIdentities(endpoints: Endpoint[]): string[] {
-  return [...new Set(endpoints.flatMap(({ identity }) => identity ?? []))].sort();
-}
-
 /**
- * The annotations of the Service: what is expected beyond its namespace. Istio keeps one list for a name, of the Service
- * or of the ServiceEntry, whichever is the newer (pilot/pkg/model/push_context.go: addServiceAccounts), so both say it.
+ * The annotations of the Service: whom to expect beyond its namespace. Istio keeps one list for a name, of the Service or
+ * of the ServiceEntry, whichever is the newer (pilot/pkg/model/push_context.go: addServiceAccounts), so both say it.
  */
-export function serviceAnnotations(endpoints: Endpoint[]): Record<string, string> | undefined {
-  const identities = foreignIdentities(endpoints);
-  return identities.length === 0 ? undefined : { "alpha.istio.io/canonical-serviceaccounts": identities.join(",") };
+export function serviceAnnotations(foreignIdentities: string[]): Record<string, string> | undefined {
+  return foreignIdentities.length === 0
+    ? undefined
+    : { "alpha.istio.io/canonical-serviceaccounts": foreignIdentities.join(",") };
 }
 
 /** Istio reads a port's protocol from its name, `<protocol>-<suffix>`, unless appProtocol says it. */
@@ -61,28 +48,24 @@ export function serviceUrl(host: string, { protocol, port }: ServicePort): strin
 }
 
 /**
- * The spec of the ServiceEntry (networking.istio.io/v1) for a service that hosts of the mesh serve: inside the mesh, at
- * fixed addresses, with mutual TLS to each (label security.istio.io/tlsMode) and the client checking the identity of
- * the service account, neither of which `istioctl add-to-mesh external-service` set.
+ * The spec of the ServiceEntry (networking.istio.io/v1) for a service that hosts of the mesh serve: inside the mesh, by
+ * the WorkloadEntries of its namespace that have its label (mesh/workloadEntry.ts), the client checking whom it reaches.
+ *
+ * @param foreignIdentities SPIFFE IDs of hosts of other namespaces: Istio expects those of the service's own
  */
-export function serviceEntrySpec(host: string, ports: ServicePort[], endpoints: Endpoint[]) {
+export function serviceEntrySpec(host: string, service: string, ports: ServicePort[], foreignIdentities: string[]) {
   return {
     hosts: [host],
     location: "MESH_INTERNAL",
     resolution: "STATIC",
-    ...(foreignIdentities(endpoints).length > 0 ? { subjectAltNames: foreignIdentities(endpoints) } : {}),
+    ...(foreignIdentities.length > 0 ? { subjectAltNames: foreignIdentities } : {}),
     ports: ports.map((p) => ({
       name: portName(p),
       number: p.port,
       protocol: p.protocol,
       targetPort: p.targetPort ?? p.port,
     })),
-    endpoints: endpoints.map(({ address, serviceAccount, labels, network }) => ({
-      address,
-      serviceAccount,
-      ...(network === undefined ? {} : { network }),
-      labels: { ...labels, "security.istio.io/tlsMode": "istio" },
-    })),
+    workloadSelector: { labels: servesLabels([service]) },
   };
 }
 
@@ -117,4 +100,15 @@ export function serviceResource(
   if (!namespace.includes("-")) return [former, []];
   const others = services.filter((other) => plain(other) === former);
   return [`service-${namespace}/${name}`, others.length > 1 ? [] : [{ name: former }]];
+}
+
+/** The names of the services that a host serves, by their namespace. */
+export function servicesOf(host: string, services: (ServiceName & { hosts: string[] })[]): Map<string, string[]> {
+  const served = services.filter(({ hosts }) => hosts.includes(host));
+  return new Map(
+    served.map(({ namespace }) => [
+      namespace,
+      served.filter((service) => service.namespace === namespace).map(({ name }) => name),
+    ]),
+  );
 }

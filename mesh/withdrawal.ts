@@ -16,10 +16,13 @@ export type EndpointShards = Record<
   Record<string, { Shards?: Record<string, ShardedEndpoint[] | null> } | null>
 >;
 
-/** The services of which this workload is an endpoint, by its address and its SPIFFE ID. */
+/**
+ * The services of which this workload is an endpoint, by its address and the name of its account: istiod takes that for one
+ * of the namespace of the service, which need not be the host's.
+ */
 export function servicesAt(shards: EndpointShards, address: string, identity: string): string[] {
   const isIt = ({ Addresses = [], Address, ServiceAccount }: ShardedEndpoint) =>
-    [...Addresses, Address].includes(address) && ServiceAccount === identity;
+    [...Addresses, Address].includes(address) && accountIn(ServiceAccount) === accountIn(identity);
   return Object.entries(shards)
     .filter(([, byNamespace]) =>
       Object.values(byNamespace).some((each) => Object.values(each?.Shards ?? {}).some((list) => list?.some(isIt))),
@@ -27,6 +30,8 @@ export function servicesAt(shards: EndpointShards, address: string, identity: st
     .map(([service]) => service)
     .sort();
 }
+
+const accountIn = (identity = "") => identity.replace(/^.*\/sa\//, "");
 
 /** A proxy's state of what istiod has sent it, as /debug/syncz has it. */
 export interface SyncStatus {

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { RESERVED_VARIABLES } from "../../mesh/environment";
 import { labels } from "../labels";
-import { sidecar } from "./sidecar";
+import { readinessProbe } from "./readinessProbe";
 import {
   address,
   dnsLabel,
@@ -17,6 +17,8 @@ import {
   secretName,
   text,
 } from "./values";
+
+const WEIGHT = "a whole number, 1 to 10000";
 
 const sshKey = z.xor(
   [
@@ -97,6 +99,16 @@ export const host = map({
    * Default: false.
    */
   dns: z.boolean({ error: "true or false" }).default(false),
+  /** The share of requests that it gets, beside other hosts of its services. Default: 1, as the others. */
+  weight: z.int({ error: WEIGHT }).min(1, WEIGHT).max(10_000, WEIGHT).optional(),
+  /** Where it is, for locality load balancing. Default: not known. */
+  locality: is(/^[^\s/]+(\/[^\s/]+){0,2}$/, "a locality: REGION, REGION/ZONE or REGION/ZONE/SUBZONE").optional(),
+  /** By which its services know whether it can serve: they leave it out while it can't. Default: it can. */
+  readinessProbe: readinessProbe.optional(),
+  /**
+   * true: its services send it nothing new, as for maintenance; it stays in the mesh, and open requests end. Default: false.
+   */
+  drain: z.boolean({ error: "true or false" }).default(false),
   /** Labels of the workload, as on a pod. Default: app: <name>. */
   labels: labels.optional(),
   /** Further variables for the sidecar (sidecar.env), such as ISTIO_META_DNS_CAPTURE. */

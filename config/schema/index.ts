@@ -19,6 +19,8 @@ const service = map({
   /** The name of the Service and the ServiceEntry. */
   name: dnsLabel.regex(/^[a-z]/, "a name that begins with a letter, as Kubernetes wants it of a Service"),
   namespace,
+  /** How clients in the mesh spread and end their requests: the trafficPolicy of Istio's DestinationRule. Default: none. */
+  trafficPolicy: z.record(z.string(), z.unknown(), { error: "a map, as a DestinationRule has it" }).optional(),
   /** Names of the hosts that serve it. */
   hosts: z.array(text, { error: "a list of host names" }).min(1, "at least one host"),
   ports: z

@@ -63,7 +63,7 @@ export const traffic: Cause[] = [
         sentence: "The server of {cluster} is {identity}, and not who the client was told to expect.",
       },
     ],
-    fix: "compare serviceAccount in kubectl get serviceentries -A -o yaml with the hosts', and subjectAltNames of DestinationRules; pulumi up",
+    fix: "compare serviceAccount in kubectl get workloadentries -A -o yaml with the hosts', and subjectAltNames of DestinationRules; pulumi up",
     untilRestart: true,
   },
   {
@@ -91,7 +91,7 @@ export const traffic: Cause[] = [
         sentence: "{service}:{port} has no endpoint, or none that Envoy holds for healthy.",
       },
     ],
-    fix: "kubectl get endpointslices,serviceentries -A; npx istio-vm status",
+    fix: "kubectl get endpointslices,serviceentries,workloadentries -A; npx istio-vm status",
     untilRestart: true,
   },
   {

@@ -38,8 +38,11 @@ describe("the end of a host", () => {
       "delete vm1-identity-key",
       "delete vm1-identity-request",
       "delete vm1-join",
+      "delete vm1-membership",
+      "delete vm1-membership-vm",
       "delete vm1-withdrawal",
-      "update service-vm-vmhttp-entry",
+      "delete vm1-workload",
+      "delete vm1-workload-vm",
     ]);
   });
 

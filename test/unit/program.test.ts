@@ -61,6 +61,10 @@ MeshHost vm2
   Command vm2-access
   Command vm2-join
   Command vm2-withdrawal
+MeshWorkload vm1-workload
+  WorkloadEntry vm1-workload-db
+MeshWorkload vm2-workload
+  WorkloadEntry vm2-workload-db
 Namespace namespace-db
 Namespace namespace-vm
 ProtocolDetection vm1-detection
@@ -73,6 +77,10 @@ SampleClient sleep
   ServiceAccount sleep-account
 ServiceAccount account-db/mysql
 ServiceAccount account-vm/vm1
+ServiceMembership vm1-membership
+  WorkloadEntryPatch vm1-membership-db
+ServiceMembership vm2-membership
+  WorkloadEntryPatch vm2-membership-db
 WorkloadIdentity vm1-identity
   CertRequest vm1-identity-request
   LocallySignedCert vm1-identity-certificate
@@ -85,7 +93,7 @@ kubernetes cluster`,
     );
   });
 
-  it("waits: authority, cacerts, control plane, exposure, identity, host, service", () => {
+  it("waits: authority, cacerts, control plane, exposure, identity, host, what it serves", () => {
     const istio = all().filter((name) => name.startsWith("istio-"));
     const waits: [string, string[]][] = [
       ["cacerts-secret", ["ca-intermediate", "ca-intermediate-key", "ca-root", "cacerts-namespace"]],
@@ -96,8 +104,10 @@ kubernetes cluster`,
       ["account-vm/vm1", ["namespace-vm"]],
       ["vm1", ["exposure-istiod", "vm1-identity-certificate", "namespace-vm", "account-vm/vm1"]],
       ["vm1-join", ["vm1-access", "exposure-istiod", "vm1-identity-certificate", "vm1-identity-key", "owner"]],
-      ["service-db-mysql-entry", [...istio, "namespace-db", "vm1-access", "vm1-join", "vm2-access", "vm2-join"]],
-      ["service-db-mysql-service", [...istio, "namespace-db", "vm1-join", "vm2-join"]],
+      ["vm1-workload", [...istio, "namespace-db"]],
+      ["vm1", ["vm1-workload-db"]],
+      ["vm1-membership-db", ["vm1-access", "vm1-join", "vm1-withdrawal"]],
+      ["service-db-mysql", [...istio, "namespace-db"]],
       ["sleep", istio],
     ];
     for (const [name, expected] of waits) {
@@ -112,7 +122,7 @@ kubernetes cluster`,
       "exposure-istiod",
       "vm1-identity-key",
       "vm1-join",
-      "service-db-mysql-entry",
+      "vm1-membership-db",
     ];
     assert.deepEqual(
       order,
@@ -156,10 +166,7 @@ kubernetes cluster`,
     for (const line of ["identity spiffe://example.org/ns/db/sa/mysql", "cluster.env ISTIO_INBOUND_PORTS=*"]) {
       assert.ok(text("vm2").split("\n").includes(line));
     }
-    const { endpoints, subjectAltNames } = full.find("service-db-mysql-entry").inputs.spec as {
-      endpoints: object[];
-      subjectAltNames: string[];
-    };
+    const { subjectAltNames } = full.find("service-db-mysql-entry").inputs.spec as { subjectAltNames: string[] };
     // Of another namespace than the service.
     assert.deepEqual(subjectAltNames, ["spiffe://example.org/ns/vm/sa/vm1"]);
     const { annotations } = full.find("service-db-mysql-service").inputs.metadata as { annotations: object };
@@ -167,11 +174,14 @@ kubernetes cluster`,
       "alpha.istio.io/canonical-serviceaccounts": "spiffe://example.org/ns/vm/sa/vm1",
     });
     const tlsMode = { "security.istio.io/tlsMode": "istio" };
-    assert.deepEqual(endpoints, [
-      { address: "10.0.0.1", serviceAccount: "vm1", labels: { app: "vm1", [HOST_LABEL]: "vm1", ...tlsMode } },
-      { address: "10.0.0.2", serviceAccount: "mysql", labels: { v: "2", [HOST_LABEL]: "vm2", ...tlsMode } },
-    ]);
-    // As the sidecar of whichever says of itself, and as its endpoints do: Istio takes the latter where there are any.
+    for (const [name, address, serviceAccount, label] of [
+      ["vm1", "10.0.0.1", "vm1", { app: "vm1" }],
+      ["vm2", "10.0.0.2", "mysql", { v: "2" }],
+    ] as const) {
+      const labels = { ...label, [HOST_LABEL]: name, ...tlsMode };
+      assert.deepEqual(full.find(`${name}-workload-db`).inputs.spec, { address, serviceAccount, labels });
+    }
+    // As the sidecar of whichever says of itself, and as its entries do: Istio takes the latter where there are any.
     const { workloadSelector } = full.find("vm1-detection-filter").inputs.spec as { workloadSelector: object };
     assert.deepEqual(workloadSelector, { labels: { [HOST_LABEL]: "vm1" } });
   });
@@ -273,7 +283,7 @@ kubernetes cluster`,
 
     it("touches no Service that is not there, where hosts need none", async () => {
       const { resources, find } = await run({}, false, undefined, without);
-      const patches = resources.filter(({ type }) => type.endsWith("Patch")).map(({ name }) => name);
+      const patches = resources.filter(({ type }) => type.endsWith(":ServicePatch")).map(({ name }) => name);
       assert.deepEqual(patches, ["exposure-istiod"]);
       assert.match(find("vm1-join").inputs.stdin as string, /istiod 31794 istiod\.istio-system\.svc 192\.168\.17\.150/);
     });
@@ -337,13 +347,34 @@ kubernetes cluster`,
   });
 
   it("takes a host that is gone out of its services", async () => {
-    const { find, resources } = await run({ hosts: [{ ...config.hosts[0], gone: true }, config.hosts[1]] });
-    const { endpoints } = find("service-db-mysql-entry").inputs.spec as { endpoints: { address: string }[] };
-    assert.deepEqual(
-      endpoints.map(({ address }) => address),
-      ["10.0.0.2"],
-    );
-    assert.ok(resources.every(({ name }) => name !== "vm1-join"));
+    const { resources } = await run({ hosts: [{ ...config.hosts[0], gone: true }, config.hosts[1]] });
+    const names = resources.map(({ name }) => name);
+    for (const part of ["workload", "membership"]) {
+      assert.ok(!names.includes(`vm1-${part}-db`));
+      assert.ok(names.includes(`vm2-${part}-db`));
+    }
+    assert.ok(!names.includes("vm1-join"));
+  });
+
+  it("keeps a host that is drained, which serves nothing", async () => {
+    const { resources } = await run({ hosts: [{ ...config.hosts[0], drain: true }, config.hosts[1]] });
+    const names = resources.map(({ name }) => name);
+    for (const name of ["vm1-join", "vm1-workload-db", "vm2-membership-db"]) assert.ok(names.includes(name), name);
+    assert.ok(!names.includes("vm1-membership-db"));
+  });
+
+  it("tells a host that is probed how, and for which entry it speaks", async () => {
+    const probe = { tcpSocket: { port: 8080 } };
+    const probed = { ...config.hosts[0], readinessProbe: probe, locality: "r/z", weight: 3 };
+    const services = [{ ...config.services[0], namespace: "vm", hosts: ["vm1"] }];
+    const { find } = await run({ hosts: [probed], services });
+    const state = (find("vm1-join").inputs.stdin as string).split("\n");
+    assert.ok(state.includes("sidecar.env ISTIO_META_WORKLOAD_ENTRY=vm1"), state.join("\n"));
+    assert.ok(state.some((line) => line.startsWith("sidecar.env PROXY_CONFIG=") && line.includes("tcpSocket")));
+    assert.ok(state.some((line) => line.includes("ISTIO_METAJSON_LABELS") && line.includes("r.z")));
+    const { spec, metadata } = find("vm1-workload-vm").inputs as { spec: object; metadata: { annotations: object } };
+    assert.deepEqual(metadata.annotations, { "proxy.istio.io/health-checks-enabled": "true" });
+    assert.deepEqual(spec, { ...spec, locality: "r/z", weight: 3 });
   });
 
   it("ends an identity with the last of its hosts, by whatever name they go", async () => {

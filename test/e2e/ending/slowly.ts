@@ -1,7 +1,10 @@
 /** A request that is answered when the test says so. */
 import { until } from "../../../lab/run";
 import { askFromPod, untilPodSees } from "../mesh";
-import type { Site } from "./site";
+import type { Site as EndingSite } from "./site";
+
+/** Where it is: a lab's machine on which scripts can be run. */
+type Site = Pick<EndingSite, "sh">;
 
 const GO = "/run/e2e-go";
 const UNIT = "e2e-slow";

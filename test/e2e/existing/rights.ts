@@ -6,7 +6,7 @@ import { apply, kubectl } from "../mesh";
 const USER = { name: "platform", namespace: "default" };
 const MAKE = ["get", "list", "watch", "create", "patch", "delete"];
 const WATCH = ["list", "watch"];
-const ROUTES = ["gateways", "virtualservices", "destinationrules", "serviceentries", "envoyfilters"];
+const ROUTES = ["gateways", "virtualservices", "destinationrules", "serviceentries", "workloadentries", "envoyfilters"];
 
 const RULES: [group: string, resources: string[], verbs: string[]][] = [
   ["", ["namespaces", "services", "serviceaccounts"], MAKE],

@@ -10,7 +10,10 @@ export function losingAHost(story: Story): void {
     const without = (name: string) =>
       (story.config.hosts as { name: string }[]).filter((host) => host.name !== name) as object[];
     const endpoints = () =>
-      kubectl("get", "serviceentry", "vmhttp", "--namespace=vm", "--output=jsonpath={.spec.endpoints[*].address}");
+      kubectl(
+        ...["get", "workloadentries", "--namespace=vm", "--selector=serves.pulumi-istio-vm/vmhttp=true"],
+        "--output=jsonpath={.items[*].spec.address}",
+      );
 
     before(() => story.inVm("vm2", "systemctl", "stop", "ssh.service"));
     after(() => story.inVm("vm2", "systemctl", "start", "ssh.service"));

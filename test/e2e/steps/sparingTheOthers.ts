@@ -65,11 +65,7 @@ export function sparingTheOthers(story: Story): void {
       await story.bring(wanted, `--event-log=${log}`);
       const changes = readOperations(log).filter(({ op }) => op !== "same");
       const names = changes.map(({ op, urn }) => `${op} ${parseUrn(urn).name}`).sort();
-      assert.deepEqual(names, [
-        "create service-vm-of-vm3-entry",
-        "create service-vm-of-vm3-service",
-        "create vm3-join",
-      ]);
+      assert.deepEqual(names, ["create vm3-join", "create vm3-membership-vm"]);
       assert.deepEqual(await others(), before, "the others' sidecars were restarted");
       await untilAnswers("vm3");
     });

@@ -1,18 +1,22 @@
 import assert from "node:assert/strict";
 import { ExternalService } from "../../../components/externalService";
+import { MeshWorkload } from "../../../components/meshWorkload";
 import { SampleClient } from "../../../components/sampleClient";
-import { sha256 } from "../../../mesh/digest";
+import { ServiceMembership } from "../../../components/serviceMembership";
 import { serviceEntrySpec, serviceSpec, type ServicePort } from "../../../mesh/externalService";
+import { servesLabels, workloadEntrySpec } from "../../../mesh/workloadEntry";
 import { runProgram, valueOf } from "../support";
 
 const OWNER = { "pulumi-istio-vm/owner": "me" };
 
 describe("ExternalService", () => {
+  const ports: ServicePort[] = [{ port: 80, targetPort: 8080, protocol: "HTTP" }];
+  const args = { serviceName: "web", namespace: "vm", ports, owner: "me" };
+
   it("is a Service and a ServiceEntry of one name", async () => {
-    const ports: ServicePort[] = [{ port: 80, targetPort: 8080, protocol: "HTTP" }];
-    const endpoints = [{ address: "10.0.0.1", serviceAccount: "default", labels: { app: "web" } }];
-    const args = { serviceName: "web", namespace: "vm", ports, endpoints, clusterDomain: "example.org", owner: "me" };
-    const { resources, find, result } = await runProgram(() => new ExternalService("service-vm-web", args));
+    const { resources, find, result } = await runProgram(
+      () => new ExternalService("service-vm-web", { ...args, clusterDomain: "example.org" }),
+    );
     assert.deepEqual(resources.map(({ type, name, parent }) => [type, name, parent]).sort(), [
       ["istio-vm:index:ExternalService", "service-vm-web", undefined],
       ["kubernetes:core/v1:Service", "service-vm-web-service", "service-vm-web"],
@@ -28,41 +32,81 @@ describe("ExternalService", () => {
     assert.deepEqual(find("service-vm-web-entry").inputs, {
       apiVersion: "networking.istio.io/v1",
       kind: "ServiceEntry",
-      metadata: {
-        ...metadata,
-        labels: { ...OWNER, "pulumi-istio-vm/endpoints": sha256(JSON.stringify(endpoints)).slice(0, 16) },
-      },
-      spec: serviceEntrySpec("web.vm.svc.example.org", ports, endpoints),
+      metadata,
+      spec: serviceEntrySpec("web.vm.svc.example.org", "web", ports, []),
     });
     assert.equal(await valueOf(result.url), "http://web.vm.svc.example.org:80");
   });
+
+  it("has a DestinationRule where a trafficPolicy is wished for", async () => {
+    const trafficPolicy = { outlierDetection: { consecutive5xxErrors: 2 } };
+    const { find } = await runProgram(() => new ExternalService("service-vm-web", { ...args, trafficPolicy }));
+    assert.deepEqual(find("service-vm-web-rule").inputs, {
+      apiVersion: "networking.istio.io/v1",
+      kind: "DestinationRule",
+      metadata: { name: "web", namespace: "vm", labels: OWNER },
+      spec: { host: "web.vm.svc.cluster.local", trafficPolicy },
+    });
+  });
+
+  it("expects identities of other namespaces as well, in both objects, of which Istio takes either", async () => {
+    const foreignIdentities = ["spiffe://x/ns/a/sa/default", "spiffe://x/ns/b/sa/default"];
+    const { find } = await runProgram(() => new ExternalService("service-vm-web", { ...args, foreignIdentities }));
+    assert.deepEqual((find("service-vm-web-service").inputs.metadata as { annotations: object }).annotations, {
+      "alpha.istio.io/canonical-serviceaccounts": foreignIdentities.join(","),
+    });
+    const { subjectAltNames } = find("service-vm-web-entry").inputs.spec as { subjectAltNames: string[] };
+    assert.deepEqual(subjectAltNames, foreignIdentities);
+  });
 });
 
-describe("ExternalService with hosts of other namespaces", () => {
-  it("expects their identities as well, in both objects, of which Istio takes either", async () => {
-    const endpoint = (address: string, identity?: string) => ({
-      address,
-      serviceAccount: "default",
-      labels: {},
-      identity,
+describe("a host that serves", () => {
+  const workload = { address: "10.0.0.1", serviceAccount: "a", labels: { app: "a" } };
+  const services = new Map([
+    ["vm", ["web", "db"]],
+    ["other", ["web"]],
+  ]);
+  const serving = (more: object = {}) =>
+    runProgram(() => {
+      const entries = new MeshWorkload("h-workload", {
+        ...{ host: "h", namespace: "vm", serviceNamespaces: [...services.keys()], owner: "me" },
+        workload: { ...workload, ...more },
+      });
+      new ServiceMembership("h-membership", { host: "h", services }, { dependsOn: entries });
     });
-    const [a, b] = ["spiffe://x/ns/a/sa/default", "spiffe://x/ns/b/sa/default"];
-    const endpoints = [endpoint("10.0.0.1", b), endpoint("10.0.0.2"), endpoint("10.0.0.3", a), endpoint("10.0.0.4", a)];
-    const ports: ServicePort[] = [{ port: 80, protocol: "HTTP" }];
-    const args = { serviceName: "web", namespace: "vm", ports, endpoints, owner: "me" };
-    const { find } = await runProgram(() => new ExternalService("service-vm-web", args));
-    assert.deepEqual((find("service-vm-web-service").inputs.metadata as { annotations: object }).annotations, {
-      "alpha.istio.io/canonical-serviceaccounts": `${a},${b}`,
-    });
-    const { subjectAltNames, endpoints: written } = find("service-vm-web-entry").inputs.spec as {
-      subjectAltNames: string[];
-      endpoints: object[];
-    };
-    assert.deepEqual(subjectAltNames, [a, b]);
-    assert.ok(
-      written.every((each) => !("identity" in each)),
-      "no field of a ServiceEntry",
+
+  it("has an entry in each namespace of its services, which they select by labels that come later", async () => {
+    const { resources, find } = await serving();
+    assert.deepEqual(
+      resources
+        .filter(({ parent }) => parent)
+        .map(({ type, name, parent }) => [type, name, parent])
+        .sort(),
+      [
+        ["kubernetes:networking.istio.io/v1:WorkloadEntry", "h-workload-other", "h-workload"],
+        ["kubernetes:networking.istio.io/v1:WorkloadEntry", "h-workload-vm", "h-workload"],
+        ["kubernetes:networking.istio.io/v1:WorkloadEntryPatch", "h-membership-other", "h-membership"],
+        ["kubernetes:networking.istio.io/v1:WorkloadEntryPatch", "h-membership-vm", "h-membership"],
+      ],
     );
+    const entry = { apiVersion: "networking.istio.io/v1", kind: "WorkloadEntry" };
+    assert.deepEqual(find("h-workload-other").inputs, {
+      ...entry,
+      metadata: { name: "h", namespace: "other", labels: OWNER, annotations: {} },
+      spec: workloadEntrySpec(workload),
+    });
+    assert.deepEqual(find("h-membership-vm").inputs, {
+      ...entry,
+      metadata: { name: "h", namespace: "vm", labels: servesLabels(["web", "db"]) },
+    });
+    assert.ok(find("h-membership-vm").dependencies.includes("h-workload-vm"));
+  });
+
+  it("that is probed is no endpoint until it says itself that it can serve: in its own namespace, of which it may", async () => {
+    const { find } = await serving({ readinessProbe: {} });
+    const annotations = (name: string) => (find(name).inputs.metadata as { annotations: object }).annotations;
+    assert.deepEqual(annotations("h-workload-vm"), { "proxy.istio.io/health-checks-enabled": "true" });
+    assert.deepEqual(annotations("h-workload-other"), {});
   });
 });
 

@@ -127,6 +127,7 @@ describe("parseConfig", () => {
       revision: "default",
       sidecar: [{ format: "deb", architecture: "amd64", source: { url }, sha256, place: "sidecar" }],
       dns: false,
+      drain: false,
       environment: {},
       labels: { app: "vm1" },
       adopt: false,
@@ -342,6 +343,26 @@ describe("parseConfig", () => {
       "Istio's own way to know names, beside ours",
       host({ dns: true, environment: { ISTIO_META_DNS_CAPTURE: "true" } }),
       ["hosts[0].environment.ISTIO_META_DNS_CAPTURE: not beside dns: true, which sees to it"],
+    ],
+    [
+      "a probe, beside what it sets itself",
+      host({ readinessProbe: { tcpSocket: { port: 80 } }, environment: { PROXY_CONFIG: "x" } }),
+      ["hosts[0].environment.PROXY_CONFIG: not beside readinessProbe, which sees to it"],
+    ],
+    [
+      "a probe of two kinds, or of none",
+      host({ readinessProbe: { tcpSocket: { port: 80 }, exec: { command: ["true"] } } }),
+      [
+        'hosts[0].readinessProbe: {"tcpSocket":{"port":80},"exec":{"command":["true"]}} is not allowed; expected one of httpGet, tcpSocket and exec',
+      ],
+    ],
+    [
+      "weight and locality",
+      host({ weight: 0, locality: "a/b/c/d" }),
+      [
+        "hosts[0].weight: 0 is not allowed; expected a whole number, 1 to 10000",
+        'hosts[0].locality: "a/b/c/d" is not allowed; expected a locality: REGION, REGION/ZONE or REGION/ZONE/SUBZONE',
+      ],
     ],
     [
       "an environment's name",

@@ -31,7 +31,12 @@ describe("permissions", () => {
     for (const kind of [
       ...["services in istio-system", "secrets in istio-system"],
       ...["horizontalpodautoscalers.autoscaling", "networkpolicies.networking.k8s.io"],
-      ...["serviceentries.networking.istio.io in vm", "deployments.apps in default", "namespaces"],
+      ...[
+        "serviceentries.networking.istio.io in vm",
+        "workloadentries.networking.istio.io in vm",
+        "deployments.apps in default",
+        "namespaces",
+      ],
     ]) {
       assert.ok(needed.includes(`${ALL} ${kind}`), kind);
     }
@@ -74,7 +79,9 @@ describe("permissions", () => {
         { istiods: ["mesh"], ...circumstances },
       ).sort();
     const elsewhere: Config["exposure"] = { type: "Address", address: "192.0.2.10", port: 15012 };
-    const inVm = [`${ALL} services in vm`, `${ALL} serviceentries.networking.istio.io in vm`];
+    const inVm = ["services", "serviceentries.networking.istio.io", "workloadentries.networking.istio.io"].map(
+      (kind) => `${ALL} ${kind} in vm`,
+    );
     const least = [
       ...inVm,
       ...[

@@ -5,6 +5,7 @@ import {
   serviceEntrySpec,
   serviceHost,
   serviceSpec,
+  servicesOf,
   serviceUrl,
   type ServicePort,
 } from "../../../mesh/externalService";
@@ -14,19 +15,8 @@ const ports: ServicePort[] = [
   { port: 3306, protocol: "TCP" },
 ];
 
-it("serviceEntrySpec has mutual TLS and an identity for every endpoint", () => {
-  const endpoint = (n: number, labels: Record<string, string>) => ({
-    address: `10.0.0.${n}`,
-    serviceAccount: `sa${n}`,
-    labels,
-  });
-  const endpoints = [
-    endpoint(1, { app: "mysql" }),
-    endpoint(2, { "security.istio.io/tlsMode": "disabled" }),
-    endpoint(3, {}),
-  ];
-  const tlsMode = { "security.istio.io/tlsMode": "istio" };
-  assert.deepEqual(serviceEntrySpec("mysql.vm.svc.cluster.local", ports, endpoints), {
+it("serviceEntrySpec selects by the service's own label", () => {
+  assert.deepEqual(serviceEntrySpec("mysql.vm.svc.cluster.local", "mysql", ports, []), {
     hosts: ["mysql.vm.svc.cluster.local"],
     location: "MESH_INTERNAL",
     resolution: "STATIC",
@@ -34,12 +24,26 @@ it("serviceEntrySpec has mutual TLS and an identity for every endpoint", () => {
       { name: "http-80", number: 80, protocol: "HTTP", targetPort: 8080 },
       { name: "tcp-3306", number: 3306, protocol: "TCP", targetPort: 3306 },
     ],
-    endpoints: [
-      { address: "10.0.0.1", serviceAccount: "sa1", labels: { app: "mysql", ...tlsMode } },
-      { address: "10.0.0.2", serviceAccount: "sa2", labels: tlsMode },
-      { address: "10.0.0.3", serviceAccount: "sa3", labels: tlsMode },
-    ],
+    workloadSelector: { labels: { "serves.pulumi-istio-vm/mysql": "true" } },
   });
+});
+
+it("servicesOf has a host's services by namespace", () => {
+  const service = (namespace: string, name: string, ...hosts: string[]) => ({ namespace, name, hosts });
+  const services = [
+    service("vm", "b", "h", "i"),
+    service("db", "c", "h"),
+    service("vm", "a", "h"),
+    service("x", "d", "i"),
+  ];
+  assert.deepEqual(
+    [...servicesOf("h", services)],
+    [
+      ["vm", ["b", "a"]],
+      ["db", ["c"]],
+    ],
+  );
+  assert.equal(servicesOf("none", services).size, 0);
 });
 
 it("serviceSpec has no selector, and the same names", () => {

@@ -1,0 +1,37 @@
+import { CustomResource } from "@pulumi/kubernetes/apiextensions";
+import * as pulumi from "@pulumi/pulumi";
+import { ownerLabels } from "../mesh/kubernetesObject";
+import { type Workload, WORKLOAD_ENTRY, workloadEntryAnnotations, workloadEntrySpec } from "../mesh/workloadEntry";
+
+export interface MeshWorkloadArgs {
+  /** The host's name, which its entries have. */
+  host: string;
+  /** The host's own namespace. */
+  namespace: string;
+  /** The namespaces of its services: each has an entry. */
+  serviceNamespaces: string[];
+  workload: pulumi.Input<Workload>;
+  /** The stack's owner mark. */
+  owner: pulumi.Input<string>;
+}
+
+/** A host as istiod knows it, before it serves anything: WorkloadEntries, which its services come to select later. */
+export class MeshWorkload extends pulumi.ComponentResource {
+  constructor(name: string, args: MeshWorkloadArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("istio-vm:index:MeshWorkload", name, {}, opts);
+    const workload = pulumi.output(args.workload);
+    for (const namespace of args.serviceNamespaces) {
+      const annotations = workload.apply((one) => workloadEntryAnnotations(one, namespace === args.namespace));
+      new CustomResource(
+        `${name}-${namespace}`,
+        {
+          ...WORKLOAD_ENTRY,
+          metadata: { name: args.host, namespace, labels: ownerLabels(args.owner), annotations },
+          spec: workload.apply(workloadEntrySpec),
+        },
+        { parent: this },
+      );
+    }
+    this.registerOutputs();
+  }
+}
