@@ -10,6 +10,7 @@ import {
 import { kubectlFor } from "../tools/kubectl";
 import { unavailable } from "./facts/answers";
 import { endedIdentities } from "./facts/ended";
+import { sickHosts } from "./facts/health";
 import { glanceAtHosts, watchHosts } from "./facts/hosts";
 import { requestServices } from "./facts/requests";
 import { foresee, forecastExit, renderForecast } from "./forecast";
@@ -32,20 +33,28 @@ const INTERVAL = 2000;
 
 /** What runs now, seen from the hosts themselves and by a real request from a pod. */
 export async function look(stack: ConfiguredStack, progress = startProgress(false)): Promise<MeshStatus> {
-  const [hosts, requests, ended] = await Promise.all([
+  const [hosts, { requests, ...more }] = await Promise.all([
     glanceAtHosts(stack, progress.count("hosts", stack.config.hosts.length)),
-    askServices(stack),
-    askEnded(stack),
+    askCluster(stack),
   ]);
   progress.end();
-  return meshStatus(stack, hosts, requests, new Date(), ended);
+  return meshStatus(stack, hosts, requests, new Date(), more);
 }
 
 const askEnded = async ({ config, outputs, owner }: ConfiguredStack) =>
   outputs && owner ? endedIdentities(kubectlFor(config.cluster), outputs, owner).catch(unavailable) : [];
 
+const askSick = async ({ config, outputs }: ConfiguredStack) =>
+  outputs ? sickHosts(config, kubectlFor(config.cluster)) : undefined;
+
 const askServices = async ({ config, outputs }: ConfiguredStack) =>
   outputs && requestServices(config, outputs, kubectlFor(config.cluster));
+
+/** What the cluster says of it, everything at the same time. */
+async function askCluster(stack: ConfiguredStack) {
+  const [requests, ended, sick] = await Promise.all([askServices(stack), askEnded(stack), askSick(stack)]);
+  return { requests, ended, sick };
+}
 
 /** Prints what runs now, once or again and again, or what ends. @returns the exit code */
 export async function status({ stack: name, output, strict, watch, forecast }: StatusOptions): Promise<number> {
@@ -70,8 +79,8 @@ export async function status({ stack: name, output, strict, watch, forecast }: S
   const hosts = await watchHosts(stack, progress.count("hosts", stack.config.hosts.length));
   progress.end();
   for (;;) {
-    const [requests, ended] = await Promise.all([askServices(stack), askEnded(stack)]);
-    const now = text(meshStatus(stack, hosts, requests, new Date(), ended));
+    const { requests, ...more } = await askCluster(stack);
+    const now = text(meshStatus(stack, hosts, requests, new Date(), more));
     // From the top left corner, and nothing below it: without the flicker of an empty screen.
     print(output === "text" ? `\x1b[H\x1b[J${now}` : now);
     await delay(INTERVAL);

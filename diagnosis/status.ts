@@ -26,6 +26,8 @@ export interface HostStatus {
   clockOffset?: number;
   ready: boolean;
   drift: string[];
+  /** Whether its services send it nothing, as was wished for. */
+  drained: boolean;
   /** When join changed it last. */
   changed?: Date;
   /** Why nothing more is known, or what is wrong. */
@@ -43,6 +45,9 @@ export interface ServiceStatus {
   health: Health;
 }
 
+/** Of hosts that are probed and can't serve, by their names: why. */
+export type Sickness = Map<string, string>;
+
 export interface MeshStatus {
   hosts: HostStatus[];
   services: ServiceStatus[];
@@ -50,25 +55,38 @@ export interface MeshStatus {
   ended: (EndedIdentity & { since: Date })[] | Unavailable;
 }
 
-function hostStatus(host: HostFacts, { config, owner }: { config: Config; owner?: string }, now: Date): HostStatus {
+function hostStatus(
+  host: HostFacts,
+  { config, owner }: { config: Config; owner?: string },
+  sick: Sickness | Unavailable,
+  now: Date,
+): HostStatus {
   const { name } = host;
+  const wanted = config.hosts.find((one) => one.name === name);
+  const drained = wanted?.drain ?? false;
+  const sickness = isUnavailable(sick)
+    ? wanted?.readinessProbe && `whether it can serve could not be read: ${sick.problem}`
+    : sick.has(name)
+      ? `its readinessProbe fails: ${sick.get(name)}`
+      : undefined;
   if ("failure" in host) {
     const health = host.failure.kind === "gone" ? "warning" : "error";
-    return { name, health, ready: false, drift: [], problem: host.failure.message };
+    return { name, health, ready: false, drift: [], drained, problem: host.failure.message };
   }
   const { joined, sidecar } = host.inspection;
   const { clockOffset } = host;
   if (joined === undefined || !isOurs(joined, { owner })) {
     const problem = joined === undefined ? "not joined" : "joined by another stack";
-    return { name, health: "error", sidecar, clockOffset, ready: false, drift: [], problem };
+    return { name, health: "error", sidecar, clockOffset, ready: false, drift: [], drained, problem };
   }
   const { connected, configured, certChain, ready, drift, changed, unfinished } = joined;
   const certificate = certChain === undefined ? undefined : readCertificate(certChain);
   const ended = certificate !== undefined && certificate.notAfter < now;
   const renewal = renewalProblem(config, name, joined, now);
   const clock = offsetResult(clockOffset);
-  const unwell = !ready || !connected || ended || clock === "error";
-  const doubtful = drift.length > 0 || unfinished || clock === "warning" || renewal !== undefined;
+  const unwell = !ready || !connected || ended || clock === "error" || (!isUnavailable(sick) && sick.has(name));
+  const doubtful =
+    drift.length > 0 || unfinished || clock === "warning" || renewal !== undefined || sickness !== undefined;
   return {
     name,
     health: unwell ? "error" : doubtful ? "warning" : "ok",
@@ -81,8 +99,11 @@ function hostStatus(host: HostFacts, { config, owner }: { config: Config; owner?
     clockOffset,
     ready,
     drift,
+    drained,
     changed,
-    problem: unfinished ? "a join was cut off: pulumi up finishes it" : renewal,
+    problem: unfinished
+      ? "a join was cut off: pulumi up finishes it"
+      : (sickness ?? renewal ?? (drained ? "drained: its services send it nothing" : undefined)),
   };
 }
 
@@ -92,14 +113,19 @@ export function meshStatus(
   facts: HostFacts[],
   requests: Record<string, RequestResult> | undefined,
   now: Date,
-  ended: MeshStatus["ended"] = [],
+  { ended = [], sick = new Map() }: { ended?: MeshStatus["ended"]; sick?: Sickness | Unavailable } = {},
 ): MeshStatus {
   const { config, outputs } = stack;
-  const hosts = facts.map((host) => hostStatus(host, stack, now));
+  const hosts = facts.map((host) => hostStatus(host, stack, sick, now));
   const services = config.services.map(({ name, namespace, hosts: serving }): ServiceStatus => {
     const key = `${name}.${namespace}`;
-    const endpoints = serving.filter((host) => !config.hosts.find((candidate) => candidate.name === host)?.gone);
-    const healthy = endpoints.filter((host) => hosts.find((status) => status.name === host)?.ready).length;
+    const endpoints = serving.filter((name) => {
+      const host = config.hosts.find((candidate) => candidate.name === name);
+      return host !== undefined && !host.gone && !host.drain;
+    });
+    const serves = (name: string) =>
+      hosts.find((status) => status.name === name)?.ready && (isUnavailable(sick) || !sick.has(name));
+    const healthy = endpoints.filter(serves).length;
     const request = outputs === undefined ? undefined : requests?.[key];
     const refused = request?.ok === false && !request.untried;
     const doubtful = healthy < endpoints.length || request?.untried;

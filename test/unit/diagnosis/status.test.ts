@@ -1,16 +1,20 @@
 import assert from "node:assert/strict";
 import { inspectCertificate } from "../../../mesh/certificates";
 import { ENDED_HEADINGS, HOST_HEADINGS, meshStatus, SERVICE_HEADINGS, statusRows } from "../../../diagnosis/status";
+import type { ReadinessProbe } from "../../../mesh/readinessProbe";
 import type { RequestResult } from "../../../diagnosis/facts";
 import { clusterOf, healthyFacts, hostOf, joinedOf } from "./checks/facts";
 import { spiffe } from "./checks/pki";
 
 /** The status of a mesh after `change`, and its rows. */
-async function after(change: (facts: Awaited<ReturnType<typeof healthyFacts>>) => void) {
+async function after(
+  change: (facts: Awaited<ReturnType<typeof healthyFacts>>) => void,
+  sick?: NonNullable<Parameters<typeof meshStatus>[4]>["sick"],
+) {
   const facts = await healthyFacts();
   change(facts);
   const { requests } = clusterOf(facts);
-  const status = meshStatus({ ...facts, config: facts.config! }, facts.hosts, requests, facts.now);
+  const status = meshStatus({ ...facts, config: facts.config! }, facts.hosts, requests, facts.now, { sick });
   return { ...status, rows: statusRows(status, facts.now) };
 }
 
@@ -91,10 +95,28 @@ describe("meshStatus", () => {
     });
   }
 
+  it("tells of a host that can't serve, of which its services know", async () => {
+    const { hosts, services } = await after(() => undefined, new Map([["vm1", "connection refused"]]));
+    assert.deepEqual([hosts[0]!.health, hosts[0]!.problem], ["error", "its readinessProbe fails: connection refused"]);
+    assert.deepEqual([services[0]!.healthy, services[0]!.health], [1, "warning"]);
+    const probe = { tcpSocket: { port: 80 } } as ReadinessProbe;
+    const unknown = await after((f) => (f.config!.hosts[0]!.readinessProbe = probe), { problem: "it is forbidden" });
+    assert.deepEqual(
+      [unknown.hosts[0]!.health, unknown.services[0]!.health, unknown.hosts[0]!.problem],
+      ["warning", "ok", "whether it can serve could not be read: it is forbidden"],
+    );
+  });
+
+  it("tells of a host that is drained, and does not count it", async () => {
+    const { hosts, services } = await after((f) => (f.config!.hosts[0]!.drain = true));
+    assert.deepEqual([hosts[0]!.health, hosts[0]!.problem], ["ok", "drained: its services send it nothing"]);
+    assert.deepEqual([services[0]!.endpoints, services[0]!.healthy, services[0]!.health], [["vm2"], 1, "ok"]);
+  });
+
   it("tells of identities that have ended, or why they are not known", async () => {
     const { facts } = { facts: await healthyFacts() };
-    const rowsOf = (ended: Parameters<typeof meshStatus>[4]) =>
-      statusRows(meshStatus({ ...facts, config: facts.config! }, [], undefined, facts.now, ended), facts.now).ended;
+    const rowsOf = (ended: NonNullable<Parameters<typeof meshStatus>[4]>["ended"]) =>
+      statusRows(meshStatus({ ...facts, config: facts.config! }, [], undefined, facts.now, { ended }), facts.now).ended;
     assert.deepEqual(rowsOf([]), []);
     const since = new Date(facts.now.getTime() - 3 * 86_400_000);
     const [row] = rowsOf([{ host: "vm9", identity: spiffe("vm9"), since }]);
