@@ -4,8 +4,11 @@ import { fromPod, type Request, requestsDuring } from "../support/traffic";
 
 export type { Request } from "../support/traffic";
 
+/** How many requests are under way at most. */
+export const WORKERS = 4;
+
 /** Does `work` under load, and returns all requests in the order of their beginning. */
 export async function loadDuring(work: () => Promise<unknown>): Promise<Request[]> {
-  const [requests] = await requestsDuring([fromPod("pod", SERVICE_URL)], work, { workers: 4, limit: 900 });
+  const [requests] = await requestsDuring([fromPod("pod", SERVICE_URL)], work, { workers: WORKERS, limit: 900 });
   return requests!;
 }
