@@ -16,7 +16,6 @@ import {
   MeshExpansion,
   MeshHost,
   MeshWorkload,
-  ProtocolDetection,
   SampleClient,
   ServiceMembership,
   WorkloadIdentity,
@@ -26,10 +25,10 @@ import { sidecarPackages } from "./config/secrets";
 import { loadConfig } from "./config/stackConfig";
 import { authorityArgs, install } from "./installation";
 import { fingerprint, inspectCertificate } from "./mesh/certificates";
-import { HOST_LABEL, mayWaitForServer } from "./mesh/protocolDetection";
+import { mayWaitForServer } from "./mesh/protocolDetection";
 import { serviceResource, servicesOf } from "./mesh/externalService";
 import { probeVariables } from "./mesh/readinessProbe";
-import { LOCALITY_LABEL, localityLabel } from "./mesh/workloadEntry";
+import { workloadLabels } from "./mesh/workloadEntry";
 import { spiffeId } from "./mesh/spiffe";
 import { factsOf, istiodName, USUAL_ISTIOD } from "./mesh/istiod";
 import { ownerLabels } from "./mesh/kubernetesObject";
@@ -214,35 +213,19 @@ async function program() {
       const account = { trustDomain, namespace: host.namespace, serviceAccount: host.serviceAccount };
       const identity = identities.get(host.name);
       const istiod = { ...exposure.of(controlPlane.service), name: istiodName(controlPlane) };
-      const { name, namespace, locality, readinessProbe } = host;
-      const detection =
-        !host.gone && mayWaitForServer(host, config.services)
-          ? [
-              new ProtocolDetection(
-                `${name}-detection`,
-                { host: name, namespace, owner },
-                { provider, dependsOn: [...installed, ...namespaces] },
-              ),
-            ]
-          : [];
-      const labels = {
-        ...host.labels,
-        ...(detection.length === 0 ? {} : { [HOST_LABEL]: name }),
-        ...(locality === undefined ? {} : { [LOCALITY_LABEL]: localityLabel(locality) }),
-      };
+      const { name, namespace, readinessProbe } = host;
       const services = servicesOf(name, config.services);
+      const serverMaySpeakFirst = mayWaitForServer(host, config.services);
+      const labels = workloadLabels(host, serverMaySpeakFirst);
       const workload =
-        host.gone || services.size === 0
+        host.gone || (services.size === 0 && !serverMaySpeakFirst)
           ? []
           : [
               new MeshWorkload(
                 `${name}-workload`,
                 {
-                  host: name,
-                  namespace,
-                  serviceNamespaces: [...services.keys()],
-                  workload: { ...host, labels },
-                  owner,
+                  ...{ host: name, namespace, serviceNamespaces: [...services.keys()] },
+                  ...{ workload: { ...host, labels }, serverMaySpeakFirst, owner },
                 },
                 { provider, dependsOn: [...installed, ...namespaces] },
               ),
@@ -289,8 +272,7 @@ async function program() {
         },
         {
           dependsOn: [
-            ...[exposure, ...namespaces, ...accounts, ...ended.of(accountName(host)), ...issued],
-            ...[...detection, ...workload],
+            ...[exposure, ...namespaces, ...accounts, ...ended.of(accountName(host)), ...issued, ...workload],
             ...(identity ? [identity] : []),
           ],
         },

@@ -17,7 +17,6 @@ export { IstioControlPlane, type IstioControlPlaneArgs } from "./istioControlPla
 export { MeshExpansion, type MeshExpansionArgs } from "./meshExpansion";
 export { type HostProof, MeshHost, type MeshHostArgs, type SidecarPackage } from "./meshHost";
 export { MeshWorkload, type MeshWorkloadArgs } from "./meshWorkload";
-export { ProtocolDetection, type ProtocolDetectionArgs } from "./protocolDetection";
 export { SampleClient, type SampleClientArgs } from "./sampleClient";
 export { ServiceMembership, type ServiceMembershipArgs } from "./serviceMembership";
 export { WorkloadIdentity, type WorkloadIdentityArgs } from "./workloadIdentity";

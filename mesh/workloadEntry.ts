@@ -6,6 +6,7 @@
  * (pilot/pkg/autoregistration: OnConnect); the labels come after. Both tell the sidecar of a host what it now serves
  * (pilot/pkg/serviceregistry/serviceentry: ProxyUpdate), which an endpoint within a ServiceEntry does not.
  */
+import { HOST_LABEL } from "./protocolDetection";
 import type { ReadinessProbe } from "./readinessProbe";
 
 export const WORKLOAD_ENTRY = { apiVersion: "networking.istio.io/v1", kind: "WorkloadEntry" };
@@ -55,5 +56,16 @@ export function workloadEntrySpec({ address, serviceAccount, labels, network, we
  * The label by which a sidecar says where its host is (pkg/model, LocalityLabel), with which it prefers what is near; a
  * label can't have a slash.
  */
-export const LOCALITY_LABEL = "istio-locality";
-export const localityLabel = (locality: string) => locality.replaceAll("/", ".");
+const LOCALITY_LABEL = "istio-locality";
+
+/** The labels of a host's workload: those that it was given, and what this program needs. */
+export function workloadLabels(
+  { name, labels, locality }: { name: string; labels: Record<string, string>; locality?: string },
+  serverMaySpeakFirst: boolean,
+): Record<string, string> {
+  return {
+    ...labels,
+    ...(serverMaySpeakFirst ? { [HOST_LABEL]: name } : {}),
+    ...(locality === undefined ? {} : { [LOCALITY_LABEL]: locality.replaceAll("/", ".") }),
+  };
+}

@@ -62,15 +62,13 @@ MeshHost vm2
   Command vm2-join
   Command vm2-withdrawal
 MeshWorkload vm1-workload
+  EnvoyFilter vm1-workload-detection
   WorkloadEntry vm1-workload-db
 MeshWorkload vm2-workload
+  EnvoyFilter vm2-workload-detection
   WorkloadEntry vm2-workload-db
 Namespace namespace-db
 Namespace namespace-vm
-ProtocolDetection vm1-detection
-  EnvoyFilter vm1-detection-filter
-ProtocolDetection vm2-detection
-  EnvoyFilter vm2-detection-filter
 RandomId owner
 SampleClient sleep
   Deployment sleep-deployment
@@ -182,7 +180,7 @@ kubernetes cluster`,
       assert.deepEqual(full.find(`${name}-workload-db`).inputs.spec, { address, serviceAccount, labels });
     }
     // As the sidecar of whichever says of itself, and as its entries do: Istio takes the latter where there are any.
-    const { workloadSelector } = full.find("vm1-detection-filter").inputs.spec as { workloadSelector: object };
+    const { workloadSelector } = full.find("vm1-workload-detection").inputs.spec as { workloadSelector: object };
     assert.deepEqual(workloadSelector, { labels: { [HOST_LABEL]: "vm1" } });
   });
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { probeVariables, type ReadinessProbe } from "../../../mesh/readinessProbe";
-import { localityLabel, servesLabels, workloadEntrySpec } from "../../../mesh/workloadEntry";
+import { servesLabels, workloadEntrySpec, workloadLabels } from "../../../mesh/workloadEntry";
 
 describe("WorkloadEntry", () => {
   it("has mutual TLS and an identity, whatever its labels say", () => {
@@ -25,7 +25,15 @@ describe("WorkloadEntry", () => {
     });
   });
 
-  it("localityLabel has no slash, which a label can't have", () => assert.equal(localityLabel("r/z/s"), "r.z.s"));
+  it("workloadLabels say where the host is, without a slash, which a label can't have, and whose filter it has", () => {
+    const host = { name: "h", labels: { app: "a" } };
+    assert.deepEqual(workloadLabels(host, false), { app: "a" });
+    assert.deepEqual(workloadLabels({ ...host, locality: "r/z/s" }, true), {
+      app: "a",
+      "istio-locality": "r.z.s",
+      "pulumi-istio-vm/host": "h",
+    });
+  });
 
   it("probeVariables are of one line each, the probe in YAML", () => {
     const probe = { tcpSocket: { port: 3306 }, periodSeconds: 5 } as ReadinessProbe;
