@@ -18,9 +18,10 @@ import {
   MeshWorkload,
   SampleClient,
   ServiceMembership,
+  ServiceTraffic,
   WorkloadIdentity,
 } from "./components";
-import { isInstalled } from "./config";
+import { type HostConfig, isInstalled, letsPass, type ServiceConfig } from "./config";
 import { sidecarPackages } from "./config/secrets";
 import { loadConfig } from "./config/stackConfig";
 import { authorityArgs, install } from "./installation";
@@ -44,7 +45,7 @@ import { type Asking, planRotation } from "./tools/rotation";
 import { planRevocation } from "./tools/revocation";
 import { accountName, requestToken, usersOf } from "./tools/serviceAccounts";
 import { detectServiceCidr } from "./tools/serviceCidr";
-import { withdrawalCommand } from "./tools/withdrawal";
+import { awaitWithdrawal, type Withdrawal, withdrawalCommand } from "./tools/withdrawal";
 
 /** @returns the stack's outputs */
 async function program() {
@@ -206,6 +207,44 @@ async function program() {
       ]
     : [];
 
+  const identityOf = ({ revision, namespace, serviceAccount }: HostConfig) =>
+    spiffeId({ trustDomain: controlPlanes.get(revision)!.trustDomain, namespace, serviceAccount });
+  const externalServices = config.services.map((service) => {
+    const foreign = there.filter(
+      ({ name, namespace }) => service.hosts.includes(name) && namespace !== service.namespace,
+    );
+    const [resource, aliases] = serviceResource(service, config.services);
+    const external = new ExternalService(
+      resource,
+      {
+        serviceName: service.name,
+        namespace: service.namespace,
+        ports: service.ports,
+        foreignIdentities: [...new Set(foreign.map(identityOf))].sort(),
+        clusterDomain: cluster.domain,
+        owner,
+      },
+      { provider, dependsOn: [...installed, ...namespaces], aliases },
+    );
+    return [`${service.name}.${service.namespace}`, external.url] as const;
+  });
+
+  /** Whether there is a host whose sidecar lets what comes to a service pass. */
+  const isPlain = (service: ServiceConfig) => there.some((host) => letsPass(host, service));
+  const traffic = (service: ServiceConfig, dependsOn: pulumi.Resource[]) =>
+    new ServiceTraffic(
+      `${serviceResource(service, config.services)[0]}-traffic`,
+      {
+        ...{ serviceName: service.name, namespace: service.namespace, trafficPolicy: service.trafficPolicy },
+        ...{ plain: isPlain(service), clusterDomain: cluster.domain, owner },
+      },
+      { provider, dependsOn },
+    );
+  // Clients speak plain text before a sidecar lets go, and mutual TLS from when all have taken it on.
+  const plain = new Map(
+    config.services.filter(isPlain).map((service) => [service, traffic(service, [...installed, ...namespaces])]),
+  );
+
   const hosts = new Map(
     config.hosts.map((host) => {
       const controlPlane = controlPlanes.get(host.revision)!;
@@ -230,6 +269,13 @@ async function program() {
                 { provider, dependsOn: [...installed, ...namespaces] },
               ),
             ];
+      const withdrawal: Withdrawal = {
+        host: host.name,
+        address: host.address,
+        identity: identityOf(host),
+        istiods: [...new Set(istiods.map(({ namespace }) => namespace))],
+      };
+      const passing = config.services.filter((service) => letsPass(host, service));
       const member = new MeshHost(
         host.name,
         {
@@ -239,6 +285,7 @@ async function program() {
           clusterName,
           network: host.network ?? network,
           serviceCidr,
+          capture: host.capture,
           inboundPorts: host.inboundPorts,
           labels,
           environment: {
@@ -246,22 +293,15 @@ async function program() {
             ...(readinessProbe && services.has(namespace) ? probeVariables(name, readinessProbe) : {}),
           },
           istiod,
-          identity: spiffeId(account),
+          identity: identityOf(host),
           rootCert: rootCerts ?? trusted!,
           revocationLists,
           proof: identity ?? {
             token: () => requestToken(account, audience, cluster),
             ended: lapsed.get(host.name),
           },
-          withdrawal: withdrawalCommand(
-            {
-              host: host.name,
-              address: host.address,
-              identity: spiffeId(account),
-              istiods: [...new Set(istiods.map(({ namespace }) => namespace))],
-            },
-            cluster,
-          ),
+          withdrawal: withdrawalCommand(withdrawal, cluster),
+          beforeLettingGo: (say) => awaitWithdrawal({ ...withdrawal, plain: passing }, asking.kubectl, say),
           sidecar: sidecarPackages(host),
           dns: host.dns,
           adopt: host.adopt,
@@ -273,6 +313,7 @@ async function program() {
         {
           dependsOn: [
             ...[exposure, ...namespaces, ...accounts, ...ended.of(accountName(host)), ...issued, ...workload],
+            ...passing.map((service) => plain.get(service)!),
             ...(identity ? [identity] : []),
           ],
         },
@@ -283,7 +324,7 @@ async function program() {
       return [
         host.name,
         {
-          identity: spiffeId(account),
+          identity: identityOf(host),
           istiod,
           revision: controlPlane.revision,
           member,
@@ -294,28 +335,9 @@ async function program() {
     }),
   );
 
-  const externalServices = config.services.map((service) => {
-    const foreign = service.hosts
-      .map((name) => hosts.get(name)!)
-      .flatMap(({ config: { gone, namespace }, identity }) =>
-        gone || namespace === service.namespace ? [] : identity,
-      );
-    const [resource, aliases] = serviceResource(service, config.services);
-    const external = new ExternalService(
-      resource,
-      {
-        serviceName: service.name,
-        namespace: service.namespace,
-        ports: service.ports,
-        trafficPolicy: service.trafficPolicy,
-        foreignIdentities: [...new Set(foreign)].sort(),
-        clusterDomain: cluster.domain,
-        owner,
-      },
-      { provider, dependsOn: [...installed, ...namespaces], aliases },
-    );
-    return [`${service.name}.${service.namespace}`, external.url] as const;
-  });
+  for (const service of config.services.filter((one) => one.trafficPolicy && !isPlain(one))) {
+    traffic(service, [...installed, ...namespaces, ...service.hosts.map((name) => hosts.get(name)!.member)]);
+  }
 
   if (sampleClient)
     new SampleClient(

@@ -18,8 +18,6 @@ export interface ExternalServiceArgs {
   ports: pulumi.Input<ServicePort[]>;
   /** SPIFFE IDs of hosts that serve it and are of another namespace. Default: none. */
   foreignIdentities?: pulumi.Input<string[]>;
-  /** The trafficPolicy of a DestinationRule for it, such as `{ outlierDetection }`. Default: none. */
-  trafficPolicy?: pulumi.Input<object>;
   /** The domain of the cluster's DNS. Default: cluster.local. */
   clusterDomain?: pulumi.Input<string>;
   /** The stack's owner mark. */
@@ -55,18 +53,6 @@ export class ExternalService extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    if (args.trafficPolicy !== undefined) {
-      new CustomResource(
-        `${name}-rule`,
-        {
-          apiVersion: "networking.istio.io/v1",
-          kind: "DestinationRule",
-          metadata,
-          spec: { host, trafficPolicy: args.trafficPolicy },
-        },
-        { parent: this },
-      );
-    }
     this.url = pulumi.all([host, ports]).apply(([h, [first]]) => serviceUrl(h, first as ServicePort));
     this.registerOutputs({ url: this.url });
   }

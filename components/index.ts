@@ -19,4 +19,5 @@ export { type HostProof, MeshHost, type MeshHostArgs, type SidecarPackage } from
 export { MeshWorkload, type MeshWorkloadArgs } from "./meshWorkload";
 export { SampleClient, type SampleClientArgs } from "./sampleClient";
 export { ServiceMembership, type ServiceMembershipArgs } from "./serviceMembership";
+export { ServiceTraffic, type ServiceTrafficArgs } from "./serviceTraffic";
 export { WorkloadIdentity, type WorkloadIdentityArgs } from "./workloadIdentity";

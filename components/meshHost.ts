@@ -6,6 +6,7 @@ import { accessCommand, hostScript, leaveCommand, remoteCommand } from "../ssh/c
 import { valueOf } from "../ssh/connection";
 import { machineIn, moveProblem, Neighbours } from "../ssh/machine";
 import type { Login } from "../ssh/session";
+import { type Capture, letsGo, takenIn } from "../mesh/capture";
 import type { IstiodEndpoint } from "../mesh/environment";
 import { type HostPackage, hostState, SECRET_URL, secretUrlFile, TOKEN_FILE } from "../mesh/hostState";
 
@@ -40,6 +41,8 @@ export interface MeshHostArgs {
   /** The cluster's name as istiod knows it. */
   clusterName: pulumi.Input<string>;
   serviceCidr: pulumi.Input<string>;
+  /** What goes through the sidecar. Default: all. */
+  capture?: Capture;
   /** TCP ports that the sidecar serves, or "*" for all but SSH and the sidecar's own. */
   inboundPorts: pulumi.Input<pulumi.Input<number>[] | "*">;
   /** Labels of the workload. */
@@ -69,6 +72,11 @@ export interface MeshHostArgs {
   gone?: boolean;
   /** A command here that ends when nobody in the mesh is sent to the host any more: it leaves after that. Default: none. */
   withdrawal?: pulumi.Input<string>;
+  /**
+   * Ends when nobody in the mesh speaks mutual TLS any more to what the sidecar lets go, which it does after that.
+   * Default: it does not wait.
+   */
+  beforeLettingGo?: (say: (line: string) => void) => Promise<void>;
   /** The stack's owner mark. */
   owner: pulumi.Input<string>;
   /** The other hosts of the program. Default: none. */
@@ -146,6 +154,7 @@ export class MeshHost extends pulumi.ComponentResource {
         workload: {
           namespace: args.namespace,
           serviceAccount: args.serviceAccount,
+          capture: args.capture,
           inboundPorts: args.inboundPorts,
         },
         // Not the connection as a whole: its key would make the text a secret, and a preview could not show it.
@@ -206,7 +215,13 @@ export class MeshHost extends pulumi.ComponentResource {
       const baggage = { state: text, files, packages: sidecar.filter((each) => "file" in each) };
       await accompany(connection, baggage).catch(failed("what the join needs could not be brought: "));
     });
-    const join = new remote.Command(
+    const release = new pulumi.ResourceHook(`${name}-release`, async ({ oldInputs, newInputs }) => {
+      const texts = [oldInputs, newInputs].map((inputs) => (inputs as { stdin: pulumi.Input<string> }).stdin);
+      const [before = "", after = ""] = await valueOf(pulumi.output(texts));
+      if (letsGo(takenIn(before), takenIn(after)))
+        await args.beforeLettingGo?.((line) => void pulumi.log.info(line, join));
+    });
+    const join: remote.Command = new remote.Command(
       `${name}-join`,
       {
         connection: args.connection,
@@ -217,7 +232,11 @@ export class MeshHost extends pulumi.ComponentResource {
           .apply(([text]) => joinScript(text)),
         addPreviousOutputInEnv: false,
       },
-      { parent: this, dependsOn: access, hooks: { beforeCreate: [bring], beforeUpdate: [bring] } },
+      {
+        parent: this,
+        dependsOn: access,
+        hooks: { beforeCreate: [bring], beforeUpdate: [release, bring] },
+      },
     );
     this.state = join.stdout.apply((output) => output.trimEnd().split("\n").at(-1) ?? "");
     this.registerOutputs({ state: this.state });

@@ -1,8 +1,8 @@
 /** What no schema of a single field can see: what must agree with something elsewhere in the configuration. */
 import { isIP } from "node:net";
 import { canonicalAddress, isWithin } from "../mesh/addresses";
+import { CAPTURING_VARIABLES, neverTaken, takes } from "../mesh/capture";
 import { DNS_VARIABLES } from "../mesh/dns";
-import { OWN_PORTS } from "../mesh/environment";
 import { PROBE_VARIABLES } from "../mesh/readinessProbe";
 import { DEFAULT_REVISION } from "../mesh/istiod";
 import { LISTS_SINCE } from "../mesh/revocation";
@@ -22,13 +22,6 @@ function* duplicates<T>(items: T[], value: (item: T) => string | undefined): Gen
     if (first === undefined) seen.set(own, index);
     else yield [index, first, own];
   }
-}
-
-/** Why the sidecar of a host never takes what comes to a port; undefined if it can. */
-function untaken(port: number, { ssh }: HostConfig): string | undefined {
-  if (port === ssh.port) return "it is the host's SSH port, which is never intercepted";
-  if (port === 22) return "it is SSH's own port, which is never intercepted";
-  return port >= 15000 && port <= 15099 ? "ports 15000 to 15099 belong to the sidecar itself" : undefined;
 }
 
 /** Where one logs in, if that tells a machine: another user or host key may belong to another behind the same address. */
@@ -57,9 +50,19 @@ function hostProblems({ hosts }: Config): string[] {
       `hosts[${index}].ssh.host: ${show(host)}, port ${port}, is already where one logs in to hosts[${first}]: a machine is one host`,
     );
   }
-  for (const [index, { dns, environment }] of hosts.entries()) {
-    for (const name of dns ? DNS_VARIABLES.filter((variable) => variable in environment) : []) {
-      problems.push(`hosts[${index}].environment.${name}: not beside dns: true, which sees to it`);
+  for (const [index, { dns, capture, environment }] of hosts.entries()) {
+    const sees = (setting: string, variables: readonly string[]) => {
+      for (const name of variables.filter((variable) => variable in environment)) {
+        problems.push(`hosts[${index}].environment.${name}: not beside ${setting}, which sees to it`);
+      }
+    };
+    if (dns) sees("dns: true", DNS_VARIABLES);
+    if (capture === "all") continue;
+    sees(`capture: ${capture}`, CAPTURING_VARIABLES);
+    if (dns) {
+      problems.push(
+        `hosts[${index}].dns: true is not allowed beside capture: ${capture}; names of the mesh lead to addresses that only captured outgoing traffic reaches`,
+      );
     }
   }
   for (const [index, { readinessProbe, environment }] of hosts.entries()) {
@@ -70,7 +73,7 @@ function hostProblems({ hosts }: Config): string[] {
   for (const [index, host] of hosts.entries()) {
     if (host.inboundPorts === "*") continue;
     for (const [n, port] of host.inboundPorts.entries()) {
-      const why = untaken(port, host);
+      const why = neverTaken(port, host.ssh.port);
       if (why !== undefined) problems.push(`hosts[${index}].inboundPorts[${n}]: ${port} is not allowed; ${why}`);
     }
     for (const [n, first, port] of duplicates(host.inboundPorts, String)) {
@@ -80,12 +83,19 @@ function hostProblems({ hosts }: Config): string[] {
   return problems;
 }
 
-/** Whether what comes to a service's port on a host goes through the sidecar. */
-function servedProblem(port: number, host: HostConfig): string | undefined {
-  if (host.inboundPorts !== "*") {
-    return host.inboundPorts.includes(port) ? undefined : "which is not among the host's inboundPorts";
+/**
+ * Of a service, a host's sidecar takes all ports or, unless it shall take everything, none: clients speak mutual TLS to a
+ * service or they don't (ServiceTraffic).
+ */
+function* portProblems(ports: ServiceConfig["ports"], { capture, inboundPorts, ssh }: HostConfig) {
+  const taken = ports.filter(({ targetPort }) => takes(inboundPorts, targetPort, ssh.port));
+  const others = ports.filter((port) => !taken.includes(port)).map(({ targetPort }) => targetPort);
+  const why = inboundPorts === "*" ? "which is never intercepted" : "which is not among the host's inboundPorts";
+  if (capture === "all") {
+    for (const port of others) yield `the service needs port ${port}, ${why}`;
+  } else if (taken.length > 0 && others.length > 0) {
+    yield `its sidecar takes ${taken.map(({ targetPort }) => targetPort).join(", ")} of the service's ports and not ${others.join(", ")}, ${why}: make two services of it, one with mutual TLS and one without`;
   }
-  return untaken(port, host) === undefined && !OWN_PORTS.includes(port) ? undefined : "which is never intercepted";
 }
 
 function serviceProblems({ hosts, services }: Config): string[] {
@@ -120,10 +130,7 @@ function serviceProblems({ hosts, services }: Config): string[] {
           `${place} it has a readinessProbe, which counts in its own namespace alone, ${host.namespace}: serve from there`,
         );
       }
-      for (const { targetPort } of service.ports) {
-        const why = servedProblem(targetPort, host);
-        if (why !== undefined) problems.push(`${place} the service needs port ${targetPort}, ${why}`);
-      }
+      for (const why of portProblems(service.ports, host)) problems.push(`${place} ${why}`);
     }
   };
   services.forEach(ofService);

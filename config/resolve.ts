@@ -1,4 +1,5 @@
 /** The configuration with everything filled in: after this nobody merges or defaults again. */
+import { takenPorts, takes } from "../mesh/capture";
 import { expandHome } from "./homePath";
 import type { UserOperator } from "../mesh/istioOperator";
 import { DEFAULT_CLUSTER_NAME, DEFAULT_REVISION, DEFAULT_TRUST_DOMAIN } from "../mesh/istiod";
@@ -69,6 +70,10 @@ export type Config = Omit<Stack, "ssh" | "hosts" | "controlPlane" | "ca" | "iden
   sidecar: PackageConfig[];
 };
 
+/** Whether a host that serves a service lets what comes to it pass its sidecar. */
+export const letsPass = ({ name, inboundPorts, ssh }: HostConfig, { hosts, ports }: ServiceConfig) =>
+  hosts.includes(name) && !ports.every(({ targetPort }) => takes(inboundPorts, targetPort, ssh.port));
+
 /** Whether the stack makes the control plane. */
 export const isInstalled = ({ controlPlane }: Pick<Config, "controlPlane">) => "install" in controlPlane;
 
@@ -128,6 +133,7 @@ export function resolve(
     sidecar: packages,
     hosts: hosts.map((host, index) => ({
       ...host,
+      inboundPorts: takenPorts(host.capture, host.inboundPorts),
       ssh: sshOf(ssh, host.ssh, host.address, index),
       labels: host.labels ?? { app: host.name },
       serviceAccount: host.serviceAccount ?? host.name,

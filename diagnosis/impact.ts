@@ -2,8 +2,8 @@
 import type { Config, HostConfig } from "../config";
 import { isWithin } from "../mesh/addresses";
 import { withAllocated } from "../mesh/dns";
-import { OWN_PORTS } from "../mesh/environment";
-import { mayServerSpeakFirst, workloadLabels } from "../mesh/protocolDetection";
+import { OWN_PORTS } from "../mesh/capture";
+import { HOST_LABEL, mayServerSpeakFirst, mayWaitForServer } from "../mesh/protocolDetection";
 import { isUnavailable, type Outputs, type Unavailable } from "./facts";
 import type { Inspection } from "./inspection";
 import { type PeerAuthentication, type PeerPolicy, peerPolicyAt } from "./peerAuthentication";
@@ -181,7 +181,8 @@ function takenPorts(host: HostConfig, { sshPort, published }: Inspection, listen
 }
 
 /** What goes through the sidecar of what the host sends. */
-function outboundRanges({ dns }: HostConfig, { config, surroundings }: Situation): string | Unavailable {
+function outboundRanges({ capture, dns }: HostConfig, { config, surroundings }: Situation): string | Unavailable {
+  if (capture !== "all") return "";
   const ranges = config.serviceCidr === "auto" ? surroundings.serviceCidr : config.serviceCidr;
   return isUnavailable(ranges) || !dns ? ranges : withAllocated(ranges);
 }
@@ -224,6 +225,7 @@ export function impactOf(host: HostConfig, seen: Inspection, situation: Situatio
     !portsIn(exceptPorts).includes(port) &&
     !(exceptTo !== undefined && withinAny(address, exceptTo)) &&
     !isUnavailable(ranges) &&
+    ranges !== "" &&
     (ranges === "*" || withinAny(address, ranges));
   return {
     host: host.name,

@@ -129,7 +129,9 @@ function takes({ inboundPorts, outboundRanges }: Impact): string {
     ? "of what goes out it is not known"
     : outboundRanges === "*"
       ? "whatever goes out"
-      : `what goes out to ${outboundRanges}`;
+      : outboundRanges === ""
+        ? "nothing that goes out"
+        : `what goes out to ${outboundRanges}`;
   return `${comesIn}, and ${goesOut}`;
 }
 

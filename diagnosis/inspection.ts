@@ -54,6 +54,8 @@ export interface Joined {
   sentChain?: string;
   rootCert?: string;
   identity?: string;
+  /** What goes through the sidecar: `nothing`, or such as `in 8080, out 10.96.0.0/16`. */
+  captured?: string;
   ready: boolean;
   unfinished: boolean;
   /** What differs from what was joined, by name; what `istio-vm status` shows with a `!`, but for what is above. */
@@ -115,6 +117,7 @@ export function parseInspection(text: string): Inspection {
             sentChain: pem(one("sent-chain")),
             rootCert: pem(one("root-cert")),
             identity: status.find(([, name]) => name === "identity")?.[3],
+            captured: status.find(([, name]) => name === "captured")?.[3],
             ready: !problems.has("ready"),
             unfinished: problems.has("join"),
             drift: [...problems.keys()].filter((name) => !["ready", "join", "valid", "sent"].includes(name)),

@@ -1,4 +1,4 @@
-import { type Config, isInstalled } from "../config";
+import { type Config, isInstalled, letsPass } from "../config";
 import { isExisting, wantedNamespaces } from "../config/namespaces";
 import { exposureOf } from "../mesh/exposure";
 import { USUAL_ISTIOD } from "../mesh/istiod";
@@ -122,9 +122,9 @@ export function neededPermissions(
     ...services.flatMap(({ namespace }) =>
       make([SERVICES, istio("serviceentries"), istio("workloadentries")], namespace),
     ),
-    ...services.flatMap(({ namespace, trafficPolicy }) =>
-      trafficPolicy === undefined ? [] : make([istio("destinationrules")], namespace),
-    ),
+    ...services
+      .filter((service) => service.trafficPolicy !== undefined || hosts.some((host) => letsPass(host, service)))
+      .flatMap(({ namespace }) => make([istio("destinationrules")], namespace)),
     ...hosts
       .filter((host) => !host.gone && mayWaitForServer(host, services))
       .flatMap(({ namespace }) => make([istio("envoyfilters")], namespace)),

@@ -24,6 +24,8 @@ export interface HostStatus {
   returnsUntil?: Date;
   /** Its clock less this machine's, seconds. */
   clockOffset?: number;
+  /** What goes through the sidecar. */
+  captured?: string;
   ready: boolean;
   drift: string[];
   /** Whether its services send it nothing, as was wished for. */
@@ -79,7 +81,7 @@ function hostStatus(
     const problem = joined === undefined ? "not joined" : "joined by another stack";
     return { name, health: "error", sidecar, clockOffset, ready: false, drift: [], drained, problem };
   }
-  const { connected, configured, certChain, ready, drift, changed, unfinished } = joined;
+  const { connected, configured, certChain, captured, ready, drift, changed, unfinished } = joined;
   const certificate = certChain === undefined ? undefined : readCertificate(certChain);
   const ended = certificate !== undefined && certificate.notAfter < now;
   const renewal = renewalProblem(config, name, joined, now);
@@ -97,6 +99,7 @@ function hostStatus(
     certificateEnds: certificate?.notAfter,
     returnsUntil: returnsUntil(config, name, joined),
     clockOffset,
+    captured,
     ready,
     drift,
     drained,
@@ -166,6 +169,7 @@ export function statusRows({ hosts, services, ended }: MeshStatus, now: Date) {
       host.certificateEnds === undefined ? "-" : timeLeft(host.certificateEnds, now),
       host.returnsUntil === undefined ? "-" : timeLeft(host.returnsUntil, now).replace(/ left$/, ""),
       host.clockOffset === undefined ? "-" : offsetText(host.clockOffset),
+      host.captured ?? "-",
       host.ready ? "yes" : "no",
       host.drift.length === 0 ? "none" : host.drift.join(", "),
       host.changed === undefined ? "-" : ago(host.changed, now),
@@ -190,6 +194,7 @@ export const HOST_HEADINGS = [
   "CERTIFICATE",
   "BACK WITHIN",
   "CLOCK",
+  "CAPTURED",
   "READY",
   "DRIFT",
   "CHANGED",

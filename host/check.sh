@@ -110,7 +110,7 @@ check_sudo() {
 
 check_ports() {
   local inbound port listening taken
-  inbound=$(facts cluster.env | sed -n 's/^ISTIO_INBOUND_PORTS=//p')
+  inbound=$(inbound_ports)
   case ",$inbound," in
     *",$SSH_PORT,"*) [ -z "$SSH_PORT" ] ||
       finding IVM713 "inboundPorts has $SSH_PORT, the port of this very SSH session: it would lock you out" ;;

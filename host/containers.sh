@@ -9,7 +9,7 @@ CONTAINER_BRIDGES='docker[0-9]+|br-[0-9a-f]{12}|podman[0-9]+|cni-podman[0-9]+|ne
 check_published() {
   local inbound port tool rule
   [ "${action:-}" != join ] || [ ! -d "$RECORD" ] || return 0
-  inbound=$(facts cluster.env | sed -n 's/^ISTIO_INBOUND_PORTS=//p')
+  inbound=$(inbound_ports)
   [ "$inbound" != '*' ] || return 0 # then the sidecar has what is left
   while read -r port tool rule; do
     [ -n "$port" ] && port_among "$port" "$inbound" || continue

@@ -39,7 +39,7 @@ rule_sets() {
 # application, and from the host to the mesh.
 sidecar_packets() {
   local port
-  facts cluster.env | sed -n 's/^ISTIO_INBOUND_PORTS=//p' | tr , '\n' | while read -r port; do
+  inbound_ports | tr , '\n' | while read -r port; do
     [ -n "$port" ] || continue
     echo "pods prerouting $port $port 0 0"
     echo "sidecar prerouting 15006 $port 1 0"
@@ -47,6 +47,7 @@ sidecar_packets() {
     echo "lo-in input $port $port 0 2"
     echo "lo-out output $port $port 0 2"
   done
+  [ -n "$(outgoing_ranges)" ] || return 0
   echo "lo-in input 15001 15001 1 1"
   echo "mesh output 15001 15001 1 1"
 }

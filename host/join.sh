@@ -68,7 +68,7 @@ plan() {
     RESTART="$RESTART identity"
   fi
   ! has_lists || leads_to_lists || RESTART="$RESTART lists"
-  ! makes_rules || [ -n "$(istio_rules)" ] || RESTART="$RESTART iptables"
+  rules_as_wanted || RESTART="$RESTART iptables"
   if ! ready; then
     RESTART=${RESTART:- not-ready}
     SENT=${SENT:-unused} ROOTS=${ROOTS:-unused} # what lies there may be why
@@ -171,6 +171,7 @@ $(last_words)"
   rm -f "$RESTARTING"
   spend_token
   follow_dns
+  ! captures_nothing || remove_tables
   uptime_now
   say start "ok: ready after $((UPTIME - begun)) s"
 }
@@ -189,7 +190,7 @@ last_words() {
 # "Joined" is what is so now.
 verify() {
   systemctl is-active --quiet istio.service || fail "istio.service does not run any more: systemctl status istio"
-  ! makes_rules || [ -n "$(istio_rules)" ] || fail "the sidecar has made no rules of iptables: journalctl -u istio"
+  rules_as_wanted || fail "iptables: $(unwanted_rules): journalctl -u istio"
   ! has_dns || await 20 leads_dns || fail "look-ups of names are not led to the sidecar any more: journalctl -u ${DNS_UNIT##*/}"
   each_file "$(facts file)" verify_file
   verify_identity

@@ -81,6 +81,10 @@ fail() {
 facts() { printf '%s\n' "$STATE" | sed -n "s/^$1 //p"; }
 fact() { printf '%s\n' "$STATE" | sed -n "/^$1 /{ s///p; q; }"; }
 
+# What of this host's traffic goes through the sidecar: TCP ports with commas between, or `*`; ranges likewise.
+inbound_ports() { facts cluster.env | sed -n 's/^ISTIO_INBOUND_PORTS=//p'; }
+outgoing_ranges() { facts cluster.env | sed -n 's/^ISTIO_SERVICE_CIDR=//p'; }
+
 # Where istiod is: the port, the name by which it proves itself, and addresses, or one name to dial it by.
 istiod_port() { fact istiod | cut -d ' ' -f 1; }
 istiod_name() { fact istiod | cut -d ' ' -f 2; }

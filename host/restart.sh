@@ -47,9 +47,9 @@ drain() {
 no_connections() { [ -z "$(connections_to :15006)" ] && [ -z "$(connections_to :15001)" ]; }
 connections_to() { ss -Htn state established "( sport = $1 )"; }
 
-# Drops what opens a connection to the inbound ports of the sidecar, or from here to the mesh: the client's kernel tries
-# again. Else what is sent from here would meet no sidecar, or before Envoy listens Istio's rules that lead to it.
-# The rules lose their effect by themselves, whatever becomes of this script.
+# Drops what opens a connection to the inbound ports of the sidecar, those that it has and those that it will have, or from
+# here to the mesh: the client's kernel tries again. Else what is sent from here would meet no sidecar, or before Envoy
+# listens Istio's rules that lead to it. The rules lose their effect by themselves, whatever becomes of this script.
 hold() {
   local rules tool reason
   for tool in iptables ip6tables; do
@@ -62,9 +62,11 @@ hold() {
 
 # `hold_rules TOOL`: for its `-restore`. raw comes first, before connections are tracked.
 hold_rules() (
-  local port file range expiry
+  local port file range expiry ports
   # shellcheck source=/dev/null # in a subshell: it is the sidecar's environment
   for file in "$ENV_DIR/sidecar.env" "$ENV_DIR/cluster.env"; do [ ! -e "$file" ] || . "$file"; done
+  ports=$(echo "${ISTIO_INBOUND_PORTS:-}" && inbound_ports && STATE=$(cat "$HOME_DIR/state" 2>/dev/null || :) && inbound_ports)
+  ports=$(printf '%s' "$ports" | tr -s ',\n' '\n' | sort -u)
   expiry="-m time --datestart $(date -u -d "@$(($(date +%s) + HOLD_SECONDS))" +%FT%T) -j RETURN"
   printf '*raw\n:%s - [0:0]\n:%s - [0:0]\n-I %s\n-I %s\n' \
     "$HOLD_CHAIN" "$HOLD_OUT_CHAIN" "$HOLD_JUMP" "$HOLD_OUT_JUMP"
@@ -73,9 +75,9 @@ hold_rules() (
   for port in $SSH_PORT $(echo "${ISTIO_LOCAL_EXCLUDE_PORTS:-}" | tr , ' '); do
     rule -p tcp --dport "$port" -j RETURN
   done
-  case ${ISTIO_INBOUND_PORTS:-} in
-    '*') rule -j DROP ;;
-    *) for port in $(echo "${ISTIO_INBOUND_PORTS:-}" | tr , ' '); do rule -p tcp --dport "$port" -j DROP; done ;;
+  case $ports in
+    *'*'*) rule -j DROP ;;
+    *) for port in $ports; do rule -p tcp --dport "$port" -j DROP; done ;;
   esac
   rule() { echo "-A $HOLD_OUT_CHAIN $*"; }
   rule "$expiry"

@@ -44,8 +44,22 @@ rules() {
 
 istio_rules() { rules "$ISTIO_CHAINS"; }
 
-# Whether the unit makes any: an operator may make them himself.
-makes_rules() { ! facts sidecar.env | grep -Eqx 'ISTIO_CUSTOM_IP_TABLES="?true"?'; }
+# Whether there are some, or none, as STATE has it (hosts[].capture). An operator may make them himself, by the host's own
+# environment.
+rules_as_wanted() {
+  if captures_nothing; then
+    [ -z "$(istio_rules)" ]
+  else
+    facts sidecar.env | grep -Eqx 'ISTIO_CUSTOM_IP_TABLES="?true"?' || [ -n "$(istio_rules)" ]
+  fi
+}
+
+captures_nothing() { facts cluster.env | grep -qx 'ISTIO_CUSTOM_IP_TABLES=true'; }
+
+# What is wrong then.
+unwanted_rules() {
+  if captures_nothing; then echo "has rules of Istio, but nothing shall be captured"; else echo "no rules: traffic bypasses the sidecar"; fi
+}
 
 # The environment as the unit starts with it.
 keep_rules_env() {

@@ -21,12 +21,21 @@ status() {
   if ready; then row ready "yes, in sync with istiod"; else problem ready "no: see /var/log/istio"; fi
   if [ -e "$HOME_DIR/joining" ]; then problem join "unfinished: pulumi up finishes it"; fi
   systemctl is-enabled --quiet istio.service 2>/dev/null || problem unit "not enabled: it would not start at boot"
-  ! makes_rules || [ -n "$(istio_rules)" ] || problem iptables "no rules: traffic bypasses the sidecar"
+  row captured "$(captured)"
+  rules_as_wanted || problem iptables "$(unwanted_rules)"
   ! has_dns || leads_dns || problem dns "names of the mesh are not known: journalctl -u ${DNS_UNIT##*/}"
   each_file "$(facts file)" status_file
   altered=$(package_altered | grep -v "$ENV_DIR" || :) # the environment in it is but an example
   [ -z "$altered" ] || problem package "files differ from the package's: $altered"
   [ "$PROBLEMS" -eq 0 ] || exit 1
+}
+
+# What goes through the sidecar, in words.
+captured() {
+  local inbound outgoing
+  inbound=$(inbound_ports) outgoing=$(outgoing_ranges)
+  [ -n "$inbound$outgoing" ] || echo nothing
+  printf '%s%s%s' "${inbound:+in $inbound}" "${inbound:+${outgoing:+, }}" "${outgoing:+out $outgoing}"
 }
 
 row() { printf '%-12s %s\n' "$1" "$2"; }

@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { type Capture, OWN_PORTS, type Ports, takenPorts } from "./capture";
 import { withAllocated } from "./dns";
 import { ISTIOD_NAME } from "./istiod";
 import { assignment } from "./shell";
@@ -14,10 +15,12 @@ export interface IstiodEndpoint {
 
 /** What `cluster.env` tells the sidecar of a host about the mesh. */
 export interface ClusterEnvironment {
+  /** What of the following goes through the sidecar. Default: all. */
+  capture?: Capture;
   /** CIDRs whose outbound traffic goes through the sidecar, comma-separated, or `*`. */
   serviceCidr: string;
   /** TCP ports whose inbound traffic goes through the sidecar; `*` is all but those excluded. */
-  inboundPorts: number[] | "*";
+  inboundPorts: Ports;
   istiod: IstiodEndpoint;
   namespace: string;
   serviceAccount: string;
@@ -63,12 +66,6 @@ export interface SidecarEnvironment {
   extra: Record<string, string>;
 }
 
-/**
- * Ports that interception never takes, even when inboundPorts is `*`: SSH, and the agent's and Envoy's own (as
- * `istioctl x workload entry configure` has it).
- */
-export const OWN_PORTS: readonly number[] = [22, 15020, 15021, 15090];
-
 /** Variables that this program sets: a host's `environment` may not name them. */
 export const RESERVED_VARIABLES: readonly string[] = [
   "ISTIO_SERVICE_CIDR",
@@ -95,8 +92,7 @@ export const RESERVED_VARIABLES: readonly string[] = [
 /** The lines of `/var/lib/istio/envoy/cluster.env`, in a stable order: the tutorial's three, then the identity. */
 export function clusterEnv(env: ClusterEnvironment): string[] {
   return [
-    assignment("ISTIO_SERVICE_CIDR", env.dns ? withAllocated(env.serviceCidr) : env.serviceCidr),
-    inboundPortsLine(env),
+    ...captureLines(env),
     ...istiodLines(env.istiod),
     namespaceLine(env),
     assignment("SERVICE_ACCOUNT", env.serviceAccount),
@@ -112,8 +108,24 @@ export function clusterEnv(env: ClusterEnvironment): string[] {
   ];
 }
 
-export function inboundPortsLine({ inboundPorts }: Pick<ClusterEnvironment, "inboundPorts">): string {
-  return assignment("ISTIO_INBOUND_PORTS", inboundPorts === "*" ? "*" : inboundPorts.join(","));
+/**
+ * What istio-iptables makes rules for. Of an empty list it makes none: for no range nothing that goes out is taken, but its
+ * chains are there all the same (tools/istio-iptables/pkg/capture/run.go). With ISTIO_CUSTOM_IP_TABLES istio-start.sh does
+ * not run it.
+ */
+export function captureLines({
+  capture = "all",
+  inboundPorts,
+  serviceCidr,
+  dns,
+}: Pick<ClusterEnvironment, "capture" | "inboundPorts" | "serviceCidr" | "dns">): string[] {
+  const taken = takenPorts(capture, inboundPorts);
+  const outgoing = capture !== "all" ? "" : dns ? withAllocated(serviceCidr) : serviceCidr;
+  return [
+    assignment("ISTIO_SERVICE_CIDR", outgoing),
+    assignment("ISTIO_INBOUND_PORTS", taken === "*" ? "*" : taken.join(",")),
+    ...(capture === "none" ? [assignment("ISTIO_CUSTOM_IP_TABLES", "true")] : []),
+  ];
 }
 
 export function excludedPortsLine({ sshPort }: Pick<ClusterEnvironment, "sshPort">): string {

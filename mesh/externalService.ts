@@ -69,6 +69,34 @@ export function serviceEntrySpec(host: string, service: string, ports: ServicePo
   };
 }
 
+/** As a DestinationRule has it (networking.istio.io/v1); this program reads nothing else of it. */
+export interface TrafficPolicy {
+  portLevelSettings?: object[];
+  [setting: string]: unknown;
+}
+
+/** Whatever the label security.istio.io/tlsMode of the endpoints says. */
+const PLAIN = { tls: { mode: "DISABLE" } };
+
+/**
+ * The spec of the DestinationRule of a service.
+ *
+ * @param plain whether clients are to speak plain text to it. What is said for a port counts there in place of all the rest
+ *   (networking.istio.io/v1 TrafficPolicy.PortTrafficPolicy), so it is said there too
+ */
+export function destinationRuleSpec(host: string, policy: TrafficPolicy, plain: boolean) {
+  if (!plain) return { host, trafficPolicy: policy };
+  const { portLevelSettings } = policy;
+  return {
+    host,
+    trafficPolicy: {
+      ...policy,
+      ...PLAIN,
+      ...(portLevelSettings && { portLevelSettings: portLevelSettings.map((one) => ({ ...one, ...PLAIN })) }),
+    },
+  };
+}
+
 /** The spec of the Service without selector that gives the name a cluster IP, so that clients resolve it. */
 export function serviceSpec(ports: ServicePort[]) {
   return {

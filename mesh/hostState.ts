@@ -91,7 +91,7 @@ export interface HostSpec {
   /** istiod as the host sees it. */
   istiod: IstiodEndpoint;
   mesh: Pick<ClusterEnvironment, "serviceCidr" | "trustDomain" | "clusterName" | "network">;
-  workload: Pick<ClusterEnvironment, "namespace" | "serviceAccount" | "inboundPorts">;
+  workload: Pick<ClusterEnvironment, "namespace" | "serviceAccount" | "capture" | "inboundPorts">;
   sshPort: number;
   sidecar: SidecarEnvironment;
   /** The scripts themselves: a new version of them runs again on every host. */

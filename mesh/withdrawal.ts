@@ -3,6 +3,8 @@
  * the same from Istio 1.22 to 1.31).
  */
 
+import type { ServiceName } from "./externalService";
+
 /** An endpoint, as /debug/endpointShardz has it; until 1.23 of one address. */
 interface ShardedEndpoint {
   Addresses?: string[];
@@ -32,6 +34,28 @@ export function servicesAt(shards: EndpointShards, address: string, identity: st
 }
 
 const accountIn = (identity = "") => identity.replace(/^.*\/sa\//, "");
+
+/** An object that istiod knows, as /debug/configz has it. */
+export interface KnownConfig {
+  kind: string;
+  metadata: { name: string; namespace?: string };
+  spec?: { trafficPolicy?: { tls?: { mode?: string } } };
+}
+
+/** Of these services, those of which istiod does not know that clients shall speak plain text to them (ServiceTraffic). */
+export const notPlain = (configs: KnownConfig[], services: ServiceName[]): string[] =>
+  services
+    .filter(
+      ({ name, namespace }) =>
+        !configs.some(
+          ({ kind, metadata, spec }) =>
+            kind === "DestinationRule" &&
+            metadata.name === name &&
+            metadata.namespace === namespace &&
+            spec?.trafficPolicy?.tls?.mode === "DISABLE",
+        ),
+    )
+    .map(({ name, namespace }) => `${name}.${namespace}`);
 
 /** A proxy's state of what istiod has sent it, as /debug/syncz has it. */
 export interface SyncStatus {

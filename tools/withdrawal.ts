@@ -1,7 +1,16 @@
 /** Waits until nobody is sent to a host any more: what a leave needs, so that no request fails by it. */
 import { setTimeout as delay } from "node:timers/promises";
 import { quote } from "../mesh/shell";
-import { type EndpointShards, pendingProxies, proxyOf, sentTo, servicesAt } from "../mesh/withdrawal";
+import type { ServiceName } from "../mesh/externalService";
+import {
+  type EndpointShards,
+  type KnownConfig,
+  notPlain,
+  pendingProxies,
+  proxyOf,
+  sentTo,
+  servicesAt,
+} from "../mesh/withdrawal";
 import { debug, istiodPods, pushToAll, syncOf } from "./istiodDebug";
 import { accessFlags, type ClusterAccess, type Kubectl } from "./kubectl";
 
@@ -14,6 +23,8 @@ export interface Withdrawal {
   identity: string;
   /** The namespaces of the control planes whose proxies may be sent there. */
   istiods: string[];
+  /** It stays, and clients shall speak plain text to these services of its. Default: nobody shall be sent there any more. */
+  plain?: ServiceName[];
 }
 
 /**
@@ -36,12 +47,14 @@ export function withdrawalCommand({ host, address, identity, istiods }: Withdraw
  * @returns when it is so, or when it can't be waited for any longer, which it then says
  */
 export async function awaitWithdrawal(
-  { host, address, identity, istiods }: Withdrawal,
+  { host, address, identity, istiods, plain }: Withdrawal,
   kubectl: Kubectl,
   say: (line: string) => void,
   { pause, ...limits } = LIMITS,
 ): Promise<void> {
-  const tell = (words: string) => say(`${host}: withdraw ${words}`);
+  const tell = (line: string) => say(`${host}: withdraw ${line}`);
+  const end =
+    plain === undefined ? "it is no endpoint any more" : "they speak plain text to what its sidecar does not take";
   /** Asks until there is nothing more of it. */
   const untilNone = async (limit: number, ask: () => Promise<string[]>): Promise<string[]> => {
     const end = performance.now() + limit;
@@ -60,10 +73,18 @@ export async function awaitWithdrawal(
     const ofAll = async <T>(ask: (pod: (typeof pods)[number]) => Promise<T[]>) =>
       (await Promise.all(pods.map(ask))).flat();
     const services = await untilNone(limits.istiod, () =>
-      ofAll(async (pod) => servicesAt(await debug<EndpointShards>(kubectl, pod, "endpointShardz"), address, identity)),
+      ofAll(async (pod) =>
+        plain === undefined
+          ? servicesAt(await debug<EndpointShards>(kubectl, pod, "endpointShardz"), address, identity)
+          : notPlain(await debug<KnownConfig[]>(kubectl, pod, "configz"), plain),
+      ),
     );
     if (services.length > 0) {
-      tell(`! ${services.join(", ")} goes on to lead there, by an entry that is not this stack's`);
+      tell(
+        plain === undefined
+          ? `! ${services.join(", ")} goes on to lead there, by an entry that is not this stack's`
+          : `! istiod does not know that ${services.join(", ")} is spoken to in plain text now`,
+      );
       return;
     }
     let proxies = 0;
@@ -80,7 +101,7 @@ export async function awaitWithdrawal(
     );
     tell(
       pending.length === 0
-        ? `ok: ${proxies} proxies have confirmed that it is no endpoint any more`
+        ? `ok: ${proxies} proxies have confirmed that ${end}`
         : `! not confirmed by ${pending.length} of ${proxies} proxies: ${pending.join(", ")}`,
     );
   } catch (error) {

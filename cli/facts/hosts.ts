@@ -5,7 +5,7 @@ import { remoteCommand } from "../../ssh/commands";
 import type { HostConfig } from "../../config";
 import { type HostFacts, istiodOf } from "../../diagnosis/facts";
 import { type Inspection, parseInspection } from "../../diagnosis/inspection";
-import { addressLine, excludedPortsLine, hostsEntries, inboundPortsLine } from "../../mesh/environment";
+import { addressLine, captureLines, excludedPortsLine, hostsEntries } from "../../mesh/environment";
 import { fileLines, istiodFact, packageLine, SECRET_URL, stateText } from "../../mesh/hostState";
 import { ofEach } from "../../mesh/each";
 import { run } from "../../ssh/session";
@@ -25,7 +25,7 @@ interface Watch {
 const WATCH: Watch = { look: 2000, login: 10_000 };
 
 /** What a host must know to look at itself: a part of what join gets (mesh/hostState.ts), nothing secret. */
-function stateFor({ owner, outputs }: ConfiguredStack, host: HostConfig): string {
+function stateFor({ config: { serviceCidr }, owner, outputs }: ConfiguredStack, host: HostConfig): string {
   const istiod = istiodOf(outputs, host);
   return stateText({
     host: [host.name],
@@ -35,7 +35,7 @@ function stateFor({ owner, outputs }: ConfiguredStack, host: HostConfig): string
     ),
     istiod: istiod === undefined ? [] : [istiodFact(istiod)],
     hosts: istiod === undefined ? [] : hostsEntries(istiod),
-    "cluster.env": [inboundPortsLine(host), excludedPortsLine({ sshPort: host.ssh.port })],
+    "cluster.env": [...captureLines({ ...host, serviceCidr }), excludedPortsLine({ sshPort: host.ssh.port })],
     "sidecar.env": [addressLine(host)],
     // By their paths alone: what will be in them is not known here.
     file: fileLines({

@@ -1,5 +1,6 @@
 /** The machines that join the mesh, and how to log in to them. */
 import { z } from "zod";
+import { CAPTURES } from "../../mesh/capture";
 import { RESERVED_VARIABLES } from "../../mesh/environment";
 import { labels } from "../labels";
 import { readinessProbe } from "./readinessProbe";
@@ -89,6 +90,12 @@ export const host = map({
   sidecar: sidecar.optional(),
   /** The network that it is in, as Istio knows it (ISTIO_META_NETWORK). Default: the cluster's. */
   network: dnsLabel.optional(),
+  /**
+   * What goes through the sidecar, by rules of iptables that redirect it there. `all`: what comes to inboundPorts, and what
+   * the host sends into serviceCidr. `inbound`: what comes to inboundPorts alone. `none`: nothing, and no rule is made; the
+   * sidecar runs, and has an identity. What is not taken is plain text, for the mesh's clients as well. Default: all.
+   */
+  capture: z.enum(CAPTURES, { error: "none, inbound or all" }).default("all"),
   /** The TCP ports that the sidecar serves, or "*" for all but SSH and the sidecar's own. */
   inboundPorts: z.union([z.array(port, { error: "a list of ports" }), z.literal("*")], {
     error: 'a list of ports, or "*"',

@@ -11,6 +11,8 @@ const PACKAGES = {
   "systemd-resolved": ["systemd-resolved"],
   "libnss-resolve": ["libnss-resolve"],
   resolvconf: ["resolvconf"],
+  podman: ["podman", "netavark"],
+  "docker.io": ["docker.io"],
   "mariadb-server": ["mariadb-server"],
   "mariadb-client": ["mariadb-client-core", "libedit2", "libbsd0", "libmd0"],
 };

@@ -3,6 +3,7 @@ import { Mesh } from "./mesh";
 import { adding } from "./steps/adding";
 import { adopting } from "./steps/adopting";
 import { asserting } from "./steps/asserting";
+import { capturing } from "./steps/capturing";
 import { coexisting } from "./steps/coexisting";
 import { comingBack } from "./steps/comingBack";
 import { confirming } from "./steps/confirming";
@@ -39,6 +40,7 @@ describe("hosts that operators trust", () => {
   adding(mesh);
   respecting(mesh);
   coexisting(mesh);
+  capturing(mesh);
   confirming(mesh);
   comingBack(mesh);
   asserting(mesh);

@@ -184,6 +184,28 @@ kubernetes cluster`,
     assert.deepEqual(workloadSelector, { labels: { [HOST_LABEL]: "vm1" } });
   });
 
+  it("has clients send plain text to a host before it lets go, and mutual TLS when it has taken on", async () => {
+    const [first, second] = config.hosts;
+    const hosts = [{ ...first, capture: "none" }, second];
+    const { find } = await run({ hosts });
+    const rule = "service-db-mysql-traffic-rule";
+    const { trafficPolicy } = find(rule).inputs.spec as { trafficPolicy: object };
+    assert.deepEqual(trafficPolicy, { tls: { mode: "DISABLE" } });
+    for (const host of ["vm1", "vm2"]) assert.ok(!find(rule).dependencies.includes(`${host}-join`), host);
+    // The other host of the service goes on as it is.
+    assert.ok(find("vm1").dependencies.includes(rule) && !find("vm2").dependencies.includes(rule));
+    const policy = { outlierDetection: { consecutive5xxErrors: 1 } };
+    const services = [{ ...config.services[0], trafficPolicy: policy }];
+    const taken = await run({ services });
+    assert.deepEqual((taken.find(rule).inputs.spec as { trafficPolicy: object }).trafficPolicy, policy);
+    for (const host of ["vm1", "vm2"]) assert.ok(taken.find(rule).dependencies.includes(`${host}-join`), host);
+    assert.ok(full.resources.every(({ name }) => name !== rule));
+    const text = (find("vm1-join").inputs.stdin as string).split("\n");
+    for (const line of ["ISTIO_SERVICE_CIDR=", "ISTIO_INBOUND_PORTS=", "ISTIO_CUSTOM_IP_TABLES=true"]) {
+      assert.ok(text.includes(`cluster.env ${line}`), line);
+    }
+  });
+
   it("has outputs that are no secrets", async () => {
     const { istiod, meshHosts, services } = full.result;
     assert.equal(await valueOf(istiod), "192.168.17.150:31794");

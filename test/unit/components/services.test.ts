@@ -3,6 +3,7 @@ import { ExternalService } from "../../../components/externalService";
 import { MeshWorkload } from "../../../components/meshWorkload";
 import { SampleClient } from "../../../components/sampleClient";
 import { ServiceMembership } from "../../../components/serviceMembership";
+import { ServiceTraffic } from "../../../components/serviceTraffic";
 import { serviceEntrySpec, serviceSpec, type ServicePort } from "../../../mesh/externalService";
 import { servesLabels, workloadEntrySpec } from "../../../mesh/workloadEntry";
 import { runProgram, valueOf } from "../support";
@@ -38,17 +39,6 @@ describe("ExternalService", () => {
     assert.equal(await valueOf(result.url), "http://web.vm.svc.example.org:80");
   });
 
-  it("has a DestinationRule where a trafficPolicy is wished for", async () => {
-    const trafficPolicy = { outlierDetection: { consecutive5xxErrors: 2 } };
-    const { find } = await runProgram(() => new ExternalService("service-vm-web", { ...args, trafficPolicy }));
-    assert.deepEqual(find("service-vm-web-rule").inputs, {
-      apiVersion: "networking.istio.io/v1",
-      kind: "DestinationRule",
-      metadata: { name: "web", namespace: "vm", labels: OWNER },
-      spec: { host: "web.vm.svc.cluster.local", trafficPolicy },
-    });
-  });
-
   it("expects identities of other namespaces as well, in both objects, of which Istio takes either", async () => {
     const foreignIdentities = ["spiffe://x/ns/a/sa/default", "spiffe://x/ns/b/sa/default"];
     const { find } = await runProgram(() => new ExternalService("service-vm-web", { ...args, foreignIdentities }));
@@ -57,6 +47,29 @@ describe("ExternalService", () => {
     });
     const { subjectAltNames } = find("service-vm-web-entry").inputs.spec as { subjectAltNames: string[] };
     assert.deepEqual(subjectAltNames, foreignIdentities);
+  });
+});
+
+describe("ServiceTraffic", () => {
+  it("is a DestinationRule: a trafficPolicy as it is wished for, or by plain text", async () => {
+    const outlierDetection = { consecutive5xxErrors: 2 };
+    const trafficPolicy = { outlierDetection, portLevelSettings: [{ port: { number: 80 }, loadBalancer: {} }] };
+    const specOf = async (more: object) => {
+      const args = { serviceName: "web", namespace: "vm", owner: "me", ...more };
+      const { find } = await runProgram(() => new ServiceTraffic("t", args));
+      const { spec, ...rest } = find("t-rule").inputs;
+      const metadata = { name: "web", namespace: "vm", labels: OWNER };
+      assert.deepEqual(rest, { apiVersion: "networking.istio.io/v1", kind: "DestinationRule", metadata });
+      return spec;
+    };
+    const host = "web.vm.svc.cluster.local";
+    assert.deepEqual(await specOf({ trafficPolicy }), { host, trafficPolicy });
+    const tls = { mode: "DISABLE" };
+    assert.deepEqual(await specOf({ plain: true }), { host, trafficPolicy: { tls } });
+    assert.deepEqual(await specOf({ plain: true, trafficPolicy }), {
+      host,
+      trafficPolicy: { outlierDetection, tls, portLevelSettings: [{ port: { number: 80 }, loadBalancer: {}, tls }] },
+    });
   });
 });
 

@@ -126,6 +126,7 @@ describe("parseConfig", () => {
       identity: "certificate",
       revision: "default",
       sidecar: [{ format: "deb", architecture: "amd64", source: { url }, sha256, place: "sidecar" }],
+      capture: "all",
       dns: false,
       drain: false,
       environment: {},
@@ -343,6 +344,35 @@ describe("parseConfig", () => {
       "Istio's own way to know names, beside ours",
       host({ dns: true, environment: { ISTIO_META_DNS_CAPTURE: "true" } }),
       ["hosts[0].environment.ISTIO_META_DNS_CAPTURE: not beside dns: true, which sees to it"],
+    ],
+    ...(["none", "inbound"] as const).flatMap((capture): [string, Record<string, unknown>, string[]][] => [
+      [
+        `names of the mesh beside capture: ${capture}`,
+        host({ capture, dns: true }),
+        [
+          `hosts[0].dns: true is not allowed beside capture: ${capture}; names of the mesh lead to addresses that only captured outgoing traffic reaches`,
+        ],
+      ],
+      [
+        `variables that capture more, or nothing, beside capture: ${capture}`,
+        host({
+          capture,
+          environment: { ISTIO_CUSTOM_IP_TABLES: "true", ISTIO_OUTBOUND_PORTS: "80", REDIRECT_DNS: "true" },
+        }),
+        ["ISTIO_CUSTOM_IP_TABLES", "ISTIO_OUTBOUND_PORTS", "REDIRECT_DNS"].map(
+          (name) => `hosts[0].environment.${name}: not beside capture: ${capture}, which sees to it`,
+        ),
+      ],
+    ]),
+    [
+      "a service of which a host takes one port and not another",
+      {
+        hosts: [{ ...vm1, capture: "inbound" }],
+        services: [{ ...mysql, ports: [{ port: 80, targetPort: 8080 }, { port: 8081 }] }],
+      },
+      [
+        "services[0].hosts[0]: \"vm1\" is not allowed; its sidecar takes 8080 of the service's ports and not 8081, which is not among the host's inboundPorts: make two services of it, one with mutual TLS and one without",
+      ],
     ],
     [
       "a probe, beside what it sets itself",
@@ -818,6 +848,17 @@ describe("parseConfig", () => {
   for (const [what, changes, problems] of refusals) {
     it(`refuses ${what}`, () => assert.deepEqual(refusal(changes).problems, problems));
   }
+
+  it("takes services that a host does not capture, all ports of which it lets pass", () => {
+    const services = [{ ...mysql, ports: [{ port: 80 }, { port: 8081 }] }];
+    for (const changes of [
+      { capture: "none", inboundPorts: [80] },
+      { capture: "inbound", inboundPorts: [9090] },
+    ]) {
+      assert.equal(parse({ hosts: [{ ...vm1, ...changes }], services }).services.length, 1);
+    }
+    assert.deepEqual(parse(host({ capture: "none", inboundPorts: "*" })).hosts[0]?.inboundPorts, []);
+  });
 
   it("refuses each variable that the program sets itself", () => {
     const environment = Object.fromEntries(RESERVED_VARIABLES.map((name) => [name, "x"]));

@@ -168,6 +168,7 @@ describe("parseInspection", () => {
         sentChain: "what was sent\n",
         rootCert: "the root\n",
         identity: "spiffe://cluster.local/ns/vm/sa/default",
+        captured: "in 8080",
         ready: false,
         unfinished: false,
         drift: ["unit", "iptables", "cluster.env", "hosts", "certificate"],
@@ -217,6 +218,7 @@ changed 1780315100
 connected 1
 configured 1780315150999
 status identity     spiffe://cluster.local/ns/vm/sa/default
+status captured     nothing
 status ready        yes, in sync with istiod`);
     assert.deepEqual(joined, {
       owner: "0123",
@@ -227,6 +229,7 @@ status ready        yes, in sync with istiod`);
       sentChain: undefined,
       rootCert: undefined,
       identity: "spiffe://cluster.local/ns/vm/sa/default",
+      captured: "nothing",
       ready: true,
       unfinished: false,
       drift: [],

@@ -30,7 +30,10 @@ describe("meshStatus", () => {
     assert.equal(first!.length, HOST_HEADINGS.length);
     assert.deepEqual(
       [...first!.slice(0, 4), ...first!.slice(5)],
-      [...["vm1", "1.31.0", "yes", identity], ...["92 days", "right to the second", "yes", "none", "2 d ago", ""]],
+      [
+        ...["vm1", "1.31.0", "yes", identity],
+        ...["92 days", "right to the second", "in 80, out *", "yes", "none", "2 d ago", ""],
+      ],
     );
     assert.match(first![4]!, / left$/);
     assert.deepEqual(rows.services, [["web.vm", "vm1, vm2", "2 of 2", "HTTP 200 in 7 ms"]]);

@@ -8,7 +8,7 @@ const fixture = (name: string) => readFileSync(join(__dirname, "../../fixtures/f
 
 /** What host/firewall.sh finds on a host with these rule sets, each as its tool prints it. */
 function findings(sets: Record<string, string>, { inbound = "8080", address = "192.0.2.7" } = {}): string[] {
-  const state = `cluster.env ISTIO_INBOUND_PORTS=${inbound}\nsidecar.env ISTIO_SVC_IP=${address}`;
+  const state = `cluster.env ISTIO_SERVICE_CIDR=10.96.0.0/16\ncluster.env ISTIO_INBOUND_PORTS=${inbound}\nsidecar.env ISTIO_SVC_IP=${address}`;
   const script = `set -eu
     here=$0
     for file in lib firewall; do . "$0/$file.sh"; done

@@ -21,7 +21,7 @@ function run(shell: string, folder: string, script: string, lists = true) {
     CERTS=$1/certs HOME_DIR=$1 RECORD=$1/record IDENTITY=$1/identity
     LISTS=$1/crl LISTS_LINK=$1/run/crl LISTS_AT_BOOT=$1/at-boot
     PATH=$1/tools:$PATH RESTART='' CHANGES='' SENT='' ROOTS=''
-    is_kept() { false; }; makes_rules() { false; }; ready() { true; }; has_identity() { true; }`;
+    is_kept() { false; }; rules_as_wanted() { :; }; ready() { true; }; has_identity() { true; }`;
   const { stdout, stderr, status } = spawnSync(shell, ["-c", `${before}\n${script}`, SCRIPTS, folder, state], {
     encoding: "utf8",
   });

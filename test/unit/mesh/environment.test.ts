@@ -44,6 +44,11 @@ describe("cluster.env", () => {
     ["a certificate that was sent", { byCertificate: true }, "PROV_CERT=/var/lib/istio/identity"],
     ["the root that the agent keeps", { byCertificate: true }, "CA_ROOT_CA=/etc/certs/root-cert.pem"],
     ["no port", { inboundPorts: [] }, "ISTIO_INBOUND_PORTS="],
+    ["nothing that goes out", { capture: "inbound" }, "ISTIO_SERVICE_CIDR="],
+    ["the inbound ports alone", { capture: "inbound" }, "ISTIO_INBOUND_PORTS=3306,8080"],
+    ["no port where nothing is captured", { capture: "none", inboundPorts: "*" }, "ISTIO_INBOUND_PORTS="],
+    ["no range where nothing is captured", { capture: "none" }, "ISTIO_SERVICE_CIDR="],
+    ["no rules where nothing is captured", { capture: "none" }, "ISTIO_CUSTOM_IP_TABLES=true"],
     ["another SSH port beside 22", { sshPort: 2222 }, "ISTIO_LOCAL_EXCLUDE_PORTS=22,2222,15020,15021,15090"],
   ] as const) {
     it(`has ${what}`, () => {

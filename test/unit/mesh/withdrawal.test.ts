@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { pendingProxies, sentTo, servicesAt } from "../../../mesh/withdrawal";
+import { notPlain, pendingProxies, sentTo, servicesAt } from "../../../mesh/withdrawal";
 
 const ID = "spiffe://cluster.local/ns/vm/sa/vm1";
 
@@ -17,6 +17,24 @@ describe("where a mesh sends its clients", () => {
     assert.deepEqual(servicesAt(shards, "10.0.0.1", ID), ["old.vm.svc", "web.vm.svc"]);
     assert.deepEqual(servicesAt(shards, "fd00::1", ID), ["web.vm.svc"]);
     assert.deepEqual(servicesAt(shards, "10.0.0.9", ID), []);
+  });
+
+  it("is in plain text to what istiod has a rule for that says so", () => {
+    const rule = (name: string, namespace: string, mode?: string, kind = "DestinationRule") => ({
+      kind,
+      metadata: { name, namespace },
+      spec: { trafficPolicy: mode === undefined ? {} : { tls: { mode } } },
+    });
+    const known = [
+      rule("a", "vm", "DISABLE"),
+      rule("b", "vm"),
+      rule("c", "other", "DISABLE"),
+      rule("d", "vm", "DISABLE", "ServiceEntry"),
+      rule("e", "vm", "ISTIO_MUTUAL"),
+    ];
+    const services = [..."abcde"].map((name) => ({ name, namespace: "vm" }));
+    assert.deepEqual(notPlain(known, services), ["b.vm", "c.vm", "d.vm", "e.vm"]);
+    assert.deepEqual(notPlain([], []), []);
   });
 
   it("is known by every proxy once it has confirmed what it was sent since", () => {

@@ -73,6 +73,7 @@ async function make(): Promise<Facts> {
         sentChain: sent.pem + intermediate.pem,
         rootCert: root.pem,
         identity: spiffe("default"),
+        captured: "in 80, out *",
         ready: true,
         unfinished: false,
         drift: [],
