@@ -11,6 +11,8 @@ HOLD_CHAIN=HOLD_FOR_ISTIO
 HOLD_JUMP="PREROUTING ! -i lo -p tcp --syn -j $HOLD_CHAIN"
 HOLD_OUT_CHAIN=${HOLD_CHAIN}_OUT
 HOLD_OUT_JUMP="OUTPUT ! -o lo -p tcp --syn -j $HOLD_OUT_CHAIN"
+# Likewise.
+OPEN_CHAIN=OPEN_BEFORE_ISTIO
 
 # Interception ends as well: its rules go with the environment that made them. `await_ready` is for what comes after.
 stop_sidecar() {
@@ -25,7 +27,33 @@ stop_sidecar() {
   remove_rules
 }
 
+# The kernel need not have tracked connections before the first rules of nat: to it those that are open are new ones when
+# something of them comes next, and would be redirected in their midst. These go on as they began. In either kind of
+# iptables, for which one Istio takes turns out when it has made its rules; those of the other kind change nothing.
+keep_open() {
+  local tool ports
+  ports=$(sed -n 's/^ISTIO_INBOUND_PORTS=//p' "$ENV_DIR/cluster.env" 2>/dev/null | tr , ' ')
+  if [ -z "$ports" ] || had_rules; then return 0; fi
+  for tool in $IPTABLES_TOOLS; do
+    open_rules "$ports" | "$tool-restore" --noflush --wait 5 2>/dev/null || : # which need not be there
+  done
+}
+
+# Whether those that are open were begun under rules.
+had_rules() { [ -e "$RULES_ENV/cluster.env" ] && ! grep -qx ISTIO_CUSTOM_IP_TABLES=true "$RULES_ENV/cluster.env"; }
+
+open_rules() {
+  local port
+  printf '*nat\n:%s - [0:0]\n-I PREROUTING -p tcp ! --syn -j %s\n' "$OPEN_CHAIN" "$OPEN_CHAIN"
+  case $1 in
+    '*') echo "-A $OPEN_CHAIN -p tcp -j ACCEPT" ;;
+    *) for port in $1; do echo "-A $OPEN_CHAIN -p tcp --dport $port -j ACCEPT"; done ;;
+  esac
+  echo COMMIT
+}
+
 start_unit() {
+  keep_open
   keep_rules_env
   systemctl restart istio.service
 }

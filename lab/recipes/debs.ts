@@ -12,7 +12,7 @@ const PACKAGES = {
   "libnss-resolve": ["libnss-resolve"],
   resolvconf: ["resolvconf"],
   podman: ["podman", "netavark"],
-  "docker.io": ["docker.io"],
+  "docker.io": ["docker.io", "crun"],
   "mariadb-server": ["mariadb-server"],
   "mariadb-client": ["mariadb-client-core", "libedit2", "libbsd0", "libmd0"],
 };

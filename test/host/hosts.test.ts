@@ -7,6 +7,7 @@ import { capturing } from "./steps/capturing";
 import { coexisting } from "./steps/coexisting";
 import { comingBack } from "./steps/comingBack";
 import { confirming } from "./steps/confirming";
+import { containing } from "./steps/containing";
 import { drifting } from "./steps/drifting";
 import { finishing } from "./steps/finishing";
 import { firewalls } from "./steps/firewalls";
@@ -41,6 +42,7 @@ describe("hosts that operators trust", () => {
   respecting(mesh);
   coexisting(mesh);
   capturing(mesh);
+  containing(mesh);
   confirming(mesh);
   comingBack(mesh);
   asserting(mesh);

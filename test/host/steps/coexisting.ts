@@ -73,9 +73,9 @@ function tables(listed: string): Map<string, string[]> {
   for (const line of listed.split("\n")) {
     if (/^@ /.test(line)) tool = line;
     else if (/^(\*|table )/.test(line)) table = `${tool} ${line}`;
-    else if (/^\tchain ISTIO_/.test(line)) inIstio = true;
+    else if (/^\tchain (OPEN_BEFORE_)?ISTIO/.test(line)) inIstio = true;
     else if (inIstio) inIstio = line !== "\t}";
-    else if (!/^(#|COMMIT|$)|ISTIO_/.test(line)) {
+    else if (!/^(#|COMMIT|$)|ISTIO/.test(line)) {
       const lines = found.get(table) ?? [];
       found.set(table, [...lines, line.replace(/ \[\d+:\d+\]$/, "").replace(/packets \d+ bytes \d+/, "")]);
     }

@@ -1,0 +1,89 @@
+/** A host that is taken into the mesh step by step, and out again, by the program: with clients of both kinds. */
+import assert from "node:assert/strict";
+import { assertInsideLab } from "../../lab/exec";
+import { labByName, vmByName } from "../../lab/paths";
+import { resetVm } from "../../lab/vm";
+import { fromPod, fromVm, requestsDuring } from "../support/traffic";
+import { labConfig, TestStack } from "../support/testStack";
+import { askFromPod, askPlainly, SERVICE_URL, untilPlainly, untilPodSees, withStrictTls } from "./mesh";
+
+const ID = "spiffe://cluster.local/ns/vm/sa/vm1";
+
+describe("a host that lets more and more go through its sidecar, and then less", () => {
+  assertInsideLab();
+  const lab = labByName();
+  const stack = new TestStack();
+  const { address } = vmByName(lab, "vm1");
+  const config = labConfig();
+  const [host] = config.hosts as object[];
+  const configure = (change: object) => stack.configure({ ...config, hosts: [{ ...host, ...change }] });
+  const up = () => stack.succeed(["up", "--yes", "--skip-preview"]);
+
+  before(async () => {
+    await resetVm(lab, "vm1");
+    await resetVm(lab, "vm2");
+    await stack.init(config);
+    configure({ capture: "none", inboundPorts: [] });
+    await up();
+  });
+  after(async () => {
+    await stack.succeed(["destroy", "--yes", "--skip-preview"]);
+    stack.remove();
+  });
+
+  it("is reached in plain text while nothing is captured, and a policy for it has no effect", async () => {
+    const { server } = await untilPodSees("the host's page", ({ page }) => page.startsWith("This is vm1."));
+    assert.equal(server, undefined);
+    await withStrictTls(async () => {
+      await untilPodSees("the host's page", ({ page }) => page.startsWith("This is vm1."));
+      assert.equal(await askPlainly(address, 8080), "answered");
+    });
+  });
+
+  it("shows what will be captured, line by line", async () => {
+    configure({ capture: "inbound", inboundPorts: [8080] });
+    const { stdout } = await stack.succeed(["preview", "--diff"]);
+    assert.match(stdout, /- cluster\.env ISTIO_INBOUND_PORTS=$/m);
+    assert.match(stdout, /\+ cluster\.env ISTIO_INBOUND_PORTS=8080$/m);
+    assert.match(stdout, /- cluster\.env ISTIO_CUSTOM_IP_TABLES=true$/m);
+    assert.match(stdout, /tlsMode *: *"disabled" => "istio"/);
+  });
+
+  for (const [what, change, server] of [
+    ["inbound, one port", { capture: "inbound", inboundPorts: [8080] }, ID],
+    ["inbound, more ports", { capture: "inbound", inboundPorts: [8080, 9090] }, ID],
+    ["all", { capture: "all", inboundPorts: [8080, 9090] }, ID],
+    ["inbound again", { capture: "inbound", inboundPorts: [8080, 9090] }, ID],
+    ["none", { capture: "none", inboundPorts: [8080, 9090] }, undefined],
+    ["all at once", { capture: "all", inboundPorts: [8080] }, ID],
+    ["none at once", { capture: "none", inboundPorts: [8080] }, undefined],
+  ] as const) {
+    it(`fails no request, of the mesh or of others, on the way to ${what}`, async () => {
+      configure(change);
+      const sources = [fromPod("pod", SERVICE_URL), fromVm(lab, "vm2", "plain", `http://${address}:8080/`)];
+      let said = "";
+      const requests = await requestsDuring(sources, async () => (said = (await up()).output));
+      const failed = requests.map((each) => each.filter(({ status }) => status !== 200));
+      const figures = sources.map(({ name }, n) => `${name}: ${failed[n]!.length} of ${requests[n]!.length} failed`);
+      console.log(`        ${figures.join(", ")}`);
+      assert.deepEqual(failed, [[], []]);
+      assert.ok(requests.every(({ length }) => length > 50));
+      if (server === undefined) assert.match(said, /proxies have confirmed that they speak no mutual TLS/);
+      await untilPodSees("the host as it is", (answer) => answer.server === server);
+    });
+  }
+
+  it("counts for policies as soon as it captures", async () => {
+    configure({ capture: "inbound", inboundPorts: [8080] });
+    await up();
+    await untilPodSees("the host's identity", ({ server }) => server === ID);
+    await withStrictTls(async () => {
+      await untilPlainly("refused", address, 8080);
+      assert.equal((await askFromPod()).server, ID);
+    });
+  });
+
+  it("changes nothing the second time", async () => {
+    assert.doesNotMatch((await stack.succeed(["preview"])).stdout, /to (update|create|delete|replace)/);
+  });
+});
