@@ -251,14 +251,17 @@ export const hosts: Check[] = [
     why: "What containers send does not go through the sidecar, for it is not the host itself that sends it: services of the mesh get no mutual TLS from them, or refuse them. And what they send to an inbound port, of whomever, is taken for what comes in. Ports that they publish are theirs alone.",
     fix: "KUBE_VIRT_INTERFACES, with the names of the bridges and commas between, in the host's environment: then what containers send to the mesh goes through the sidecar; or run them with --network host",
     evaluate: ofHosts(({ name, inspection: { bridges, published } }, { config }) => {
-      const { environment, inboundPorts } = hostConfig(config, name);
+      const { environment, inboundPorts, capture } = hostConfig(config, name);
       const known = (environment.KUBE_VIRT_INTERFACES ?? "").split(",");
       const unknown = bridges.filter((bridge) => !known.includes(bridge));
-      if (unknown.length === 0) return ok(bridges.join(", "));
+      const concerned = capture === "all" || inboundPorts.length > 0;
+      if (!concerned || unknown.length === 0) return ok(bridges.join(", "));
       const ports = inboundPorts === "*" ? "any port" : `port ${inboundPorts.join(", ")}`;
       const says = [
-        `what containers on ${unknown.join(", ")} send to the mesh does not go through the sidecar`,
-        ...(inboundPorts.length === 0 ? [] : [`what they send to ${ports} of anybody is taken for what comes in`]),
+        ...(capture === "all"
+          ? [`what containers on ${unknown.join(", ")} send to the mesh does not go through the sidecar`]
+          : []),
+        ...(inboundPorts.length === 0 ? [] : [`what containers send to ${ports} of anybody is taken for what comes in`]),
         ...(published.length === 0
           ? []
           : [`what comes to the ports that they publish goes past it: ${published.join(", ")}`]),

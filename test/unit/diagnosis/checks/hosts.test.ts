@@ -211,7 +211,7 @@ testChecks("hosts", {
       finds: about(
         "vm2",
         warning(
-          "vm2: what containers on docker0, br-20a44343e964 send to the mesh does not go through the sidecar; what they send to port 8080 of anybody is taken for what comes in; what comes to the ports that they publish goes past it: 443, 18000-18002",
+          "vm2: what containers on docker0, br-20a44343e964 send to the mesh does not go through the sidecar; what containers send to port 8080 of anybody is taken for what comes in; what comes to the ports that they publish goes past it: 443, 18000-18002",
           'environment: {KUBE_VIRT_INTERFACES: "docker0,br-20a44343e964"} of vm2, or docker run --network host',
         ),
       ),
@@ -230,6 +230,29 @@ testChecks("hosts", {
           'environment: {KUBE_VIRT_INTERFACES: "docker0,podman0"} of vm2, or docker run --network host',
         ),
       ),
+    },
+    {
+      when: "the sidecar takes what comes in alone",
+      break: (facts) => {
+        inspectionOf(facts, "vm2").bridges = ["docker0"];
+        facts.config!.hosts.find(({ name }) => name === "vm2")!.capture = "inbound";
+      },
+      finds: about(
+        "vm2",
+        warning(
+          "vm2: what containers send to port 8080 of anybody is taken for what comes in",
+          'environment: {KUBE_VIRT_INTERFACES: "docker0"} of vm2, or docker run --network host',
+        ),
+      ),
+    },
+    {
+      when: "the sidecar takes nothing",
+      break: (facts) => {
+        inspectionOf(facts, "vm2").bridges = ["docker0"];
+        const vm2 = facts.config!.hosts.find(({ name }) => name === "vm2")!;
+        Object.assign(vm2, { capture: "none", inboundPorts: [] });
+      },
+      finds: [],
     },
     {
       when: "the sidecar knows all of them",
