@@ -38,10 +38,16 @@ export async function installEngine(host: Host, { name, package: folder }: Engin
   await host.sh(`${ROOT}\n${PREPARE[name]}`);
 }
 
-/** Runs the machine's own application (port 8080) in a container, in the background. */
-export function serve(host: Host, { name, image }: Engine, container: string, options: string): Promise<string> {
-  const [before, after] = name === "podman" ? [`--rootfs`, "/srv/box"] : ["", image];
-  return host.sh(`${name} run -d --name ${container} ${options} -v /usr:/usr:ro ${before} ${after} /usr/local/bin/app`);
+/** Starts a container: it runs the machine's own application (port 8080), or another server. */
+export function serve(host: Host, engine: Engine, container: string, options: string, server = "/usr/local/bin/app") {
+  const { name, image } = engine;
+  const words = ["run --detach", `--name ${container}`, options, "--volume /usr:/usr:ro", image, server];
+  return host.sh(`${name} ${words.join(" ")}`);
+}
+
+/** The address of a container. */
+export async function addressOf(host: Host, { name }: Engine, container: string): Promise<string> {
+  return (await host.sh(`${name} inspect --format '{{.NetworkSettings.IPAddress}}' ${container}`)).trim();
 }
 
 /** What a container, or one with the machine's own network, gets from a URL; empty if nothing. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { serviceEntrySpec, serviceSpec } from "../../../mesh/externalService";
 import { until } from "../../../lab/run";
 import { apply, askFromPod, askPlainly, kubectl, readPage, untilPodSees } from "../../e2e/mesh";
-import { ENGINES, fetchIn, installEngine, remove, serve } from "../containers";
+import { addressOf, ENGINES, fetchIn, installEngine, remove, serve } from "../containers";
 import type { Host } from "../host";
 import type { Mesh } from "../mesh";
 
@@ -90,37 +90,35 @@ export function containing(mesh: Mesh): void {
       });
 
       it("reach everything outside of the mesh, each other and the host's published ports as before", async () => {
+        await serve(host, engine, "second", "--hostname second", "python3 -m http.server 8086 --directory /usr/share");
+        const second = `http://${await addressOf(host, engine, "second")}:8086/`;
         for (const environment of ["", KNOWN]) {
           await joined(environment);
           assert.match(await fetch("http://172.30.0.1:8000/"), /./, "the outside");
-          await serve(host, engine, "second", "--hostname second");
-          const address = (
-            await host.sh(`${name} inspect second | sed -n 's/.*"IPAddress": "\\(.*\\)",/\\1/p' | head -n 1`)
-          ).trim();
-          assert.match(await fetch(`http://${address}:8080/`), /^This is second\./, "each other");
+          assert.match(await fetch(second), /Directory listing/, "each other");
+          assert.match(await host.sh(`curl -s --max-time 5 ${second}`), /Directory listing/, "from the host");
           assert.match(
-            await host.sh(`curl -s --max-time 5 http://${address}:8080/`),
-            /^This is second\./,
-            "from the host",
+            await fetch(`http://${host.address}:8085/`, "second"),
+            /^This is box\./,
+            "what the host publishes",
           );
-          const published = await fetch(`http://${host.address}:8085/`, "second");
-          console.log(
-            `        ${environment ? "known" : "unknown"}: by the host's published port: ${published.split("\n")[0]}`,
-          );
-          await remove(host, engine, "second");
         }
       });
 
-      it("call the mesh past the sidecar: nobody answers, and an inbound port of anybody is taken for the host's", async () => {
+      it("go past the sidecar, but for what they send to an inbound port, of whomever: that is taken for what comes in", async () => {
         await joined();
-        assert.equal(await fetch(MESH_URL), "");
-        console.log(`        a stranger's 8080: ${(await fetch(`http://${stranger.address}:8080/`)).split("\n")[0]}`);
+        const box = await addressOf(host, engine, "box");
+        for (const url of [MESH_URL, `http://${stranger.address}:8080/`, `http://${box}:8080/`]) {
+          assert.match(await fetch(url, "second"), /^upstream connect error/, url);
+        }
       });
 
-      it(`call the mesh as the host, through the sidecar, with KUBE_VIRT_INTERFACES, and others as before`, async () => {
+      it("call the mesh as the host, through the sidecar, with KUBE_VIRT_INTERFACES, and all others as before", async () => {
         await joined(KNOWN);
-        await untilFetched("the mesh to answer the container", MESH_URL, (page) => readPage(page).client === ID("vm3"));
-        assert.match(await fetch(`http://${stranger.address}:8080/`), /^This is vm2\./);
+        await untilFetched("the mesh to answer", MESH_URL, (page) => readPage(page).client === ID("vm3"), "second");
+        const box = await addressOf(host, engine, "box");
+        assert.match(await fetch(`http://${stranger.address}:8080/`, "second"), /^This is vm2\./);
+        assert.match(await fetch(`http://${box}:8080/`, "second"), /^This is box\./);
       });
     });
   }
