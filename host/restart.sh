@@ -31,12 +31,14 @@ stop_sidecar() {
 # something of them comes next, and would be redirected in their midst. These go on as they began. In either kind of
 # iptables, for which one Istio takes turns out when it has made its rules; those of the other kind change nothing.
 keep_open() {
-  local tool ports
+  local tool ports port open
   ports=$(sed -n 's/^ISTIO_INBOUND_PORTS=//p' "$ENV_DIR/cluster.env" 2>/dev/null | tr , ' ')
   if [ -z "$ports" ] || had_rules; then return 0; fi
   for tool in $IPTABLES_TOOLS; do
     open_rules "$ports" | "$tool-restore" --noflush --wait 5 2>/dev/null || : # which need not be there
   done
+  open=$(for port in $ports; do [ "$port" = '*' ] || connections_to ":$port"; done | wc -l)
+  [ "$open" -eq 0 ] || say start "$open connections go on as they began, past the sidecar, until they end"
 }
 
 # Whether those that are open were begun under rules.
