@@ -261,7 +261,9 @@ export const hosts: Check[] = [
         ...(capture === "all"
           ? [`what containers on ${unknown.join(", ")} send to the mesh does not go through the sidecar`]
           : []),
-        ...(inboundPorts.length === 0 ? [] : [`what containers send to ${ports} of anybody is taken for what comes in`]),
+        ...(inboundPorts.length === 0
+          ? []
+          : [`what containers send to ${ports} of anybody is taken for what comes in`]),
         ...(published.length === 0
           ? []
           : [`what comes to the ports that they publish goes past it: ${published.join(", ")}`]),
