@@ -84,7 +84,7 @@ hold() {
   local rules tool reason
   for tool in iptables ip6tables; do
     [ $tool = iptables ] || grep -qs . /proc/net/if_inet6 || continue # its size is none
-    rules=$(hold_rules $tool) || return 0 # the environment is gone: nothing is intercepted by it
+    rules=$(hold_rules $tool) && [ -n "$rules" ] || continue # nothing is taken, or the environment is gone
     reason=$(printf '%s\n' "$rules" | $tool-restore --noflush --wait 5 2>&1) ||
       say start "new connections can't be held back during the restart: $reason"
   done
@@ -92,11 +92,12 @@ hold() {
 
 # `hold_rules TOOL`: for its `-restore`. raw comes first, before connections are tracked.
 hold_rules() (
-  local port file range expiry ports
+  local port file range expiry ports ranges
   # shellcheck source=/dev/null # in a subshell: it is the sidecar's environment
   for file in "$ENV_DIR/sidecar.env" "$ENV_DIR/cluster.env"; do [ ! -e "$file" ] || . "$file"; done
-  ports=$(echo "${ISTIO_INBOUND_PORTS:-}" && inbound_ports && STATE=$(cat "$HOME_DIR/state" 2>/dev/null || :) && inbound_ports)
-  ports=$(printf '%s' "$ports" | tr -s ',\n' '\n' | sort -u)
+  ports=$(now_and_then "${ISTIO_INBOUND_PORTS:-}" inbound_ports)
+  ranges=$(now_and_then "${ISTIO_SERVICE_CIDR:-}" outgoing_ranges)
+  [ -n "$ports$ranges" ] || return 0
   expiry="-m time --datestart $(date -u -d "@$(($(date +%s) + HOLD_SECONDS))" +%FT%T) -j RETURN"
   printf '*raw\n:%s - [0:0]\n:%s - [0:0]\n-I %s\n-I %s\n' \
     "$HOLD_CHAIN" "$HOLD_OUT_CHAIN" "$HOLD_JUMP" "$HOLD_OUT_JUMP"
@@ -112,17 +113,28 @@ hold_rules() (
   rule() { echo "-A $HOLD_OUT_CHAIN $*"; }
   rule "$expiry"
   rule -m owner --uid-owner "$(id -u istio-proxy)" -j RETURN # the agent's own, to istiod
-  case ${ISTIO_SERVICE_CIDR:-} in
+  case $ranges in
     # Of everything, but not what sudo may need to start the sidecar, such as a directory's accounts.
-    '*') rule -m owner ! --uid-owner 0 -j DROP ;;
+    *'*'*) rule -m owner ! --uid-owner 0 -j DROP ;;
     *)
-      for range in $(echo "${ISTIO_SERVICE_CIDR:-}" | tr , ' '); do
+      for range in $ranges; do
         case $1$range in iptables*:* | ip6tables*.*) ;; *) rule -d "$range" -j DROP ;; esac
       done
       ;;
   esac
   echo COMMIT
 )
+
+# `now_and_then LIST COMMAND`: what is taken now, by the environment, what shall be, and what was confirmed last: it may be
+# about to come back.
+now_and_then() {
+  {
+    echo "$1"
+    "$2"
+    STATE=$(cat "$HOME_DIR/state" 2>/dev/null || :)
+    "$2"
+  } | tr -s ',\n' '\n' | sed '/^$/d' | sort -u
+}
 
 # Lets new connections through again. If that is refused, as when hold was, nothing is held either after HOLD_SECONDS.
 release() {

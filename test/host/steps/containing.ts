@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { serviceEntrySpec, serviceSpec } from "../../../mesh/externalService";
+import { servesLabels, WORKLOAD_ENTRY, workloadEntrySpec } from "../../../mesh/workloadEntry";
 import { until } from "../../../lab/run";
 import { apply, askFromPod, askPlainly, kubectl, readPage, untilPodSees } from "../../e2e/mesh";
 import { addressOf, ENGINES, fetchIn, installEngine, remove, serve } from "../containers";
@@ -39,18 +40,19 @@ export function containing(mesh: Mesh): void {
         await server.mustJoin();
         await installEngine(host, engine);
         const ports = [{ port: 8080, protocol: "HTTP" as const }];
-        const endpoint = { address: host.address, serviceAccount: host.name, labels: {} };
+        const workload = { address: host.address, serviceAccount: host.name, labels: servesLabels([NAME.name]) };
         await apply(
           { apiVersion: "v1", kind: "Service", metadata: NAME, spec: serviceSpec(ports) },
           {
             apiVersion: "networking.istio.io/v1",
             kind: "ServiceEntry",
             metadata: NAME,
-            spec: serviceEntrySpec("boxes.vm.svc.cluster.local", ports, [endpoint]),
+            spec: serviceEntrySpec("boxes.vm.svc.cluster.local", NAME.name, ports, []),
           },
+          { ...WORKLOAD_ENTRY, metadata: NAME, spec: workloadEntrySpec(workload) },
         );
       });
-      after(() => kubectl("delete", "serviceentry,service", NAME.name, `--namespace=${NAME.namespace}`));
+      after(() => kubectl("delete", "serviceentry,service,workloadentry", NAME.name, `--namespace=${NAME.namespace}`));
 
       it("that publish an inbound port: the host is refused before anything is changed", async () => {
         await host.exec("systemctl", "stop", "app");

@@ -36,6 +36,7 @@ for (const shell of ["sh", "bash"]) {
         const before = `set -eu
           STATE=$2 HOST=vm1 SSH_PORT=2222 RECORD=
           for file in lib rules status restart; do . "$0/$file.sh"; done
+          id() { echo 1337; }
           HOME_DIR=$1 ENV_DIR=$1/env RULES_ENV=$1/rules-env
           istio_rules() { printf %s "$3"; }`;
         const { stdout, stderr } = spawnSync(
@@ -47,9 +48,9 @@ for (const shell of ["sh", "bash"]) {
         return stdout;
       });
     const held = async (host: Host) =>
-      [...(await run("hold_rules", host)).matchAll(/^-A HOLD_FOR_ISTIO (?:-p tcp --dport (\d+) )?-j DROP$/gm)].map(
-        ([, port]) => port ?? "*",
-      );
+      [
+        ...(await run("hold_rules iptables", host)).matchAll(/^-A HOLD_FOR_ISTIO (?:-p tcp --dport (\d+) )?-j DROP$/gm),
+      ].map(([, port]) => port ?? "*");
 
     it("is told in words", async () => {
       for (const [wanted, words] of [
@@ -80,6 +81,9 @@ for (const shell of ["sh", "bash"]) {
     });
 
     it("holds nothing back where nothing is captured, before or after", async () =>
-      assert.equal(await run("hold_rules", { runs: ["none", []], confirmed: ["none", []], wanted: ["none", []] }), ""));
+      assert.equal(
+        await run("hold_rules iptables", { runs: ["none", []], confirmed: ["none", []], wanted: ["none", []] }),
+        "",
+      ));
   });
 }

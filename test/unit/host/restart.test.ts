@@ -4,12 +4,13 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { withDirectory } from "../support";
 
-const SCRIPT = join(__dirname, "../../../host/restart.sh");
+const SCRIPTS = join(__dirname, "../../../host");
 /** As on a host: the user of the sidecar is there. */
 const PRELUDE = `set -eu
 id() { [ "$*" = "-u istio-proxy" ] && echo 1337; }
-ENV_DIR=. SSH_PORT=22
-. ${SCRIPT}`;
+STATE='' RECORD='' HOST=vm1
+for file in lib restart; do . "${SCRIPTS}/$file.sh"; done
+HOME_DIR=. ENV_DIR=. SSH_PORT=22`;
 
 /** What drops what opens a connection, in the chain for what comes and in that for what goes. */
 const held = (tool: string, environment: string) =>
