@@ -13,6 +13,7 @@ HOLD_OUT_CHAIN=${HOLD_CHAIN}_OUT
 HOLD_OUT_JUMP="OUTPUT ! -o lo -p tcp --syn -j $HOLD_OUT_CHAIN"
 # Likewise.
 OPEN_CHAIN=OPEN_BEFORE_ISTIO
+OPEN_OUT_CHAIN=${OPEN_CHAIN}_OUT
 
 # Interception ends as well: its rules go with the environment that made them. `await_ready` is for what comes after.
 stop_sidecar() {
@@ -31,11 +32,12 @@ stop_sidecar() {
 # something of them comes next, and would be redirected in their midst. These go on as they began. In either kind of
 # iptables, for which one Istio takes turns out when it has made its rules; those of the other kind change nothing.
 keep_open() {
-  local tool ports port open
+  local tool ports port open ranges
   ports=$(sed -n 's/^ISTIO_INBOUND_PORTS=//p' "$ENV_DIR/cluster.env" 2>/dev/null | tr , ' ')
-  if [ -z "$ports" ] || had_rules; then return 0; fi
+  ranges=$(sed -n 's/^ISTIO_SERVICE_CIDR=//p' "$ENV_DIR/cluster.env" 2>/dev/null)
+  if [ -z "$ports$ranges" ] || had_rules; then return 0; fi
   for tool in $IPTABLES_TOOLS; do
-    open_rules "$ports" | "$tool-restore" --noflush --wait 5 2>/dev/null || : # which need not be there
+    open_rules "$ports" "$ranges" | "$tool-restore" --noflush --wait 5 2>/dev/null || : # which need not be there
   done
   open=$(for port in $ports; do [ "$port" = '*' ] || connections_to ":$port"; done | wc -l)
   [ "$open" -eq 0 ] || say start "$open connections go on as they began, past the sidecar, until they end"
@@ -44,6 +46,8 @@ keep_open() {
 # Whether those that are open were begun under rules.
 had_rules() { [ -e "$RULES_ENV/cluster.env" ] && ! grep -qx ISTIO_CUSTOM_IP_TABLES=true "$RULES_ENV/cluster.env"; }
 
+# `open_rules PORTS RANGES`: of what comes to these ports, and of all that is sent if some of it is taken, such as the
+# answers of an SSH server in a session that is there.
 open_rules() {
   local port
   printf '*nat\n:%s - [0:0]\n-I PREROUTING -p tcp ! --syn -j %s\n' "$OPEN_CHAIN" "$OPEN_CHAIN"
@@ -51,6 +55,10 @@ open_rules() {
     '*') echo "-A $OPEN_CHAIN -p tcp -j ACCEPT" ;;
     *) for port in $1; do echo "-A $OPEN_CHAIN -p tcp --dport $port -j ACCEPT"; done ;;
   esac
+  if [ -n "$2" ]; then
+    printf ':%s - [0:0]\n-I OUTPUT -p tcp ! --syn -j %s\n' "$OPEN_OUT_CHAIN" "$OPEN_OUT_CHAIN"
+    echo "-A $OPEN_OUT_CHAIN -p tcp -j ACCEPT"
+  fi
   echo COMMIT
 }
 

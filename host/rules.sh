@@ -75,7 +75,7 @@ keep_rules_env() {
 # It fails if any is left.
 remove_rules() {
   local left
-  remove_chains "$OPEN_CHAIN"
+  remove_chains "$OPEN_CHAIN|$OPEN_OUT_CHAIN"
   [ -n "$(istio_rules)" ] || return 0
   if [ -x /usr/local/bin/istio-start.sh ] && [ -d "$RULES_ENV" ]; then
     ISTIO_SIDECAR_CONFIG=$RULES_ENV/sidecar.env ISTIO_CLUSTER_CONFIG=$RULES_ENV/cluster.env \
