@@ -26,7 +26,7 @@ export class MeshWorkload extends pulumi.ComponentResource {
     const labels = ownerLabels(owner);
     const workload = pulumi.output(args.workload);
     for (const namespace of args.serviceNamespaces) {
-      const annotations = workload.apply((one) => workloadEntryAnnotations(one, namespace === own));
+      const annotations = workload.apply((one) => workloadEntryAnnotations(one, namespace === own)!);
       new CustomResource(
         `${name}-${namespace}`,
         {

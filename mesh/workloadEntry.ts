@@ -36,9 +36,14 @@ export const servesLabels = (services: string[]) =>
 /** Without a probe that has succeeded, an entry with this is no endpoint (serviceentry: isHealthy). */
 const HEALTH_CHECKED = { "proxy.istio.io/health-checks-enabled": "true" };
 
-/** @param own whether it is of the host's own namespace: a sidecar can speak for no other */
-export const workloadEntryAnnotations = ({ readinessProbe }: Workload, own: boolean): Record<string, string> =>
-  own && readinessProbe !== undefined ? HEALTH_CHECKED : {};
+/**
+ * @param own whether it is of the host's own namespace: a sidecar can speak for no other
+ * @returns undefined rather than nothing in it, which the kubernetes provider takes for a change each time
+ */
+export const workloadEntryAnnotations = (
+  { readinessProbe }: Workload,
+  own: boolean,
+): Record<string, string> | undefined => (own && readinessProbe !== undefined ? HEALTH_CHECKED : undefined);
 
 /** Mutual TLS to it (label security.istio.io/tlsMode), and the identity of its service account is checked. */
 export function workloadEntrySpec({ address, serviceAccount, labels, network, weight, locality }: Workload) {

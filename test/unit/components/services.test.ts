@@ -105,7 +105,7 @@ describe("a host that serves", () => {
     const entry = { apiVersion: "networking.istio.io/v1", kind: "WorkloadEntry" };
     assert.deepEqual(find("h-workload-other").inputs, {
       ...entry,
-      metadata: { name: "h", namespace: "other", labels: OWNER, annotations: {} },
+      metadata: { name: "h", namespace: "other", labels: OWNER },
       spec: workloadEntrySpec(workload),
     });
     assert.deepEqual(find("h-membership-vm").inputs, {
@@ -119,7 +119,7 @@ describe("a host that serves", () => {
     const { find } = await serving({ readinessProbe: {} });
     const annotations = (name: string) => (find(name).inputs.metadata as { annotations: object }).annotations;
     assert.deepEqual(annotations("h-workload-vm"), { "proxy.istio.io/health-checks-enabled": "true" });
-    assert.deepEqual(annotations("h-workload-other"), {});
+    assert.equal(annotations("h-workload-other"), undefined);
   });
 });
 
