@@ -255,7 +255,20 @@ async function program() {
       const { name, namespace, readinessProbe } = host;
       const services = servicesOf(name, config.services);
       const serverMaySpeakFirst = mayWaitForServer(host, config.services);
-      const labels = workloadLabels(host, serverMaySpeakFirst);
+      const labels = {
+        ...workloadLabels(host, serverMaySpeakFirst),
+        ...(host.gateway ? gatewayLabels(name, host.network!) : {}),
+      };
+      const gateway =
+        host.gateway && !host.gone
+          ? [
+              new NetworkGateway(
+                `${name}-gateway`,
+                { host: name, namespace, clusterDomain: cluster.domain, owner },
+                { provider, dependsOn: [...installed, ...namespaces] },
+              ),
+            ]
+          : [];
       const workload =
         host.gone || (services.size === 0 && !serverMaySpeakFirst)
           ? []
@@ -320,6 +333,10 @@ async function program() {
       );
       if (!host.gone && !host.drain && services.size > 0) {
         new ServiceMembership(`${name}-membership`, { host: name, services }, { provider, dependsOn: member });
+      }
+      if (gateway.length > 0) {
+        const leads = { host: name, namespace, address: host.address, network: host.network! };
+        new NetworkRoute(`${name}-route`, { ...leads, owner }, { provider, dependsOn: member });
       }
       return [
         host.name,

@@ -18,6 +18,8 @@ export { MeshExpansion, type MeshExpansionArgs } from "./meshExpansion";
 export { type HostProof, MeshHost, type MeshHostArgs, type SidecarPackage } from "./meshHost";
 export { MeshWorkload, type MeshWorkloadArgs } from "./meshWorkload";
 export { SampleClient, type SampleClientArgs } from "./sampleClient";
+export { NetworkGateway, type NetworkGatewayArgs } from "./networkGateway";
+export { NetworkRoute, type NetworkRouteArgs } from "./networkRoute";
 export { ServiceMembership, type ServiceMembershipArgs } from "./serviceMembership";
 export { ServiceTraffic, type ServiceTrafficArgs } from "./serviceTraffic";
 export { WorkloadIdentity, type WorkloadIdentityArgs } from "./workloadIdentity";

@@ -50,14 +50,14 @@ function hostProblems({ hosts }: Config): string[] {
       `hosts[${index}].ssh.host: ${show(host)}, port ${port}, is already where one logs in to hosts[${first}]: a machine is one host`,
     );
   }
-  for (const [index, { dns, capture, environment }] of hosts.entries()) {
+  for (const [index, { dns, capture, gateway, environment }] of hosts.entries()) {
     const sees = (setting: string, variables: readonly string[]) => {
       for (const name of variables.filter((variable) => variable in environment)) {
         problems.push(`hosts[${index}].environment.${name}: not beside ${setting}, which sees to it`);
       }
     };
     if (dns) sees("dns: true", DNS_VARIABLES);
-    if (capture === "all") continue;
+    if (capture === "all" || gateway) continue;
     sees(`capture: ${capture}`, CAPTURING_VARIABLES);
     if (dns) {
       problems.push(

@@ -383,6 +383,30 @@ kubernetes cluster`,
     assert.ok(!names.includes("vm1-membership-db"));
   });
 
+  it("sends other networks to a gateway from when it has joined", async () => {
+    const [first] = config.hosts;
+    const gateway = { ...first, network: "site-b", gateway: true, inboundPorts: [] };
+    const operator = { spec: { values: { global: { network: "net-a" } } } };
+    const controlPlane = { install: { version: "1.31.0", operator } };
+    const { find } = await run({ hosts: [gateway], services: [], controlPlane });
+    const text = (find("vm1-join").inputs.stdin as string).split("\n");
+    for (const line of [
+      "cluster.env ISTIO_CUSTOM_IP_TABLES=true",
+      "cluster.env ISTIO_META_NETWORK=site-b",
+      "sidecar.env ISTIO_AGENT_FLAGS=router",
+      "sidecar.env ISTIO_META_REQUESTED_NETWORK_VIEW=site-b",
+    ]) {
+      assert.ok(text.includes(line), `${line} is not in\n${text.join("\n")}`);
+    }
+    assert.ok(find("vm1").dependencies.includes("vm1-gateway-cross-network"));
+    assert.ok(find("vm1-route-service").dependencies.includes("vm1-join"));
+    const unnamed = await run({ hosts: [gateway], services: [] }).then(
+      () => "",
+      (error: Error) => error.message,
+    );
+    assert.match(unnamed, /vm1 is in network "site-b", and that of the cluster has no name/);
+  });
+
   it("tells a host that is probed how, and for which entry it speaks", async () => {
     const probe = { tcpSocket: { port: 8080 } };
     const probed = { ...config.hosts[0], readinessProbe: probe, locality: "r/z", weight: 3 };

@@ -128,6 +128,7 @@ describe("parseConfig", () => {
       sidecar: [{ format: "deb", architecture: "amd64", source: { url }, sha256, place: "sidecar" }],
       capture: "all",
       dns: false,
+      gateway: false,
       drain: false,
       environment: {},
       labels: { app: "vm1" },
@@ -373,6 +374,20 @@ describe("parseConfig", () => {
       [
         "services[0].hosts[0]: \"vm1\" is not allowed; its sidecar takes 8080 of the service's ports and not 8081, which is not among the host's inboundPorts: make two services of it, one with mutual TLS and one without",
       ],
+    ],
+    [
+      "a gateway that leads nowhere, is more than that, or is told twice",
+      host({ gateway: true, dns: true, environment: { ISTIO_AGENT_FLAGS: "x" } }),
+      [
+        "hosts[0].gateway: it needs a network to lead into",
+        "hosts[0].dns: not beside gateway: true, which is no workload",
+        "hosts[0].environment.ISTIO_AGENT_FLAGS: not beside gateway: true, which sees to it",
+      ],
+    ],
+    [
+      "a gateway that serves",
+      { hosts: [{ ...vm1, gateway: true, network: "b" }], services: [mysql] },
+      ['services[0].hosts[0]: "vm1" is not allowed; it is a gateway, which serves nothing itself'],
     ],
     [
       "a probe, beside what it sets itself",
