@@ -16,6 +16,8 @@ import {
   MeshExpansion,
   MeshHost,
   MeshWorkload,
+  NetworkGateway,
+  NetworkRoute,
   SampleClient,
   ServiceMembership,
   ServiceTraffic,
@@ -28,6 +30,7 @@ import { authorityArgs, install } from "./installation";
 import { fingerprint, inspectCertificate } from "./mesh/certificates";
 import { mayWaitForServer } from "./mesh/protocolDetection";
 import { serviceResource, servicesOf } from "./mesh/externalService";
+import { gatewayLabels, gatewayVariables } from "./mesh/networkGateway";
 import { probeVariables } from "./mesh/readinessProbe";
 import { workloadLabels } from "./mesh/workloadEntry";
 import { spiffeId } from "./mesh/spiffe";
@@ -259,12 +262,13 @@ async function program() {
         ...workloadLabels(host, serverMaySpeakFirst),
         ...(host.gateway ? gatewayLabels(name, host.network!) : {}),
       };
+      const leads = { host: name, namespace, address: host.address, network: host.network! };
       const gateway =
         host.gateway && !host.gone
           ? [
               new NetworkGateway(
                 `${name}-gateway`,
-                { host: name, namespace, clusterDomain: cluster.domain, owner },
+                { ...leads, clusterDomain: cluster.domain, owner },
                 { provider, dependsOn: [...installed, ...namespaces] },
               ),
             ]
@@ -304,6 +308,7 @@ async function program() {
           environment: {
             ...host.environment,
             ...(readinessProbe && services.has(namespace) ? probeVariables(name, readinessProbe) : {}),
+            ...(host.gateway ? gatewayVariables(host.network!) : {}),
           },
           istiod,
           identity: identityOf(host),
@@ -326,7 +331,7 @@ async function program() {
         {
           dependsOn: [
             ...[exposure, ...namespaces, ...accounts, ...ended.of(accountName(host)), ...issued, ...workload],
-            ...passing.map((service) => plain.get(service)!),
+            ...[...passing.map((service) => plain.get(service)!), ...gateway],
             ...(identity ? [identity] : []),
           ],
         },
@@ -334,10 +339,7 @@ async function program() {
       if (!host.gone && !host.drain && services.size > 0) {
         new ServiceMembership(`${name}-membership`, { host: name, services }, { provider, dependsOn: member });
       }
-      if (gateway.length > 0) {
-        const leads = { host: name, namespace, address: host.address, network: host.network! };
-        new NetworkRoute(`${name}-route`, { ...leads, owner }, { provider, dependsOn: member });
-      }
+      if (gateway.length > 0) new NetworkRoute(`${name}-route`, { ...leads, owner }, { provider, dependsOn: member });
       return [
         host.name,
         {

@@ -2,9 +2,10 @@ import { CustomResource } from "@pulumi/kubernetes/apiextensions";
 import { Deployment } from "@pulumi/kubernetes/apps/v1";
 import { ServiceAccount } from "@pulumi/kubernetes/core/v1";
 import * as pulumi from "@pulumi/pulumi";
-import { CROSS_NETWORK_PORT, EAST_WEST_GATEWAY } from "../mesh/exposure";
+import { EAST_WEST_GATEWAY } from "../mesh/exposure";
 import { injectionLabels } from "../mesh/injection";
 import { ownerLabels } from "../mesh/kubernetesObject";
+import { crossNetworkSpec, networkLabel } from "../mesh/networkGateway";
 
 export interface EastWestGatewayArgs {
   /** Its namespace, which is there. */
@@ -31,7 +32,7 @@ export class EastWestGateway extends pulumi.ComponentResource {
     const { service, selector } = EAST_WEST_GATEWAY;
     const metadata = { name: service, namespace, labels: ownerLabels(owner) };
     const account = new ServiceAccount(`${name}-account`, { metadata }, { parent: this });
-    const ofNetwork: Record<string, string> = network === undefined ? {} : { "topology.istio.io/network": network };
+    const ofNetwork = network === undefined ? {} : networkLabel(network);
     const env = network === undefined ? [] : [{ name: "ISTIO_META_REQUESTED_NETWORK_VIEW", value: network }];
     new Deployment(
       `${name}-deployment`,
@@ -61,16 +62,7 @@ export class EastWestGateway extends pulumi.ComponentResource {
           apiVersion: "networking.istio.io/v1",
           kind: "Gateway",
           metadata: { ...metadata, name: "cross-network-gateway" },
-          spec: {
-            selector,
-            servers: [
-              {
-                port: { name: CROSS_NETWORK_PORT.name, number: CROSS_NETWORK_PORT.port, protocol: "TLS" },
-                tls: { mode: "AUTO_PASSTHROUGH" },
-                hosts: [pulumi.interpolate`*.${clusterDomain}`],
-              },
-            ],
-          },
+          spec: pulumi.output(clusterDomain).apply((domain) => crossNetworkSpec(selector, domain)),
         },
         { parent: this },
       );

@@ -1,13 +1,18 @@
 import { CustomResource } from "@pulumi/kubernetes/apiextensions";
+import { Service } from "@pulumi/kubernetes/core/v1";
 import * as pulumi from "@pulumi/pulumi";
 import { ownerLabels } from "../mesh/kubernetesObject";
-import { crossNetworkSpec, gatewaySelector } from "../mesh/networkGateway";
+import { crossNetworkSpec, gatewaySelector, gatewayServiceSpec, networkLabel } from "../mesh/networkGateway";
 
 export interface NetworkGatewayArgs {
   /** The name of the host that is the gateway. */
   host: string;
   /** Its namespace. */
   namespace: string;
+  /** Its address, as other networks reach it. */
+  address: string;
+  /** The network that it leads into. */
+  network: string;
   /** The domain of the cluster's DNS. Default: cluster.local. */
   clusterDomain?: pulumi.Input<string>;
   /** The stack's owner mark. */
@@ -28,6 +33,25 @@ export class NetworkGateway extends pulumi.ComponentResource {
         spec: pulumi.output(clusterDomain).apply((domain) => crossNetworkSpec(gatewaySelector(host), domain)),
       },
       { parent: this },
+    );
+    this.registerOutputs();
+  }
+}
+
+/** That other networks are sent to a gateway: when it has joined, and until it leaves. */
+export class NetworkRoute extends pulumi.ComponentResource {
+  constructor(name: string, args: NetworkGatewayArgs, opts: pulumi.ComponentResourceOptions = {}) {
+    // Its child waits, not the component: see ServiceMembership.
+    const { dependsOn, ...rest } = opts;
+    super("istio-vm:index:NetworkRoute", name, {}, rest);
+    const { host, namespace, address, network, owner } = args;
+    new Service(
+      `${name}-service`,
+      {
+        metadata: { name: `${host}-gateway`, namespace, labels: ownerLabels(owner, networkLabel(network)) },
+        spec: gatewayServiceSpec(address),
+      },
+      { parent: this, dependsOn },
     );
     this.registerOutputs();
   }

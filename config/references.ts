@@ -3,6 +3,7 @@ import { isIP } from "node:net";
 import { canonicalAddress, isWithin } from "../mesh/addresses";
 import { CAPTURING_VARIABLES, neverTaken, takes } from "../mesh/capture";
 import { DNS_VARIABLES } from "../mesh/dns";
+import { GATEWAY_VARIABLES } from "../mesh/networkGateway";
 import { PROBE_VARIABLES } from "../mesh/readinessProbe";
 import { DEFAULT_REVISION } from "../mesh/istiod";
 import { LISTS_SINCE } from "../mesh/revocation";
@@ -70,6 +71,7 @@ function hostProblems({ hosts }: Config): string[] {
       problems.push(`hosts[${index}].environment.${name}: not beside readinessProbe, which sees to it`);
     }
   }
+  problems.push(...hosts.flatMap(gatewayProblems));
   for (const [index, host] of hosts.entries()) {
     if (host.inboundPorts === "*") continue;
     for (const [n, port] of host.inboundPorts.entries()) {
@@ -81,6 +83,25 @@ function hostProblems({ hosts }: Config): string[] {
     }
   }
   return problems;
+}
+
+/** A gateway has a network to lead into, and is nothing else. */
+function gatewayProblems(
+  { gateway, network, dns, adopt, drain, readinessProbe, ...host }: HostConfig,
+  index: number,
+): string[] {
+  if (!gateway) return [];
+  const place = `hosts[${index}]`;
+  const taken = Object.entries({ dns, adopt, drain, readinessProbe: readinessProbe !== undefined });
+  return [
+    ...(network === undefined ? [`${place}.gateway: it needs a network to lead into`] : []),
+    ...taken.flatMap(([field, set]) =>
+      set ? [`${place}.${field}: not beside gateway: true, which is no workload`] : [],
+    ),
+    ...GATEWAY_VARIABLES.filter((name) => name in host.environment).map(
+      (name) => `${place}.environment.${name}: not beside gateway: true, which sees to it`,
+    ),
+  ];
 }
 
 /**
@@ -125,6 +146,7 @@ function serviceProblems({ hosts, services }: Config): string[] {
         problems.push(`${place} expected one of ${known}`);
         continue;
       }
+      if (host.gateway) problems.push(`${place} it is a gateway, which serves nothing itself`);
       if (host.readinessProbe !== undefined && host.namespace !== service.namespace) {
         problems.push(
           `${place} it has a readinessProbe, which counts in its own namespace alone, ${host.namespace}: serve from there`,

@@ -107,6 +107,12 @@ function sshOf(ofAll: Stack["ssh"], own: HostFields["ssh"], address: string, ind
   };
 }
 
+/** What of a host's traffic goes through its sidecar: nothing, of a gateway. */
+function captured({ gateway, capture, inboundPorts }: HostFields) {
+  const taken = gateway ? "none" : capture;
+  return { capture: taken, inboundPorts: takenPorts(taken, inboundPorts) };
+}
+
 /** @param operator what stands in its file, if it is given as one */
 export function resolve(
   { ssh, hosts, identity, controlPlane, cluster, sidecar, ...stack }: Stack,
@@ -133,7 +139,7 @@ export function resolve(
     sidecar: packages,
     hosts: hosts.map((host, index) => ({
       ...host,
-      inboundPorts: takenPorts(host.capture, host.inboundPorts),
+      ...captured(host),
       ssh: sshOf(ssh, host.ssh, host.address, index),
       labels: host.labels ?? { app: host.name },
       serviceAccount: host.serviceAccount ?? host.name,

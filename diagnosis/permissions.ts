@@ -126,6 +126,9 @@ export function neededPermissions(
       .filter((service) => service.trafficPolicy !== undefined || hosts.some((host) => letsPass(host, service)))
       .flatMap(({ namespace }) => make([istio("destinationrules")], namespace)),
     ...hosts
+      .filter(({ gateway, gone }) => gateway && !gone)
+      .flatMap(({ namespace }) => make([SERVICES, istio("gateways")], namespace)),
+    ...hosts
       .filter((host) => !host.gone && mayWaitForServer(host, services))
       .flatMap(({ namespace }) => make([istio("envoyfilters")], namespace)),
     ...(sampleClient ? make([ACCOUNTS, DEPLOYMENTS], sampleClient.namespace) : []),

@@ -147,7 +147,7 @@ export function exposureOf<Address>(
 export function crossingProblems(
   hosts: { name: string; network?: string }[],
   network: string | undefined,
-  { nodeAddresses }: { nodeAddresses?: unknown[] },
+  { nodeAddresses }: { nodeAddresses?: unknown[] } = {},
 ): string[] {
   return hosts.flatMap(({ name, network: own }) => [
     ...(network === undefined

@@ -93,7 +93,13 @@ export async function readMesh(config: Config): Promise<Mesh> {
   const [first] = controlPlanes.values();
   const crossing = hosts.filter(({ network }) => network !== undefined && network !== first?.network);
   const selectors = [...controlPlanes.values()].map(({ discoverySelectors = [] }) => discoverySelectors);
-  const problems = wanted.type === "EastWestGateway" ? crossingProblems(crossing, first?.network, wanted) : [];
+  const problems =
+    wanted.type === "EastWestGateway"
+      ? crossingProblems(crossing, first?.network, wanted)
+      : crossingProblems(
+          crossing.filter((host) => host.gateway),
+          first?.network,
+        );
   const namespaces = await namespacesToMake(config, selectors, problems);
   if (problems.length > 0) {
     throw new CodedError(

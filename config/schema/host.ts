@@ -96,6 +96,11 @@ export const host = map({
    * sidecar runs, and has an identity. What is not taken is plain text, for the mesh's clients as well. Default: all.
    */
   capture: z.enum(CAPTURES, { error: "none, inbound or all" }).default("all"),
+  /**
+   * true: it leads from other networks into its own, for the mesh alone (15443), at its address; it serves and calls nothing
+   * itself. Default: false.
+   */
+  gateway: z.boolean({ error: "true or false" }).default(false),
   /** The TCP ports that the sidecar serves, or "*" for all but SSH and the sidecar's own. */
   inboundPorts: z.union([z.array(port, { error: "a list of ports" }), z.literal("*")], {
     error: 'a list of ports, or "*"',
