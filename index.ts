@@ -14,25 +14,16 @@ import {
   ExternalService,
   IssuedCertificates,
   MeshExpansion,
-  MeshHost,
-  MeshWorkload,
-  NetworkGateway,
-  NetworkRoute,
   SampleClient,
-  ServiceMembership,
   ServiceTraffic,
   WorkloadIdentity,
 } from "./components";
-import { type HostConfig, isInstalled, letsPass, type ServiceConfig } from "./config";
-import { sidecarPackages } from "./config/secrets";
+import { isInstalled, letsPass, type ServiceConfig } from "./config";
 import { loadConfig } from "./config/stackConfig";
+import { identityOf, joinHost, type Site } from "./hosts";
 import { authorityArgs, install } from "./installation";
-import { fingerprint, inspectCertificate } from "./mesh/certificates";
-import { mayWaitForServer } from "./mesh/protocolDetection";
-import { serviceResource, servicesOf } from "./mesh/externalService";
-import { gatewayLabels, gatewayVariables } from "./mesh/networkGateway";
-import { probeVariables } from "./mesh/readinessProbe";
-import { workloadLabels } from "./mesh/workloadEntry";
+import { fingerprint } from "./mesh/certificates";
+import { serviceResource } from "./mesh/externalService";
 import { spiffeId } from "./mesh/spiffe";
 import { factsOf, istiodName, USUAL_ISTIOD } from "./mesh/istiod";
 import { ownerLabels } from "./mesh/kubernetesObject";
@@ -46,9 +37,8 @@ import { kubectlFor } from "./tools/kubectl";
 import { readMesh } from "./tools/mesh";
 import { type Asking, planRotation } from "./tools/rotation";
 import { planRevocation } from "./tools/revocation";
-import { accountName, requestToken, usersOf } from "./tools/serviceAccounts";
+import { accountName, usersOf } from "./tools/serviceAccounts";
 import { detectServiceCidr } from "./tools/serviceCidr";
-import { awaitWithdrawal, type Withdrawal, withdrawalCommand } from "./tools/withdrawal";
 
 /** @returns the stack's outputs */
 async function program() {
@@ -210,152 +200,54 @@ async function program() {
       ]
     : [];
 
-  const identityOf = ({ revision, namespace, serviceAccount }: HostConfig) =>
-    spiffeId({ trustDomain: controlPlanes.get(revision)!.trustDomain, namespace, serviceAccount });
-  const externalServices = config.services.map((service) => {
-    const foreign = there.filter(
-      ({ name, namespace }) => service.hosts.includes(name) && namespace !== service.namespace,
-    );
-    const [resource, aliases] = serviceResource(service, config.services);
+  const grounds = [...installed, ...namespaces];
+  const services = config.services.map((service) => ({ service, resource: serviceResource(service, config.services) }));
+  const serving = ({ hosts }: ServiceConfig) => there.filter(({ name }) => hosts.includes(name));
+  const externalServices = services.map(({ service, resource: [resource, aliases] }) => {
+    const foreign = serving(service).filter(({ namespace }) => namespace !== service.namespace);
     const external = new ExternalService(
       resource,
       {
-        serviceName: service.name,
-        namespace: service.namespace,
-        ports: service.ports,
-        foreignIdentities: [...new Set(foreign.map(identityOf))].sort(),
-        clusterDomain: cluster.domain,
-        owner,
+        ...{ serviceName: service.name, namespace: service.namespace, ports: service.ports },
+        foreignIdentities: [...new Set(foreign.map((host) => identityOf(host, controlPlanes)))].sort(),
+        ...{ clusterDomain: cluster.domain, owner },
       },
-      { provider, dependsOn: [...installed, ...namespaces], aliases },
+      { provider, dependsOn: grounds, aliases },
     );
     return [`${service.name}.${service.namespace}`, external.url] as const;
   });
-
-  /** Whether there is a host whose sidecar lets what comes to a service pass. */
-  const isPlain = (service: ServiceConfig) => there.some((host) => letsPass(host, service));
-  const traffic = (service: ServiceConfig, dependsOn: pulumi.Resource[]) =>
+  const traffic = (
+    { service, resource: [resource] }: (typeof services)[number],
+    plain: boolean,
+    dependsOn: pulumi.Resource[] = grounds,
+  ) =>
     new ServiceTraffic(
-      `${serviceResource(service, config.services)[0]}-traffic`,
+      `${resource}-traffic`,
       {
         ...{ serviceName: service.name, namespace: service.namespace, trafficPolicy: service.trafficPolicy },
-        ...{ plain: isPlain(service), clusterDomain: cluster.domain, owner },
+        ...{ plain, clusterDomain: cluster.domain, owner },
       },
       { provider, dependsOn },
     );
-  // Clients speak plain text before a sidecar lets go, and mutual TLS from when all have taken it on.
+  // Clients speak plain text before a sidecar lets go, and mutual TLS from when all of a service's have taken it on.
+  const isPlain = (service: ServiceConfig) => serving(service).some((host) => letsPass(host, service));
   const plain = new Map(
-    config.services.filter(isPlain).map((service) => [service, traffic(service, [...installed, ...namespaces])]),
+    services.filter(({ service }) => isPlain(service)).map((one) => [one.service, traffic(one, true)]),
   );
 
+  const site: Site = {
+    ...{ config, controlPlanes, exposure, serviceCidr, trusted, revocationLists, connections, neighbours, lapsed },
+    ...{ plain, grounds, provider, owner },
+  };
   const hosts = new Map(
     config.hosts.map((host) => {
-      const controlPlane = controlPlanes.get(host.revision)!;
-      const { trustDomain, clusterName, network, rootCerts, audience } = controlPlane;
-      const account = { trustDomain, namespace: host.namespace, serviceAccount: host.serviceAccount };
-      const identity = identities.get(host.name);
-      const istiod = { ...exposure.of(controlPlane.service), name: istiodName(controlPlane) };
-      const { name, namespace, readinessProbe } = host;
-      const services = servicesOf(name, config.services);
-      const serverMaySpeakFirst = mayWaitForServer(host, config.services);
-      const labels = {
-        ...workloadLabels(host, serverMaySpeakFirst),
-        ...(host.gateway ? gatewayLabels(name, host.network!) : {}),
-      };
-      const leads = { host: name, namespace, address: host.address, network: host.network! };
-      const gateway =
-        host.gateway && !host.gone
-          ? [
-              new NetworkGateway(
-                `${name}-gateway`,
-                { ...leads, clusterDomain: cluster.domain, owner },
-                { provider, dependsOn: [...installed, ...namespaces] },
-              ),
-            ]
-          : [];
-      const workload =
-        host.gone || (services.size === 0 && !serverMaySpeakFirst)
-          ? []
-          : [
-              new MeshWorkload(
-                `${name}-workload`,
-                {
-                  ...{ host: name, namespace, serviceNamespaces: [...services.keys()] },
-                  ...{ workload: { ...host, labels }, serverMaySpeakFirst, owner },
-                },
-                { provider, dependsOn: [...installed, ...namespaces] },
-              ),
-            ];
-      const withdrawal: Withdrawal = {
-        host: host.name,
-        address: host.address,
-        identity: identityOf(host),
-        istiods: [...new Set(istiods.map(({ namespace }) => namespace))],
-      };
-      const passing = config.services.filter((service) => letsPass(host, service));
-      const member = new MeshHost(
-        host.name,
-        {
-          ...account,
-          connection: connections.get(host.name)!,
-          address: host.address,
-          clusterName,
-          network: host.network ?? network,
-          serviceCidr,
-          capture: host.capture,
-          inboundPorts: host.inboundPorts,
-          labels,
-          environment: {
-            ...host.environment,
-            ...(readinessProbe && services.has(namespace) ? probeVariables(name, readinessProbe) : {}),
-            ...(host.gateway ? gatewayVariables(host.network!) : {}),
-          },
-          istiod,
-          identity: identityOf(host),
-          rootCert: rootCerts ?? trusted!,
-          revocationLists,
-          proof: identity ?? {
-            token: () => requestToken(account, audience, cluster),
-            ended: lapsed.get(host.name),
-          },
-          withdrawal: withdrawalCommand(withdrawal, cluster),
-          beforeLettingGo: (say) => awaitWithdrawal({ ...withdrawal, plain: passing }, asking.kubectl, say),
-          sidecar: sidecarPackages(host),
-          dns: host.dns,
-          adopt: host.adopt,
-          healDrift: config.healDrift,
-          gone: host.gone,
-          owner,
-          neighbours,
-        },
-        {
-          dependsOn: [
-            ...[exposure, ...namespaces, ...accounts, ...ended.of(accountName(host)), ...issued, ...workload],
-            ...[...passing.map((service) => plain.get(service)!), ...gateway],
-            ...(identity ? [identity] : []),
-          ],
-        },
-      );
-      if (!host.gone && !host.drain && services.size > 0) {
-        new ServiceMembership(`${name}-membership`, { host: name, services }, { provider, dependsOn: member });
-      }
-      if (gateway.length > 0) new NetworkRoute(`${name}-route`, { ...leads, owner }, { provider, dependsOn: member });
-      return [
-        host.name,
-        {
-          identity: identityOf(host),
-          istiod,
-          revision: controlPlane.revision,
-          member,
-          config: host,
-          returnsUntil: identity?.certChain.apply((chain) => inspectCertificate(chain).notAfter.toISOString()),
-        },
-      ];
+      const before = [...accounts, ...ended.of(accountName(host)), ...issued];
+      return [host.name, joinHost(host, identities.get(host.name), before, site)];
     }),
   );
 
-  for (const service of config.services.filter((one) => one.trafficPolicy && !isPlain(one))) {
-    traffic(service, [...installed, ...namespaces, ...service.hosts.map((name) => hosts.get(name)!.member)]);
+  for (const one of services.filter(({ service }) => service.trafficPolicy && !isPlain(service))) {
+    traffic(one, false, [...grounds, ...serving(one.service).map(({ name }) => hosts.get(name)!.member)]);
   }
 
   if (sampleClient)
@@ -383,12 +275,7 @@ async function program() {
     /** How hosts reach istiod. */
     istiod: pulumi.interpolate`${first.addresses[0]}:${first.port}`,
     /** Each host's identity in the mesh, until when it comes back by itself if it is off, and what its last join said. */
-    meshHosts: Object.fromEntries(
-      [...hosts].map(([name, { identity, istiod, revision, returnsUntil, member }]) => [
-        name,
-        { identity, istiod, revision, returnsUntil, state: member.state },
-      ]),
-    ),
+    meshHosts: Object.fromEntries([...hosts].map(([name, { output }]) => [name, output])),
     /** Each service's URL for clients in the mesh. */
     services: Object.fromEntries(externalServices),
   };

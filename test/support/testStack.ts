@@ -14,6 +14,7 @@ const PROGRAM = [
   "tsconfig.json",
   "index.ts",
   "installation.ts",
+  "hosts.ts",
   "config",
   "components",
   "mesh",

@@ -11,7 +11,7 @@ const FLOORS = [
   ["diagnosis"],
   ["tools", "ssh"],
   ["components"],
-  ["installation.ts"],
+  ["installation.ts", "hosts.ts"],
   ["index.ts", "cli"],
 ];
 /** Equipment: it may use the product, which knows nothing of it. */
