@@ -5,38 +5,53 @@ import { bridge, node } from "../../../lab/paths";
 import { run } from "../../../lab/run";
 import { apply, kubectl } from "../mesh";
 
-/** The address at which it listens, in the lab's network. */
-const ADDRESS = "172.30.0.99";
-const PORT = 15012;
+/** istiod's, by which hosts reach it. */
+const ISTIOD = 15012;
 /** Where its DNS is: a name of the cluster's, for that is the DNS that the machines of the lab ask. */
 const NAMESPACE = "cloud";
 
-const inLab = (verb: string) => run(["ip", "address", verb, `${ADDRESS}/32`, "dev", bridge.name]);
-
 export class Cloud {
-  readonly address = ADDRESS;
   /** A name that is known by its DNS alone. */
   readonly name = `lb.${NAMESPACE}.svc.cluster.local`;
-  private readonly server: Server = createServer((client) => this.lead(client).catch(() => client.destroy()));
+  private readonly servers: [port: number, server: Server][];
   private readonly open = new Set<Socket>();
   private service = "";
   private watch?: NodeJS.Timeout;
 
+  /**
+   * @param address at which it listens
+   * @param link of the lab that has, or gets, that address
+   */
+  constructor(
+    readonly address = "172.30.0.99",
+    private readonly link = bridge.name,
+    ports = [ISTIOD],
+  ) {
+    this.servers = ports.map((port) => [
+      port,
+      createServer((client) => void this.lead(client, port).catch(() => client.destroy())),
+    ]);
+  }
+
+  private readonly inLab = (verb: string) => run(["ip", "address", verb, `${this.address}/32`, "dev", this.link]);
+
   async begin(): Promise<void> {
-    await inLab("add");
-    this.server.listen(PORT, ADDRESS);
-    await once(this.server, "listening");
+    await this.inLab("add");
+    for (const [port, server] of this.servers) {
+      server.listen(port, this.address);
+      await once(server, "listening");
+    }
     const metadata = { name: "lb", namespace: NAMESPACE };
     await apply(
       { apiVersion: "v1", kind: "Namespace", metadata: { name: NAMESPACE } },
-      { apiVersion: "v1", kind: "Service", metadata, spec: { clusterIP: "None", ports: [{ port: PORT }] } },
+      { apiVersion: "v1", kind: "Service", metadata, spec: { clusterIP: "None", ports: [{ port: ISTIOD }] } },
       {
         apiVersion: "discovery.k8s.io/v1",
         kind: "EndpointSlice",
         metadata: { ...metadata, labels: { "kubernetes.io/service-name": "lb" } },
         addressType: "IPv4",
-        endpoints: [{ addresses: [ADDRESS] }],
-        ports: [{ port: PORT }],
+        endpoints: [{ addresses: [this.address] }],
+        ports: [{ port: ISTIOD }],
       },
     );
   }
@@ -44,8 +59,10 @@ export class Cloud {
   async end(): Promise<void> {
     clearInterval(this.watch);
     for (const socket of this.open) socket.destroy();
-    if (this.server.listening) await new Promise((done) => this.server.close(done));
-    await inLab("del").catch(() => undefined);
+    for (const [, server] of this.servers) {
+      if (server.listening) await new Promise((done) => server.close(done));
+    }
+    await this.inLab("del").catch(() => undefined);
     await kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found");
   }
 
@@ -53,7 +70,7 @@ export class Cloud {
   give(namespace: string, service: string, by: "ip" | "hostname"): void {
     clearInterval(this.watch);
     this.service = `${namespace}/${service}`;
-    const ingress = [by === "ip" ? { ip: ADDRESS } : { hostname: this.name }];
+    const ingress = [by === "ip" ? { ip: this.address } : { hostname: this.name }];
     const patch = JSON.stringify({ status: { loadBalancer: { ingress } } });
     const attempt = async () => {
       const { spec, status } = await this.read();
@@ -69,10 +86,10 @@ export class Cloud {
   }
 
   /** Leads a connection to the Service. */
-  private async lead(client: Socket): Promise<void> {
+  private async lead(client: Socket, wanted: number): Promise<void> {
     const { spec } = await this.read();
-    const nodePort = spec.ports.find(({ port }) => port === PORT)?.nodePort;
-    if (nodePort === undefined) throw new Error(`${this.service} has no node port for ${PORT}`);
+    const nodePort = spec.ports.find(({ port }) => port === wanted)?.nodePort;
+    if (nodePort === undefined) throw new Error(`${this.service} has no node port for ${wanted}`);
     const server = connect(nodePort, node.address);
     for (const socket of [client, server]) {
       this.open.add(socket);
