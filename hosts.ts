@@ -4,6 +4,7 @@ import type { types } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import {
   type ControlPlaneExposure,
+  type ExternalService,
   MeshHost,
   MeshWorkload,
   NetworkGateway,
@@ -14,7 +15,7 @@ import {
 import { type Config, type HostConfig, letsPass, type ServiceConfig } from "./config";
 import { sidecarPackages } from "./config/secrets";
 import { inspectCertificate } from "./mesh/certificates";
-import { servicesOf } from "./mesh/externalService";
+import { namesByNamespace, servicesOf } from "./mesh/externalService";
 import { istiodName } from "./mesh/istiod";
 import { gatewayLabels, gatewayVariables } from "./mesh/networkGateway";
 import { mayWaitForServer } from "./mesh/protocolDetection";
@@ -42,6 +43,7 @@ export interface Site {
   neighbours: Neighbours;
   /** When identities by tokens ended, of those that have. */
   lapsed: Map<string, Date>;
+  externalServices: Map<ServiceConfig, ExternalService>;
   /** The services to which clients speak plain text, as a host has it that lets them pass (ServiceTraffic). */
   plain: Map<ServiceConfig, pulumi.Resource>;
   /** What is there before anything of a host's in the cluster: the control plane, and namespaces. */
@@ -67,27 +69,25 @@ function labelsOf(host: HostConfig, { config }: Site): Record<string, string> {
 
 /** What its sidecar hears of, so that it must be there when it joins. */
 function known(host: HostConfig, site: Site): pulumi.Resource[] {
-  const { config, provider, owner, grounds } = site;
+  const { config, externalServices, provider, owner, grounds } = site;
   const { name, namespace, gateway } = host;
   const [services, serverMaySpeakFirst] = [servicesOf(name, config.services), mayWaitForServer(host, config.services)];
   const opts = { provider, dependsOn: grounds };
-  const args = { host: name, namespace, owner };
-  const workload = { ...host, labels: labelsOf(host, site) };
-  const serviceNamespaces = [...services.keys()];
+  const args = { host: name, namespace, owner, clusterDomain: config.cluster.domain };
+  const workload = { ...host, labels: workloadLabels(host, config.services) };
+  const after = { provider, dependsOn: [...grounds, ...services.map((service) => externalServices.get(service)!)] };
   return [
-    ...(services.size > 0 || serverMaySpeakFirst
-      ? [new MeshWorkload(`${name}-workload`, { ...args, serviceNamespaces, workload, serverMaySpeakFirst }, opts)]
+    ...(services.length > 0 || serverMaySpeakFirst
+      ? [new MeshWorkload(`${name}-workload`, { ...args, services, workload, serverMaySpeakFirst }, after)]
       : []),
-    ...(gateway
-      ? [new NetworkGateway(`${name}-gateway`, { ...args, clusterDomain: config.cluster.domain }, opts)]
-      : []),
+    ...(gateway ? [new NetworkGateway(`${name}-gateway`, args, opts)] : []),
   ];
 }
 
 /** What the mesh does with it, from when it has joined until it leaves. */
 function use({ name, namespace, address, network, gateway, drain }: HostConfig, member: MeshHost, site: Site): void {
   const { config, provider, owner } = site;
-  const services = servicesOf(name, config.services);
+  const services = namesByNamespace(servicesOf(name, config.services));
   const opts = { provider, dependsOn: member };
   if (!drain && services.size > 0) new ServiceMembership(`${name}-membership`, { host: name, services }, opts);
   if (gateway) {
@@ -113,7 +113,9 @@ export function joinHost(
   const { trustDomain, clusterName, network, rootCerts, audience } = controlPlane;
   const { cluster } = config;
   const istiod = { ...exposure.of(controlPlane.service), name: istiodName(controlPlane) };
-  const isProbed = readinessProbe !== undefined && servicesOf(name, config.services).has(namespace);
+  const isProbed =
+    readinessProbe !== undefined &&
+    servicesOf(name, config.services).some((service) => service.namespace === namespace);
   const passing = config.services.filter((service) => letsPass(host, service));
   const istiods = [...new Set([...controlPlanes.values()].map((one) => one.namespace))];
   const withdrawal: Withdrawal = { host: name, address, identity: identityOf(host, controlPlanes), istiods };

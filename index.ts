@@ -203,19 +203,21 @@ async function program() {
   const grounds = [...installed, ...namespaces];
   const services = config.services.map((service) => ({ service, resource: serviceResource(service, config.services) }));
   const serving = ({ hosts }: ServiceConfig) => there.filter(({ name }) => hosts.includes(name));
-  const externalServices = services.map(({ service, resource: [resource, aliases] }) => {
-    const foreign = serving(service).filter(({ namespace }) => namespace !== service.namespace);
-    const external = new ExternalService(
-      resource,
-      {
-        ...{ serviceName: service.name, namespace: service.namespace, ports: service.ports },
-        foreignIdentities: [...new Set(foreign.map((host) => identityOf(host, controlPlanes)))].sort(),
-        ...{ clusterDomain: cluster.domain, owner },
-      },
-      { provider, dependsOn: grounds, aliases },
-    );
-    return [`${service.name}.${service.namespace}`, external.url] as const;
-  });
+  const externalServices = new Map(
+    services.map(({ service, resource: [resource, aliases] }) => {
+      const foreign = serving(service).filter(({ namespace }) => namespace !== service.namespace);
+      const external = new ExternalService(
+        resource,
+        {
+          ...{ serviceName: service.name, namespace: service.namespace, ports: service.ports },
+          foreignIdentities: [...new Set(foreign.map((host) => identityOf(host, controlPlanes)))].sort(),
+          ...{ clusterDomain: cluster.domain, owner },
+        },
+        { provider, dependsOn: grounds, aliases },
+      );
+      return [service, external];
+    }),
+  );
   const traffic = (
     { service, resource: [resource] }: (typeof services)[number],
     plain: boolean,
@@ -237,7 +239,7 @@ async function program() {
 
   const site: Site = {
     ...{ config, controlPlanes, exposure, serviceCidr, trusted, revocationLists, connections, neighbours, lapsed },
-    ...{ plain, grounds, provider, owner },
+    ...{ externalServices, plain, grounds, provider, owner },
   };
   const hosts = new Map(
     config.hosts.map((host) => {
@@ -277,7 +279,9 @@ async function program() {
     /** Each host's identity in the mesh, until when it comes back by itself if it is off, and what its last join said. */
     meshHosts: Object.fromEntries([...hosts].map(([name, { output }]) => [name, output])),
     /** Each service's URL for clients in the mesh. */
-    services: Object.fromEntries(externalServices),
+    services: Object.fromEntries(
+      [...externalServices].map(([{ name, namespace }, { url }]) => [`${name}.${namespace}`, url]),
+    ),
   };
 }
 

@@ -1,6 +1,7 @@
 import { type Config, isInstalled, letsPass } from "../config";
 import { isExisting, wantedNamespaces } from "../config/namespaces";
 import { exposureOf } from "../mesh/exposure";
+import { servicesOf } from "../mesh/externalService";
 import { USUAL_ISTIOD } from "../mesh/istiod";
 import type { KubernetesObject } from "../mesh/kubernetesObject";
 import { mayWaitForServer } from "../mesh/protocolDetection";
@@ -122,6 +123,9 @@ export function neededPermissions(
     ...services.flatMap(({ namespace }) =>
       make([SERVICES, istio("serviceentries"), istio("workloadentries")], namespace),
     ),
+    ...hosts
+      .filter(({ name, gone }) => !gone && servicesOf(name, services).length > 0)
+      .flatMap(({ namespace }) => make([istio("serviceentries")], namespace)),
     ...services
       .filter((service) => service.trafficPolicy !== undefined || hosts.some((host) => letsPass(host, service)))
       .flatMap(({ namespace }) => make([istio("destinationrules")], namespace)),

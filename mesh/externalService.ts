@@ -1,4 +1,4 @@
-import { servesLabels } from "./workloadEntry";
+import { servesLabels, type Workload } from "./workloadEntry";
 
 /** Protocols that Istio knows for a port (istio.io/docs/ops/configuration/traffic-management/protocol-selection). */
 export const PROTOCOLS = ["HTTP", "HTTP2", "HTTPS", "GRPC", "TCP", "TLS", "MONGO"] as const;
@@ -59,13 +59,35 @@ export function serviceEntrySpec(host: string, service: string, ports: ServicePo
     location: "MESH_INTERNAL",
     resolution: "STATIC",
     ...(foreignIdentities.length > 0 ? { subjectAltNames: foreignIdentities } : {}),
-    ports: ports.map((p) => ({
-      name: portName(p),
-      number: p.port,
-      protocol: p.protocol,
-      targetPort: p.targetPort ?? p.port,
-    })),
+    ports: entryPorts(ports),
     workloadSelector: { labels: servesLabels([service]) },
+  };
+}
+
+const entryPorts = (ports: ServicePort[]) =>
+  ports.map((p) => ({ name: portName(p), number: p.port, protocol: p.protocol, targetPort: p.targetPort ?? p.port }));
+
+/** The end of a name that a service has for the sidecar of one of its hosts, and for nobody else. */
+export const inboundSuffix = (host: string) => `.${host}.pulumi-istio-vm`;
+
+/**
+ * The spec of the ServiceEntry by which the sidecar of a host takes what comes for a service, whether or not anybody is sent
+ * there: istiod else takes the port from it at once when the host is no endpoint any more (ProxyUpdate), and it answers 503
+ * to those who have not heard of it yet. It is exported to nobody (`~`: all but the proxies that serve it, see
+ * pkg/config/validation: validateExportTo).
+ *
+ * @param host the service's host name. The entry's begins with it: of two of the same second, a sidecar calls what it takes
+ *   by the first (pilot/pkg/model: SetServiceTargets), in metrics for one
+ */
+export function inboundEntrySpec(host: string, ports: ServicePort[], name: string, workload: Workload) {
+  const { address, serviceAccount, labels, network } = workload;
+  return {
+    hosts: [`${host}${inboundSuffix(name)}`],
+    exportTo: ["~"],
+    location: "MESH_INTERNAL",
+    resolution: "STATIC",
+    ports: entryPorts(ports),
+    endpoints: [{ address, serviceAccount, labels, ...(network === undefined ? {} : { network }) }],
   };
 }
 
@@ -130,9 +152,12 @@ export function serviceResource(
   return [`service-${namespace}/${name}`, others.length > 1 ? [] : [{ name: former }]];
 }
 
-/** The names of the services that a host serves, by their namespace. */
-export function servicesOf(host: string, services: (ServiceName & { hosts: string[] })[]): Map<string, string[]> {
-  const served = services.filter(({ hosts }) => hosts.includes(host));
+/** The services that a host serves. */
+export const servicesOf = <T extends { hosts: string[] }>(host: string, services: T[]): T[] =>
+  services.filter(({ hosts }) => hosts.includes(host));
+
+/** The names of services, by their namespace. */
+export function namesByNamespace(served: ServiceName[]): Map<string, string[]> {
   return new Map(
     served.map(({ namespace }) => [
       namespace,

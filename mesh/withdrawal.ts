@@ -3,7 +3,7 @@
  * the same from Istio 1.22 to 1.31).
  */
 
-import type { ServiceName } from "./externalService";
+import { inboundSuffix, type ServiceName } from "./externalService";
 
 /** An endpoint, as /debug/endpointShardz has it; until 1.23 of one address. */
 interface ShardedEndpoint {
@@ -20,9 +20,9 @@ export type EndpointShards = Record<
 
 /**
  * The services of which this workload is an endpoint, by its address and the name of its account: istiod takes that for one
- * of the namespace of the service, which need not be the host's.
+ * of the namespace of the service, which need not be the host's. Not what its own sidecar alone knows (inboundEntrySpec).
  */
-export function servicesAt(shards: EndpointShards, address: string, identity: string): string[] {
+export function servicesAt(shards: EndpointShards, address: string, identity: string, host: string): string[] {
   const isIt = ({ Addresses = [], Address, ServiceAccount }: ShardedEndpoint) =>
     [...Addresses, Address].includes(address) && accountIn(ServiceAccount) === accountIn(identity);
   return Object.entries(shards)
@@ -30,6 +30,7 @@ export function servicesAt(shards: EndpointShards, address: string, identity: st
       Object.values(byNamespace).some((each) => Object.values(each?.Shards ?? {}).some((list) => list?.some(isIt))),
     )
     .map(([service]) => service)
+    .filter((service) => !service.endsWith(inboundSuffix(host)))
     .sort();
 }
 

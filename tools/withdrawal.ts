@@ -75,7 +75,7 @@ export async function awaitWithdrawal(
     const services = await untilNone(limits.istiod, () =>
       ofAll(async (pod) =>
         plain === undefined
-          ? servicesAt(await debug<EndpointShards>(kubectl, pod, "endpointShardz"), address, identity)
+          ? servicesAt(await debug<EndpointShards>(kubectl, pod, "endpointShardz"), address, identity, host)
           : notPlain(await debug<KnownConfig[]>(kubectl, pod, "configz"), plain),
       ),
     );

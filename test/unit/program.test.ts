@@ -63,9 +63,11 @@ MeshHost vm2
   Command vm2-withdrawal
 MeshWorkload vm1-workload
   EnvoyFilter vm1-workload-detection
+  ServiceEntry vm1-workload-db/mysql
   WorkloadEntry vm1-workload-db
 MeshWorkload vm2-workload
   EnvoyFilter vm2-workload-detection
+  ServiceEntry vm2-workload-db/mysql
   WorkloadEntry vm2-workload-db
 Namespace namespace-db
 Namespace namespace-vm
@@ -102,8 +104,9 @@ kubernetes cluster`,
       ["account-vm/vm1", ["namespace-vm"]],
       ["vm1", ["exposure-istiod", "vm1-identity-certificate", "namespace-vm", "account-vm/vm1"]],
       ["vm1-join", ["vm1-access", "exposure-istiod", "vm1-identity-certificate", "vm1-identity-key", "owner"]],
-      ["vm1-workload", [...istio, "namespace-db"]],
-      ["vm1", ["vm1-workload-db"]],
+      ["vm1-workload-db", [...istio, "namespace-db"]],
+      ["vm1-workload-db/mysql", ["service-db-mysql-entry"]],
+      ["vm1", ["vm1-workload-db", "vm1-workload-db/mysql"]],
       ["vm1-membership-db", ["vm1-access", "vm1-join", "vm1-withdrawal"]],
       ["service-db-mysql", [...istio, "namespace-db"]],
       ["sleep", istio],

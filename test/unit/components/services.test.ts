@@ -4,7 +4,7 @@ import { MeshWorkload } from "../../../components/meshWorkload";
 import { SampleClient } from "../../../components/sampleClient";
 import { ServiceMembership } from "../../../components/serviceMembership";
 import { ServiceTraffic } from "../../../components/serviceTraffic";
-import { serviceEntrySpec, serviceSpec, type ServicePort } from "../../../mesh/externalService";
+import { namesByNamespace, serviceEntrySpec, serviceSpec, type ServicePort } from "../../../mesh/externalService";
 import { servesLabels, workloadEntrySpec } from "../../../mesh/workloadEntry";
 import { runProgram, valueOf } from "../support";
 
@@ -75,17 +75,19 @@ describe("ServiceTraffic", () => {
 
 describe("a host that serves", () => {
   const workload = { address: "10.0.0.1", serviceAccount: "a", labels: { app: "a" } };
-  const services = new Map([
-    ["vm", ["web", "db"]],
-    ["other", ["web"]],
-  ]);
+  const ports: ServicePort[] = [{ port: 80, targetPort: 8080, protocol: "HTTP" }];
+  const services = ["vm/web", "vm/db", "other/web"].map((one) => {
+    const [namespace, name] = one.split("/") as [string, string];
+    return { namespace, name, ports };
+  });
   const serving = (more: object = {}) =>
     runProgram(() => {
       const entries = new MeshWorkload("h-workload", {
-        ...{ host: "h", namespace: "vm", serviceNamespaces: [...services.keys()], owner: "me" },
+        ...{ host: "h", namespace: "vm", services, owner: "me" },
         workload: { ...workload, ...more },
       });
-      new ServiceMembership("h-membership", { host: "h", services }, { dependsOn: entries });
+      const names = namesByNamespace(services);
+      new ServiceMembership("h-membership", { host: "h", services: names }, { dependsOn: entries });
     });
 
   it("has an entry in each namespace of its services, which they select by labels that come later", async () => {
@@ -96,6 +98,9 @@ describe("a host that serves", () => {
         .map(({ type, name, parent }) => [type, name, parent])
         .sort(),
       [
+        ["kubernetes:networking.istio.io/v1:ServiceEntry", "h-workload-other/web", "h-workload"],
+        ["kubernetes:networking.istio.io/v1:ServiceEntry", "h-workload-vm/db", "h-workload"],
+        ["kubernetes:networking.istio.io/v1:ServiceEntry", "h-workload-vm/web", "h-workload"],
         ["kubernetes:networking.istio.io/v1:WorkloadEntry", "h-workload-other", "h-workload"],
         ["kubernetes:networking.istio.io/v1:WorkloadEntry", "h-workload-vm", "h-workload"],
         ["kubernetes:networking.istio.io/v1:WorkloadEntryPatch", "h-membership-other", "h-membership"],
@@ -113,6 +118,21 @@ describe("a host that serves", () => {
       metadata: { name: "h", namespace: "vm", labels: servesLabels(["web", "db"]) },
     });
     assert.ok(find("h-membership-vm").dependencies.includes("h-workload-vm"));
+  });
+
+  it("has a sidecar that takes what comes for its services, of whichever namespace, as nobody else can see", async () => {
+    const { find } = await serving({ network: "n" });
+    assert.deepEqual(find("h-workload-other/web").inputs, {
+      ...{ apiVersion: "networking.istio.io/v1", kind: "ServiceEntry" },
+      metadata: { name: "web.other.h", namespace: "vm", labels: OWNER },
+      spec: {
+        hosts: ["web.other.svc.cluster.local.h.pulumi-istio-vm"],
+        exportTo: ["~"],
+        ...{ location: "MESH_INTERNAL", resolution: "STATIC" },
+        ports: [{ name: "http-80", number: 80, protocol: "HTTP", targetPort: 8080 }],
+        endpoints: [{ ...workload, network: "n" }],
+      },
+    });
   });
 
   it("that is probed is no endpoint until it says itself that it can serve: in its own namespace, of which it may", async () => {

@@ -5,6 +5,7 @@ import {
   serviceEntrySpec,
   serviceHost,
   serviceSpec,
+  namesByNamespace,
   servicesOf,
   serviceUrl,
   type ServicePort,
@@ -28,7 +29,7 @@ it("serviceEntrySpec selects by the service's own label", () => {
   });
 });
 
-it("servicesOf has a host's services by namespace", () => {
+it("a host's services are found, and their names by namespace", () => {
   const service = (namespace: string, name: string, ...hosts: string[]) => ({ namespace, name, hosts });
   const services = [
     service("vm", "b", "h", "i"),
@@ -37,13 +38,13 @@ it("servicesOf has a host's services by namespace", () => {
     service("x", "d", "i"),
   ];
   assert.deepEqual(
-    [...servicesOf("h", services)],
+    [...namesByNamespace(servicesOf("h", services))],
     [
       ["vm", ["b", "a"]],
       ["db", ["c"]],
     ],
   );
-  assert.equal(servicesOf("none", services).size, 0);
+  assert.deepEqual(servicesOf("none", services), []);
 });
 
 it("serviceSpec has no selector, and the same names", () => {

@@ -10,13 +10,15 @@ describe("where a mesh sends its clients", () => {
     "old.vm.svc": { vm: endpoint({ Address: "10.0.0.1", ServiceAccount: ID }) },
     "other.vm.svc": { vm: endpoint({ Addresses: ["10.0.0.2"], ServiceAccount: ID }) },
     "renamed.vm.svc": { vm: endpoint({ Addresses: ["10.0.0.1"], ServiceAccount: `${ID}0` }) },
+    "web.vm.svc.vm1.pulumi-istio-vm": { vm: endpoint({ Addresses: ["10.0.0.1"], ServiceAccount: ID }) },
     "empty.vm.svc": { vm: { Shards: { Kubernetes: null } }, db: null },
   };
 
   it("is to each service that has the workload as an endpoint, as either version of Istio writes it", () => {
-    assert.deepEqual(servicesAt(shards, "10.0.0.1", ID), ["old.vm.svc", "web.vm.svc"]);
-    assert.deepEqual(servicesAt(shards, "fd00::1", ID), ["web.vm.svc"]);
-    assert.deepEqual(servicesAt(shards, "10.0.0.9", ID), []);
+    assert.deepEqual(servicesAt(shards, "10.0.0.1", ID, "vm1"), ["old.vm.svc", "web.vm.svc"]);
+    assert.deepEqual(servicesAt(shards, "fd00::1", ID, "vm1"), ["web.vm.svc"]);
+    assert.deepEqual(servicesAt(shards, "10.0.0.9", ID, "vm1"), []);
+    assert.equal(servicesAt(shards, "10.0.0.1", ID, "vm").length, 3, "of another host's sidecar");
   });
 
   it("is in plain text to what istiod has a rule for that says so", () => {
