@@ -74,7 +74,7 @@ function known(host: HostConfig, site: Site): pulumi.Resource[] {
   const [services, serverMaySpeakFirst] = [servicesOf(name, config.services), mayWaitForServer(host, config.services)];
   const opts = { provider, dependsOn: grounds };
   const args = { host: name, namespace, owner, clusterDomain: config.cluster.domain };
-  const workload = { ...host, labels: workloadLabels(host, config.services) };
+  const workload = { ...host, labels: workloadLabels(host) };
   const after = { provider, dependsOn: [...grounds, ...services.map((service) => externalServices.get(service)!)] };
   return [
     ...(services.length > 0 || serverMaySpeakFirst
@@ -127,7 +127,7 @@ export function joinHost(
       connection: connections.get(name)!,
       network: host.network ?? network,
       serviceCidr: site.serviceCidr,
-      labels: labelsOf(host, site),
+      labels: workloadLabels(host),
       environment: {
         ...host.environment,
         ...(isProbed ? probeVariables(name, readinessProbe) : {}),

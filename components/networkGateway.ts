@@ -1,8 +1,8 @@
 import { CustomResource } from "@pulumi/kubernetes/apiextensions";
 import { Service } from "@pulumi/kubernetes/core/v1";
 import * as pulumi from "@pulumi/pulumi";
-import { ownerLabels } from "../mesh/kubernetesObject";
-import { crossNetworkSpec, gatewaySelector, gatewayServiceSpec, networkLabel } from "../mesh/networkGateway";
+import { HOST_LABEL, ownerLabels } from "../mesh/kubernetesObject";
+import { crossNetworkSpec } from "../mesh/networkGateway";
 
 export interface NetworkGatewayArgs {
   /** The name of the host that is the gateway. */
@@ -30,7 +30,7 @@ export class NetworkGateway extends pulumi.ComponentResource {
         apiVersion: "networking.istio.io/v1",
         kind: "Gateway",
         metadata: { name: `${host}-gateway`, namespace, labels: ownerLabels(owner) },
-        spec: pulumi.output(clusterDomain).apply((domain) => crossNetworkSpec(gatewaySelector(host), domain)),
+        spec: pulumi.output(clusterDomain).apply((domain) => crossNetworkSpec({ [HOST_LABEL]: host }, domain)),
       },
       { parent: this },
     );

@@ -135,10 +135,10 @@ function partyAt(address: string, own: Set<string>, { config, outputs, surroundi
 }
 
 /** What a sidecar takes at a port of a host. */
-function policyAt(port: number, host: HostConfig, { config, surroundings }: Situation): PeerPolicy | undefined {
+function policyAt(port: number, host: HostConfig, { surroundings }: Situation): PeerPolicy | undefined {
   const { peerAuthentications, rootNamespaces } = surroundings;
   if (isUnavailable(peerAuthentications) || isUnavailable(rootNamespaces)) return undefined;
-  const workload = { namespace: host.namespace, labels: workloadLabels(host, config.services) };
+  const workload = { namespace: host.namespace, labels: workloadLabels(host) };
   return peerPolicyAt(port, workload, peerAuthentications, rootNamespaces);
 }
 

@@ -15,6 +15,9 @@ export interface KubernetesObject {
 /** The label that carries a stack's owner mark on every object that the stack creates, and on no other. */
 export const OWNER_LABEL = "pulumi-istio-vm/owner";
 
+/** The label of a host's workload, and of no other one: its value is the host's name. */
+export const HOST_LABEL = "pulumi-istio-vm/host";
+
 /**
  * The labels of an object that the stack with this owner mark creates.
  *

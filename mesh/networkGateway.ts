@@ -8,13 +8,7 @@
  */
 import { CROSS_NETWORK_PORT } from "./exposure";
 
-/** The label of the gateway of a network; its value is the host's name. */
-const GATEWAY_LABEL = "pulumi-istio-vm/gateway";
-
 export const networkLabel = (network: string) => ({ "topology.istio.io/network": network });
-
-/** The labels of a host that is a gateway. */
-export const gatewayLabels = (host: string, network: string) => ({ [GATEWAY_LABEL]: host, ...networkLabel(network) });
 
 /** The variables by which a host is one: it passes on to its own network alone. */
 export const gatewayVariables = (network: string): Record<string, string> => ({
@@ -43,6 +37,3 @@ export const crossNetworkSpec = (selector: Record<string, string>, clusterDomain
     },
   ],
 });
-
-/** The labels by which the Gateway finds the host. */
-export const gatewaySelector = (host: string) => ({ [GATEWAY_LABEL]: host });

@@ -5,9 +5,7 @@
  * nothing by then is taken for plain text.
  */
 import type { ServicePort } from "./externalService";
-
-/** Of the workload, and of no other one: its value is the host's name. */
-export const HOST_LABEL = "pulumi-istio-vm/host";
+import { HOST_LABEL } from "./kubernetesObject";
 
 /** Long enough for a client's first words to be lost and sent again twice: mutual TLS is not to be taken for plain text. */
 export const DETECTION_TIMEOUT = "1s";

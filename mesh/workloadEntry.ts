@@ -6,7 +6,8 @@
  * (pilot/pkg/autoregistration: OnConnect); the labels come after. Both tell the sidecar of a host what it now serves
  * (pilot/pkg/serviceregistry/serviceentry: ProxyUpdate), which an endpoint within a ServiceEntry does not.
  */
-import { HOST_LABEL } from "./protocolDetection";
+import { HOST_LABEL } from "./kubernetesObject";
+import { networkLabel } from "./networkGateway";
 import type { ReadinessProbe } from "./readinessProbe";
 
 export const WORKLOAD_ENTRY = { apiVersion: "networking.istio.io/v1", kind: "WorkloadEntry" };
@@ -63,14 +64,24 @@ export function workloadEntrySpec({ address, serviceAccount, labels, network, we
  */
 const LOCALITY_LABEL = "istio-locality";
 
-/** The labels of a host's workload: those that it was given, and what this program needs. */
-export function workloadLabels(
-  { name, labels, locality }: { name: string; labels: Record<string, string>; locality?: string },
-  serverMaySpeakFirst: boolean,
-): Record<string, string> {
+/** The labels of a host's workload, as its sidecar and its WorkloadEntries have them: its own, and what this program needs. */
+export function workloadLabels({
+  name,
+  labels,
+  locality,
+  network,
+  gateway,
+}: {
+  name: string;
+  labels: Record<string, string>;
+  locality?: string;
+  network?: string;
+  gateway: boolean;
+}): Record<string, string> {
   return {
     ...labels,
-    ...(serverMaySpeakFirst ? { [HOST_LABEL]: name } : {}),
+    [HOST_LABEL]: name,
     ...(locality === undefined ? {} : { [LOCALITY_LABEL]: locality.replaceAll("/", ".") }),
+    ...(gateway ? networkLabel(network!) : {}),
   };
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { authority, filesIn, istioctl, privateKey, Secret, UNKNOWN, valueOf } from "./support";
 import { commands, config, KUBECONFIG, manifest, NOWHERE, restoreConfig, run, SSH_KEY } from "./wholeProgram";
-import { HOST_LABEL } from "../../mesh/protocolDetection";
+import { HOST_LABEL } from "../../mesh/kubernetesObject";
 
 describe("the program", () => {
   after(restoreConfig);

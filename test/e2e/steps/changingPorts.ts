@@ -36,11 +36,7 @@ export function changingPorts(story: Story): void {
       );
       const urns = lines.flatMap((line) => /^\[urn=(.*)\]$/.exec(line)?.[1] ?? []);
       const resources = urns.map((urn) => parseUrn(urn)).filter(({ type }) => type !== "pulumi:pulumi:Stack");
-      assert.deepEqual(
-        resources.map(({ name }) => name).sort(),
-        ["service-vm-vmhttp-entry", "vm1-detection", "vm1-detection-filter", "vm1-join"],
-        output,
-      );
+      assert.deepEqual(resources.map(({ name }) => name).sort(), ["vm1-join", "vm1-workload-detection"], output);
       assert.doesNotMatch(output, /PRIVATE KEY|CERTIFICATE-----/);
     });
 
@@ -51,10 +47,10 @@ export function changingPorts(story: Story): void {
         const log = join(story.folder, "ports.log");
         await story.bring(changed(), `--event-log=${log}`);
         const changes = readOperations(log).filter(({ op }) => op !== "same");
-        assert.deepEqual(
-          changes.map(({ op, urn }) => `${op} ${parseUrn(urn).name}`).sort(),
-          ["create vm1-detection", "create vm1-detection-filter", "update service-vm-vmhttp-entry", "update vm1-join"],
-        );
+        assert.deepEqual(changes.map(({ op, urn }) => `${op} ${parseUrn(urn).name}`).sort(), [
+          "create vm1-workload-detection",
+          "update vm1-join",
+        ]);
         await untilPlainly("refused", address, PORT);
       });
     });

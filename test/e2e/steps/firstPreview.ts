@@ -12,6 +12,8 @@ const EXPECTED = {
   WorkloadIdentity: 3,
   EndedIdentities: 2,
   MeshHost: 3,
+  MeshWorkload: 2,
+  ServiceMembership: 1,
   ExternalService: 2,
   SampleClient: 2,
 };
@@ -25,7 +27,9 @@ const TOP_LEVEL = [
   "istio-vm:index:ExternalService service-vm-vmhttp",
   "istio-vm:index:IstioControlPlane istio",
   "istio-vm:index:MeshHost vm1",
+  "istio-vm:index:MeshWorkload vm1-workload",
   "istio-vm:index:SampleClient sleep",
+  "istio-vm:index:ServiceMembership vm1-membership",
   "istio-vm:index:WorkloadIdentity vm1-identity",
   "kubernetes:core/v1:Namespace namespace-vm",
   "kubernetes:core/v1:ServiceAccount account-vm/vm1",

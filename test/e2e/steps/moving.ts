@@ -108,9 +108,9 @@ export function moving(story: Story): void {
       const before = story.config.services as object[];
       const ports = [{ port: 8080, protocol: "TCP" }];
       await story.bring(withHosts([story.host("vm1")], { name: "plain", ports }));
-      assert.deepEqual(await services("vm"), ["plain", "plain"]);
+      assert.deepEqual(await services("vm"), ["plain", "plain", "plain.vm.vm1"]);
       await story.bring({ ...story.config, services: before });
-      assert.deepEqual(await services("vm"), ["vmhttp", "vmhttp"]);
+      assert.deepEqual(await services("vm"), ["vmhttp", "vmhttp", "vmhttp.vm.vm1"]);
       await answers("vm1");
     });
 
@@ -119,7 +119,7 @@ export function moving(story: Story): void {
       const moved = { name: "shop", namespace: "store" };
       await story.bring(withHosts([story.host("vm1", { namespace: "store" })], moved));
       await untilShop();
-      assert.deepEqual(await services("store"), ["shop", "shop"]);
+      assert.deepEqual(await services("store"), ["shop", "shop", "shop.store.vm1"]);
       await story.bring({ ...story.config, hosts, services: before });
       assert.equal(await kubectl("get", "namespace", "store", "--ignore-not-found"), "");
       await answers("vm1");

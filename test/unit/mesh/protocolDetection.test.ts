@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { detectionFilterSpec, HOST_LABEL, mayWaitForServer } from "../../../mesh/protocolDetection";
+import { HOST_LABEL } from "../../../mesh/kubernetesObject";
+import { detectionFilterSpec, mayWaitForServer } from "../../../mesh/protocolDetection";
 import type { ServicePort } from "../../../mesh/externalService";
 
 const waits = (inboundPorts: number[] | "*", ...ports: ServicePort[]) =>

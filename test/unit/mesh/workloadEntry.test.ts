@@ -25,14 +25,13 @@ describe("WorkloadEntry", () => {
     });
   });
 
-  it("workloadLabels say where the host is, without a slash, which a label can't have, and whose filter it has", () => {
-    const host = { name: "h", labels: { app: "a" } };
-    assert.deepEqual(workloadLabels(host, false), { app: "a" });
-    assert.deepEqual(workloadLabels({ ...host, locality: "r/z/s" }, true), {
-      app: "a",
-      "istio-locality": "r.z.s",
-      "pulumi-istio-vm/host": "h",
-    });
+  it("workloadLabels say which host it is, and where, without a slash, which a label can't have", () => {
+    const host = { name: "h", labels: { app: "a" }, gateway: false };
+    const own = { app: "a", "pulumi-istio-vm/host": "h" };
+    assert.deepEqual(workloadLabels(host), own);
+    assert.deepEqual(workloadLabels({ ...host, locality: "r/z/s" }), { ...own, "istio-locality": "r.z.s" });
+    const gateway = { ...host, gateway: true, network: "n" };
+    assert.deepEqual(workloadLabels(gateway), { ...own, "topology.istio.io/network": "n" });
   });
 
   it("probeVariables are of one line each, the probe in YAML", () => {
