@@ -13,7 +13,7 @@ export PATH := $(if $(node),$(node):)$(PATH)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down shell doctor status lab-up lab-down clean-lab test test-unit test-host test-faults test-e2e test-upgrade test-fresh bench lint
+.PHONY: help demo demo-down example shell doctor status lab-up lab-down clean-lab test test-unit test-host test-faults test-e2e test-upgrade test-fresh bench lint
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,10 @@ demo: lab-up ## join a VM to a real mesh on this machine, and call it from a pod
 demo-down: node_modules ## take the demonstration back, and stop the lab
 	$(lab) exec -- $(tsx) lab/demo.ts down
 	$(lab) down
+
+example: node_modules ## an example of examples/ on this machine, shown and taken back: make example NAME=database (root)
+	$(lab) up --vms 3 --tests
+	$(lab) exec -- $(tsx) test/examples/main.ts $(NAME)
 
 shell: lab-up ## a shell inside the lab: kubectl, istioctl, pulumi, ssh vm1
 	@$(lab) shell

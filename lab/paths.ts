@@ -52,6 +52,8 @@ export interface Vm {
   /** Its hostname, and its name in ssh: vm1, vm2, ...; or rpm1. */
   readonly name: string;
   readonly address: string;
+  /** Its address in another network, if a test has moved it there. */
+  readonly elsewhere: string;
   /** Its folder in the lab's state. */
   readonly folder: string;
 }
@@ -63,7 +65,8 @@ export interface Vm {
 export function vmByName(lab: Lab, name: string): Vm {
   const number = name === rpmVm ? 11 : Number(/^vm([1-9])$/.exec(name)?.[1]);
   if (!number) throw new Error(`there is no VM "${name}": VMs are vm1 to vm${maxVms}, and ${rpmVm}`);
-  return { name, address: `172.30.0.${20 + number}`, folder: join(lab.state, "vms", name) };
+  const [address, elsewhere] = ["172.30", "172.31"].map((network) => `${network}.0.${20 + number}`) as [string, string];
+  return { name, address, elsewhere, folder: join(lab.state, "vms", name) };
 }
 
 /** The VMs that this lab has had so far, running or not. */

@@ -35,7 +35,7 @@ export async function prepareVms(lab: Lab, names: string[]): Promise<void> {
   }
   const vms = knownVms(lab);
   const hostKey = (vm: Vm) => readFileSync(join(vm.folder, "host_key.pub"), "utf8").split(" ").slice(0, 2).join(" ");
-  replaceFile(join(ssh, "known_hosts"), vms.map((vm) => `${vm.address} ${hostKey(vm)}\n`).join(""));
+  replaceFile(join(ssh, "known_hosts"), vms.map((vm) => `${vm.address},${vm.elsewhere} ${hostKey(vm)}\n`).join(""));
   const config = [
     ...vms.flatMap((vm) => [`Host ${vm.name}`, `  HostName ${vm.address}`]),
     "Host *",

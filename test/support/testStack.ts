@@ -42,11 +42,14 @@ export function withOperatorSpec(config: StackConfig, spec: StackConfig): StackC
   return { ...config, controlPlane: { install: { ...install, operator: { spec } } } };
 }
 
-/** Pulumi.dev.yaml of this checkout, with the lab's folder in place of `.lab`. */
-export function labConfig(): StackConfig {
+/** Pulumi.dev.yaml of this checkout, as of this lab. */
+export const labConfig = () => stackFile("Pulumi.dev.yaml");
+
+/** The configuration in a stack's file of this checkout, with the lab's folder in place of `.lab`. */
+export function stackFile(path: string): StackConfig {
   const folder = process.env.ISTIO_VM_LAB;
   if (!folder) throw new Error("ISTIO_VM_LAB is not set: run this by `npx tsx lab/main.ts exec --`");
-  const text = readFileSync(join(checkout, "Pulumi.dev.yaml"), "utf8").replaceAll(".lab/", `${folder}/`);
+  const text = readFileSync(join(checkout, path), "utf8").replaceAll(".lab/", `${folder}/`);
   const { config } = load(text) as { config: StackConfig };
   return Object.fromEntries(Object.entries(config).map(([key, value]) => [key.slice(PREFIX.length), value as unknown]));
 }

@@ -2,17 +2,14 @@
  * Another site than the cluster's: a network of its own in the lab, with no route to the cluster's or from there. One
  * machine is in both, a load balancer of the cluster's can be reached from it, and whoever runs Pulumi reaches everybody.
  */
-import { bridge, type Lab, vmByName } from "../../../lab/paths";
-import { run } from "../../../lab/run";
-import { leaderOf } from "../../../lab/cgroups";
-import { vmExec } from "../../../lab/vm";
+import { leaderOf } from "../../lab/cgroups";
+import { bridge, type Lab, vmByName } from "../../lab/paths";
+import { run } from "../../lab/run";
+import { vmExec } from "../../lab/vm";
 
 export const SITE = { link: "br1", address: "172.31.0.1" };
 /** The number of the network of a machine with a leg in both. */
 const SECOND_LEG = "site0";
-
-/** The address of a machine in that site. */
-export const siteAddress = (lab: Lab, vm: string) => vmByName(lab, vm).address.replace("172.30.", "172.31.");
 
 export async function openSite(): Promise<void> {
   await run(["ip", "link", "add", SITE.link, "type", "bridge"]);
@@ -25,7 +22,7 @@ export const closeSite = () => run(["ip", "link", "del", SITE.link]);
 /** Moves a machine there, until it gets a fresh disk: its link is plugged in there, and it knows nothing of elsewhere. */
 export async function moveThere(lab: Lab, vm: string): Promise<void> {
   await run(["ip", "link", "set", await linkOf(lab, vm), "master", SITE.link]);
-  const address = siteAddress(lab, vm);
+  const address = vmByName(lab, vm).elsewhere;
   await vmExec(lab, vm, [
     ...["sh", "-euc"],
     `sed -i 's/^Address=.*/Address=${address}\\/24/; /^Gateway=/d' /etc/systemd/network/10-host0.network
@@ -44,7 +41,7 @@ export async function reachThere(lab: Lab, vm: string): Promise<void> {
   await run(["ip", "link", "set", outer, "master", SITE.link, "up"]);
   await vmExec(lab, vm, [
     ...["sh", "-euc"],
-    `ip address add ${siteAddress(lab, vm)}/24 dev ${SECOND_LEG}; ip link set ${SECOND_LEG} up; sysctl -qw net.ipv4.ip_forward=0`,
+    `ip address add ${vmByName(lab, vm).elsewhere}/24 dev ${SECOND_LEG}; ip link set ${SECOND_LEG} up; sysctl -qw net.ipv4.ip_forward=0`,
   ]);
 }
 
