@@ -40,6 +40,7 @@ const accountIn = (identity = "") => identity.replace(/^.*\/sa\//, "");
 export interface KnownConfig {
   kind: string;
   metadata: { name: string; namespace?: string };
+  /** Without what is a default: the mode DISABLE is. */
   spec?: { trafficPolicy?: { tls?: { mode?: string } } };
 }
 
@@ -53,7 +54,8 @@ export const notPlain = (configs: KnownConfig[], services: ServiceName[]): strin
             kind === "DestinationRule" &&
             metadata.name === name &&
             metadata.namespace === namespace &&
-            spec?.trafficPolicy?.tls?.mode === "DISABLE",
+            (spec?.trafficPolicy?.tls?.mode ?? "DISABLE") === "DISABLE" &&
+            spec?.trafficPolicy?.tls !== undefined,
         ),
     )
     .map(({ name, namespace }) => `${name}.${namespace}`);

@@ -33,8 +33,10 @@ describe("where a mesh sends its clients", () => {
       rule("c", "other", "DISABLE"),
       rule("d", "vm", "DISABLE", "ServiceEntry"),
       rule("e", "vm", "ISTIO_MUTUAL"),
+      // As /debug/configz writes DISABLE.
+      { kind: "DestinationRule", metadata: { name: "f", namespace: "vm" }, spec: { trafficPolicy: { tls: {} } } },
     ];
-    const services = [..."abcde"].map((name) => ({ name, namespace: "vm" }));
+    const services = [..."abcdef"].map((name) => ({ name, namespace: "vm" }));
     assert.deepEqual(notPlain(known, services), ["b.vm", "c.vm", "d.vm", "e.vm"]);
     assert.deepEqual(notPlain([], []), []);
   });
