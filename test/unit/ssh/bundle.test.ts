@@ -95,7 +95,7 @@ describe("attendScript", () => {
         ),
     };
   }
-  const STAYS = `echo ready; echo "$*" >"$(dirname "$0")/words"; while :; do sleep 0.05; done`;
+  const STAYS = `echo ready; echo "$*" >"$(dirname "$0")/words"; while [ -e "$0" ]; do sleep 0.05; done`;
 
   it("stays with a lock on what it brought, and takes that with it when the session ends", () =>
     withDirectory(async (directory) => {
