@@ -5,6 +5,9 @@
 # shellcheck source-path=SCRIPTDIR source=rulesets.sh
 . "$here/rulesets.sh"
 
+# Where networks meet (mesh/exposure.ts).
+CROSS_NETWORK_PORT=15443
+
 check_firewall() {
   local address tools refused
   address=$(facts sidecar.env | sed -n 's/^ISTIO_SVC_IP=//p')
@@ -36,7 +39,7 @@ rule_sets() {
 }
 
 # The connections that must get through, for surely_refused: from pods to each inbound port, from the sidecar to the
-# application, and from the host to the mesh.
+# application, from the host to the mesh, and from other networks to a gateway.
 sidecar_packets() {
   local port
   inbound_ports | tr , '\n' | while read -r port; do
@@ -47,6 +50,11 @@ sidecar_packets() {
     echo "lo-in input $port $port 0 2"
     echo "lo-out output $port $port 0 2"
   done
+  # What comes to a gateway is not redirected: its Envoy listens there.
+  if facts sidecar.env | grep -qx ISTIO_AGENT_FLAGS=router; then
+    echo "gateway prerouting $CROSS_NETWORK_PORT $CROSS_NETWORK_PORT 0 0"
+    echo "gateway input $CROSS_NETWORK_PORT $CROSS_NETWORK_PORT 0 0"
+  fi
   [ -n "$(outgoing_ranges)" ] || return 0
   echo "lo-in input 15001 15001 1 1"
   echo "mesh output 15001 15001 1 1"
@@ -65,6 +73,10 @@ report_refused() {
       mesh)
         what="its own connections to the mesh go to port 15001 once the sidecar runs, and its firewall refuses them there"
         match='-p tcp --dport 15001' words='tcp dport 15001' ufw='allow out 15001/tcp'
+        ;;
+      gateway)
+        what="its firewall refuses connections to port $ports, to which other networks come"
+        match="-p tcp --dport $ports" words="tcp dport $ports" ufw="allow $ports/tcp"
         ;;
       pods)
         what="its firewall refuses connections to inbound port $ports"

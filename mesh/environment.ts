@@ -145,7 +145,7 @@ const sentIdentityLines = () => [
 ];
 
 /** The address at which the mesh reaches the host. */
-export function addressLine({ address }: Pick<SidecarEnvironment, "address">): string {
+function addressLine({ address }: Pick<SidecarEnvironment, "address">): string {
   return assignment("ISTIO_SVC_IP", address);
 }
 

@@ -5,7 +5,8 @@ import { remoteCommand } from "../../ssh/commands";
 import type { HostConfig } from "../../config";
 import { type HostFacts, istiodOf } from "../../diagnosis/facts";
 import { type Inspection, parseInspection } from "../../diagnosis/inspection";
-import { addressLine, captureLines, excludedPortsLine, hostsEntries } from "../../mesh/environment";
+import { captureLines, excludedPortsLine, hostsEntries, sidecarEnv } from "../../mesh/environment";
+import { gatewayVariables } from "../../mesh/networkGateway";
 import { fileLines, istiodFact, packageLine, SECRET_URL, stateText } from "../../mesh/hostState";
 import { ofEach } from "../../mesh/each";
 import { run } from "../../ssh/session";
@@ -36,7 +37,7 @@ function stateFor({ config: { serviceCidr }, owner, outputs }: ConfiguredStack, 
     istiod: istiod === undefined ? [] : [istiodFact(istiod)],
     hosts: istiod === undefined ? [] : hostsEntries(istiod),
     "cluster.env": [...captureLines({ ...host, serviceCidr }), excludedPortsLine({ sshPort: host.ssh.port })],
-    "sidecar.env": [addressLine(host)],
+    "sidecar.env": sidecarEnv({ ...host, labels: {}, extra: host.gateway ? gatewayVariables(host.network!) : {} }),
     // By their paths alone: what will be in them is not known here.
     file: fileLines({
       identity: "",

@@ -7,8 +7,8 @@ const HOST = join(__dirname, "../../../host");
 const fixture = (name: string) => readFileSync(join(__dirname, "../../fixtures/firewalls", `${name}.txt`), "utf8");
 
 /** What host/firewall.sh finds on a host with these rule sets, each as its tool prints it. */
-function findings(sets: Record<string, string>, { inbound = "8080", address = "192.0.2.7" } = {}): string[] {
-  const state = `cluster.env ISTIO_SERVICE_CIDR=10.96.0.0/16\ncluster.env ISTIO_INBOUND_PORTS=${inbound}\nsidecar.env ISTIO_SVC_IP=${address}`;
+function findings(sets: Record<string, string>, { inbound = "8080", address = "192.0.2.7", more = "" } = {}): string[] {
+  const state = `cluster.env ISTIO_SERVICE_CIDR=10.96.0.0/16\ncluster.env ISTIO_INBOUND_PORTS=${inbound}\nsidecar.env ISTIO_SVC_IP=${address}${more}`;
   const script = `set -eu
     here=$0
     for file in lib firewall; do . "$0/$file.sh"; done
@@ -293,6 +293,15 @@ describe("host/firewall.sh", () => {
       `table inet t {\n\tchain c {\n\t\ttype filter hook prerouting priority ${priority}; policy accept;\n\t\ttcp dport 15006 drop\n\t}\n}`;
     assert.deepEqual(findings({ nft: nft("dstnat - 10") }), []);
     assert.match(findings({ nft: nft("dstnat + 10") }).join(), REFUSED);
+  });
+
+  it("finds that other networks can't reach a gateway", () => {
+    const gateway = { inbound: "", more: "\nsidecar.env ISTIO_AGENT_FLAGS=router" };
+    const refused =
+      /^IVM718 its firewall refuses connections to port 15443, .* -I INPUT -p tcp --dport 15443 -j ACCEPT/;
+    assert.match(findings({ "iptables-nft": input() }, gateway).join(), refused);
+    assert.deepEqual(findings({ "iptables-nft": input("-A INPUT -p tcp --dport 15443 -j ACCEPT") }, gateway), []);
+    assert.doesNotMatch(findings({ "iptables-nft": input() }, { inbound: "" }).join(), /15443/);
   });
 
   it("finds that the host can't reach itself, or the mesh", () => {
