@@ -1,4 +1,4 @@
-import { type Facts, type HostFacts, isAvailable } from "../../diagnosis/facts";
+import { type Facts, type HostFacts, isAvailable, isUnavailable } from "../../diagnosis/facts";
 import { isInstalled } from "../../config";
 import { kubectlFor } from "../../tools/kubectl";
 import type { Progress } from "../progress";
@@ -34,7 +34,8 @@ async function lookOutside(
     inspectHosts(known, rootCert, progress.count("hosts", known.config.hosts.length)),
   ]);
   const isNew = (host: HostFacts) => "inspection" in host && host.inspection.joined === undefined;
-  const surroundings = silent === undefined && hosts.some(isNew) ? await readSurroundings(known, kubectl) : undefined;
+  const surroundings =
+    !isUnavailable(cluster) && hosts.some(isNew) ? await readSurroundings(known, kubectl, cluster) : undefined;
   return { cluster, hosts, surroundings };
 }
 

@@ -1,5 +1,5 @@
 import { readNodes } from "../../diagnosis/clusterObjects";
-import { rootNamespacesOf } from "../../diagnosis/facts";
+import { type Cluster, isUnavailable, rootNamespacesOf, type Unavailable } from "../../diagnosis/facts";
 import type { SurroundingFacts, Surroundings } from "../../diagnosis/impact";
 import type { PeerAuthentication } from "../../diagnosis/peerAuthentication";
 import { type Kubectl, list } from "../../tools/kubectl";
@@ -47,20 +47,34 @@ const readPeerAuthentications = (kubectl: Kubectl) =>
     },
   );
 
-async function readRootNamespaces({ config, outputs }: ConfiguredStack, kubectl: Kubectl): Promise<string[]> {
-  const existing = outputs === undefined ? await readExisting(config, kubectl) : undefined;
+/** What the cluster has told already, or why it did not. */
+function told<Fact>(fact: Fact | Unavailable): Fact {
+  if (isUnavailable(fact)) throw new Error(fact.problem);
+  return fact;
+}
+
+async function readRootNamespaces(
+  { config, outputs }: ConfiguredStack,
+  kubectl: Kubectl,
+  known?: Known,
+): Promise<string[]> {
+  if (outputs !== undefined) return rootNamespacesOf(outputs);
+  const existing = known ? told(known.existing) : await readExisting(config, kubectl);
   if (existing === undefined) return rootNamespacesOf(outputs);
   if ("refusal" in existing) throw new Error(existing.refusal);
   return existing.rootNamespaces;
 }
 
+/** What is known of the cluster already. */
+type Known = Pick<Cluster, "nodes" | "serviceCidr" | "existing">;
+
 /** Asks the cluster who is who, and what is taken from whom, everything at the same time. */
-export const readSurroundings = (stack: ConfiguredStack, kubectl: Kubectl): Promise<Surroundings> =>
+export const readSurroundings = (stack: ConfiguredStack, kubectl: Kubectl, known?: Known): Promise<Surroundings> =>
   answers<SurroundingFacts>({
     pods: () => readPods(kubectl),
-    nodes: async () => readNodes(await list(kubectl, "nodes")),
+    nodes: async () => (known ? told(known.nodes) : readNodes(await list(kubectl, "nodes"))),
     services: () => readServices(kubectl),
     peerAuthentications: () => readPeerAuthentications(kubectl),
-    rootNamespaces: () => readRootNamespaces(stack, kubectl),
-    serviceCidr: () => detectServiceCidr(stack.config.cluster, kubectl),
+    rootNamespaces: () => readRootNamespaces(stack, kubectl, known),
+    serviceCidr: async () => (known ? told(known.serviceCidr) : detectServiceCidr(stack.config.cluster, kubectl)),
   });
