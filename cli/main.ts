@@ -97,10 +97,17 @@ program
   .argument("<address>")
   .argument("<identity>")
   .argument("<istiod-namespace...>")
+  .option("--entry <namespace/name>")
   .option("--kubeconfig <path>")
   .option("--context <name>")
-  .action((host: string, address: string, identity: string, istiods: string[], access: ClusterAccess) =>
-    awaitWithdrawal({ host, address, identity, istiods }, kubectlFor(access), print),
+  .action(
+    (
+      host: string,
+      address: string,
+      identity: string,
+      istiods: string[],
+      { entry, ...access }: ClusterAccess & { entry?: string },
+    ) => awaitWithdrawal({ host, address, identity, istiods, entry }, kubectlFor(access), print),
   );
 
 process.chdir(project);

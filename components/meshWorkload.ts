@@ -3,16 +3,25 @@ import * as pulumi from "@pulumi/pulumi";
 import { inboundEntrySpec, serviceHost, type ServiceName, type ServicePort } from "../mesh/externalService";
 import { ownerLabels } from "../mesh/kubernetesObject";
 import { detectionFilterSpec } from "../mesh/protocolDetection";
-import { type Workload, WORKLOAD_ENTRY, workloadEntryAnnotations, workloadEntrySpec } from "../mesh/workloadEntry";
+import {
+  HEALTH_CHECKED,
+  probedEntry,
+  servesLabels,
+  type Workload,
+  WORKLOAD_ENTRY,
+  workloadEntrySpec,
+} from "../mesh/workloadEntry";
 
 export interface MeshWorkloadArgs {
-  /** The host's name, which its entries have. */
+  /** The host's name. */
   host: string;
   /** The host's own namespace. */
   namespace: string;
   /** The services that it is to serve. */
   services: (ServiceName & { ports: ServicePort[] })[];
   workload: pulumi.Input<Workload>;
+  /** It is probed: the services of its namespace that it serves while its sidecar says that it can. Default: it is not. */
+  probed?: { serves: string[] };
   /** Whether clients without a sidecar are to be answered where its server speaks first. Default: false. */
   serverMaySpeakFirst?: boolean;
   /** The domain of the cluster's DNS. Default: cluster.local. */
@@ -22,8 +31,8 @@ export interface MeshWorkloadArgs {
 }
 
 /**
- * A host as istiod knows it, before it serves anything: WorkloadEntries, one in each namespace of its services, which come
- * to select them later, and what its sidecar takes for them.
+ * A host as istiod knows it before it joins and until it has left: what its sidecar takes for its services, and whether it
+ * can serve, if it is probed.
  */
 export class MeshWorkload extends pulumi.ComponentResource {
   /** @param opts `dependsOn` has its services: what the sidecar takes for them shall be younger (inboundEntrySpec) */
@@ -36,18 +45,21 @@ export class MeshWorkload extends pulumi.ComponentResource {
       namespace: own,
       owner,
       services,
+      probed,
       serverMaySpeakFirst = false,
       clusterDomain = "cluster.local",
     } = args;
     const labels = ownerLabels(owner);
     const workload = pulumi.output(args.workload);
-    for (const namespace of new Set(services.map((service) => service.namespace))) {
-      const annotations = workload.apply((one) => workloadEntryAnnotations(one, namespace === own)!);
+    if (probed) {
       new CustomResource(
-        `${name}-${namespace}`,
+        `${name}-probed`,
         {
           ...WORKLOAD_ENTRY,
-          metadata: { name: host, namespace, labels, annotations },
+          metadata: {
+            ...{ name: probedEntry(host), namespace: own, annotations: HEALTH_CHECKED },
+            labels: ownerLabels(owner, servesLabels(probed.serves)),
+          },
           spec: workload.apply(workloadEntrySpec),
         },
         { parent: this, dependsOn },

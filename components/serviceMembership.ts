@@ -1,17 +1,21 @@
-import { CustomResourcePatch } from "@pulumi/kubernetes/apiextensions";
+import { CustomResource } from "@pulumi/kubernetes/apiextensions";
 import * as pulumi from "@pulumi/pulumi";
-import { servesLabels, WORKLOAD_ENTRY } from "../mesh/workloadEntry";
+import { ownerLabels } from "../mesh/kubernetesObject";
+import { servesLabels, type Workload, WORKLOAD_ENTRY, workloadEntrySpec } from "../mesh/workloadEntry";
 
 export interface ServiceMembershipArgs {
-  /** The name of the host and of its WorkloadEntries (MeshWorkload). */
+  /** The name of the host, which its entries have. */
   host: string;
-  /** The services that it serves, by their namespace. */
+  /** The names of the services that it serves, by their namespace. */
   services: Map<string, string[]>;
+  workload: pulumi.Input<Workload>;
+  /** The stack's owner mark. */
+  owner: pulumi.Input<string>;
 }
 
 /**
- * That a host serves: its WorkloadEntries get the labels that its services select. A resource of its own, made when the
- * host has joined and taken back before it leaves, whereas the entries are there before and after.
+ * That a host serves: a WorkloadEntry in each namespace of its services, which they select. Made when the host has joined,
+ * and taken back before it leaves.
  */
 export class ServiceMembership extends pulumi.ComponentResource {
   constructor(name: string, args: ServiceMembershipArgs, opts: pulumi.ComponentResourceOptions = {}) {
@@ -20,9 +24,13 @@ export class ServiceMembership extends pulumi.ComponentResource {
     const { dependsOn, ...rest } = opts;
     super("istio-vm:index:ServiceMembership", name, {}, rest);
     for (const [namespace, services] of args.services) {
-      new CustomResourcePatch(
+      new CustomResource(
         `${name}-${namespace}`,
-        { ...WORKLOAD_ENTRY, metadata: { name: args.host, namespace, labels: servesLabels(services) } },
+        {
+          ...WORKLOAD_ENTRY,
+          metadata: { name: args.host, namespace, labels: ownerLabels(args.owner, servesLabels(services)) },
+          spec: pulumi.output(args.workload).apply(workloadEntrySpec),
+        },
         { parent: this, dependsOn },
       );
     }

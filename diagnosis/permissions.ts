@@ -148,7 +148,14 @@ export function neededPermissions(
     .map(({ namespace }): Permission => {
       return { group: "", resource: "serviceaccounts", subresource: "token", verb: "create", namespace };
     });
-  return [...new Map([...all, ...tokens].map((one) => [JSON.stringify(one), one])).values()];
+  // To take one that leaves out of its services.
+  const health = hosts
+    .filter(({ readinessProbe, gone }) => readinessProbe !== undefined && !gone)
+    .map(({ namespace }): Permission => {
+      const [group, resource] = istio("workloadentries");
+      return { group, resource, subresource: "status", verb: "patch", namespace };
+    });
+  return [...new Map([...all, ...tokens, ...health].map((one) => [JSON.stringify(one), one])).values()];
 }
 
 /** The question to the API server, as a SelfSubjectAccessReview. */

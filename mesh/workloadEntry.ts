@@ -1,14 +1,13 @@
 /**
- * A host as istiod knows it: a WorkloadEntry (networking.istio.io/v1), and the services that it serves, each by a label
- * that the service's ServiceEntry selects.
+ * A host as an endpoint: a WorkloadEntry (networking.istio.io/v1), with a label for each service of its namespace that it
+ * serves, which the service's ServiceEntry selects. It is made when the host has joined, and goes before it leaves.
  *
- * The entry is there before the host joins, for a sidecar that names it (ISTIO_META_WORKLOAD_ENTRY) is refused without it
- * (pilot/pkg/autoregistration: OnConnect); the labels come after. Both tell the sidecar of a host what it now serves
- * (pilot/pkg/serviceregistry/serviceentry: ProxyUpdate), which an endpoint within a ServiceEntry does not.
+ * That of a host with a readinessProbe is there as long as the host is in the mesh, for its sidecar, which says by it whether
+ * the host can serve, is refused without it (pilot/pkg/autoregistration: OnConnect). It is no endpoint until that says so,
+ * and no more when the host is about to leave (tools/withdrawal.ts).
  */
 import { HOST_LABEL } from "./kubernetesObject";
 import { networkLabel } from "./networkGateway";
-import type { ReadinessProbe } from "./readinessProbe";
 
 export const WORKLOAD_ENTRY = { apiVersion: "networking.istio.io/v1", kind: "WorkloadEntry" };
 
@@ -23,8 +22,6 @@ export interface Workload {
   weight?: number;
   /** Where it is, as region/zone/subzone. Default: not known. */
   locality?: string;
-  /** By which the sidecar tells istiod whether it can serve. Default: it can. */
-  readinessProbe?: ReadinessProbe;
 }
 
 /** The label of a workload that serves the service of this name in its namespace. */
@@ -34,17 +31,14 @@ export const servesLabel = (service: string) => `serves.pulumi-istio-vm/${servic
 export const servesLabels = (services: string[]) =>
   Object.fromEntries(services.map((service) => [servesLabel(service), "true"]));
 
-/** Without a probe that has succeeded, an entry with this is no endpoint (serviceentry: isHealthy). */
-const HEALTH_CHECKED = { "proxy.istio.io/health-checks-enabled": "true" };
+/** The name of the entry of a host that is probed; others have the host's, which has no dot. */
+export const probedEntry = (host: string) => `${host}.probed`;
 
-/**
- * @param own whether it is of the host's own namespace: a sidecar can speak for no other
- * @returns undefined rather than nothing in it, which the kubernetes provider takes for a change each time
- */
-export const workloadEntryAnnotations = (
-  { readinessProbe }: Workload,
-  own: boolean,
-): Record<string, string> | undefined => (own && readinessProbe !== undefined ? HEALTH_CHECKED : undefined);
+/** Without a probe that has succeeded, an entry with this annotation is no endpoint (serviceentry: isHealthy). */
+export const HEALTH_CHECKED = { "proxy.istio.io/health-checks-enabled": "true" };
+
+/** The status of such an entry when its host is about to leave, whatever its sidecar said last. */
+export const LEAVING = { conditions: [{ type: "Healthy", status: "False", message: "it leaves the mesh" }] };
 
 /** Mutual TLS to it (label security.istio.io/tlsMode), and the identity of its service account is checked. */
 export function workloadEntrySpec({ address, serviceAccount, labels, network, weight, locality }: Workload) {

@@ -11,6 +11,7 @@ import {
   sentTo,
   servicesAt,
 } from "../mesh/withdrawal";
+import { LEAVING } from "../mesh/workloadEntry";
 import { debug, istiodPods, pushToAll, syncOf } from "./istiodDebug";
 import { accessFlags, type ClusterAccess, type Kubectl } from "./kubectl";
 
@@ -23,6 +24,8 @@ export interface Withdrawal {
   identity: string;
   /** The namespaces of the control planes whose proxies may be sent there. */
   istiods: string[];
+  /** `NAMESPACE/NAME` of its WorkloadEntry, if it is probed: its sidecar goes on to say that it can serve. */
+  entry?: string;
   /** It stays, and clients shall speak plain text to these services of its. Default: nobody shall be sent there any more. */
   plain?: ServiceName[];
 }
@@ -34,8 +37,10 @@ export interface Withdrawal {
 const LIMITS = { istiod: 10_000, proxies: 60_000, pause: 300 };
 
 /** The command of the command line that does it, for a shell in the program's folder: npx would take as long as all the rest. */
-export function withdrawalCommand({ host, address, identity, istiods }: Withdrawal, access: ClusterAccess): string {
-  const words = ["withdrawn", host, address, identity, ...istiods, ...accessFlags(access)];
+export function withdrawalCommand(withdrawal: Withdrawal, access: ClusterAccess): string {
+  const { host, address, identity, istiods, entry } = withdrawal;
+  const entryFlag = entry === undefined ? [] : [`--entry=${entry}`];
+  const words = ["withdrawn", host, address, identity, ...istiods, ...entryFlag, ...accessFlags(access)];
   return `node cli/istio-vm.cjs ${words.map(quote).join(" ")}`;
 }
 
@@ -47,7 +52,7 @@ export function withdrawalCommand({ host, address, identity, istiods }: Withdraw
  * @returns when it is so, or when it can't be waited for any longer, which it then says
  */
 export async function awaitWithdrawal(
-  { host, address, identity, istiods, plain }: Withdrawal,
+  { host, address, identity, istiods, entry, plain }: Withdrawal,
   kubectl: Kubectl,
   say: (line: string) => void,
   { pause, ...limits } = LIMITS,
@@ -70,6 +75,7 @@ export async function awaitWithdrawal(
       tell(`! no istiod runs in ${istiods.join(", ")} that could be asked who is sent there`);
       return;
     }
+    if (entry !== undefined && plain === undefined) await sayLeaving(entry, kubectl);
     const ofAll = async <T>(ask: (pod: (typeof pods)[number]) => Promise<T[]>) =>
       (await Promise.all(pods.map(ask))).flat();
     const services = await untilNone(limits.istiod, () =>
@@ -108,4 +114,11 @@ export async function awaitWithdrawal(
     // Nothing depends on it but requests that are under way, for which the host itself waits as well.
     tell(`! istiod could not be asked who is sent there: ${(error as Error).message}`);
   }
+}
+
+/** Its sidecar may say another thing again, should it stay: nothing of the stack's is changed by this. */
+async function sayLeaving(entry: string, kubectl: Kubectl): Promise<void> {
+  const [namespace, name] = entry.split("/") as [string, string];
+  const how = ["--subresource=status", "--type=merge", `--patch=${JSON.stringify({ status: LEAVING })}`];
+  await kubectl(["patch", "workloadentries.networking.istio.io", name, `--namespace=${namespace}`, ...how]);
 }

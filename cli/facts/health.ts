@@ -1,6 +1,7 @@
 import { isUnavailable, type Unavailable } from "../../diagnosis/facts";
 import type { Sickness } from "../../diagnosis/status";
 import type { Config } from "../../config";
+import { probedEntry } from "../../mesh/workloadEntry";
 import { type Kubectl, list } from "../../tools/kubectl";
 import { unavailable } from "./answers";
 
@@ -27,7 +28,7 @@ export async function sickHosts({ hosts, services }: Config, kubectl: Kubectl): 
   const entries = found.flat();
   return new Map(
     probed.flatMap(({ name }) => {
-      const entry = entries.find(({ metadata }) => metadata.name === name);
+      const entry = entries.find(({ metadata }) => metadata.name === probedEntry(name));
       const health = entry?.status?.conditions?.find(({ type }) => type === "Healthy");
       if (health?.status === "True") return [];
       return [[name, health === undefined ? "it has not been probed yet" : (health.message ?? "")] as const];

@@ -80,17 +80,15 @@ describe("a host that serves", () => {
     const [namespace, name] = one.split("/") as [string, string];
     return { namespace, name, ports };
   });
-  const serving = (more: object = {}) =>
+  const serving = (more: object = {}, args: object = {}) =>
     runProgram(() => {
-      const entries = new MeshWorkload("h-workload", {
-        ...{ host: "h", namespace: "vm", services, owner: "me" },
-        workload: { ...workload, ...more },
-      });
+      const both = { host: "h", owner: "me", workload: { ...workload, ...more } };
+      const known = new MeshWorkload("h-workload", { ...both, namespace: "vm", services, ...args });
       const names = namesByNamespace(services);
-      new ServiceMembership("h-membership", { host: "h", services: names }, { dependsOn: entries });
+      new ServiceMembership("h-membership", { ...both, services: names }, { dependsOn: known });
     });
 
-  it("has an entry in each namespace of its services, which they select by labels that come later", async () => {
+  it("has an entry in each namespace of its services, which they select", async () => {
     const { resources, find } = await serving();
     assert.deepEqual(
       resources
@@ -101,23 +99,16 @@ describe("a host that serves", () => {
         ["kubernetes:networking.istio.io/v1:ServiceEntry", "h-workload-other/web", "h-workload"],
         ["kubernetes:networking.istio.io/v1:ServiceEntry", "h-workload-vm/db", "h-workload"],
         ["kubernetes:networking.istio.io/v1:ServiceEntry", "h-workload-vm/web", "h-workload"],
-        ["kubernetes:networking.istio.io/v1:WorkloadEntry", "h-workload-other", "h-workload"],
-        ["kubernetes:networking.istio.io/v1:WorkloadEntry", "h-workload-vm", "h-workload"],
-        ["kubernetes:networking.istio.io/v1:WorkloadEntryPatch", "h-membership-other", "h-membership"],
-        ["kubernetes:networking.istio.io/v1:WorkloadEntryPatch", "h-membership-vm", "h-membership"],
+        ["kubernetes:networking.istio.io/v1:WorkloadEntry", "h-membership-other", "h-membership"],
+        ["kubernetes:networking.istio.io/v1:WorkloadEntry", "h-membership-vm", "h-membership"],
       ],
     );
-    const entry = { apiVersion: "networking.istio.io/v1", kind: "WorkloadEntry" };
-    assert.deepEqual(find("h-workload-other").inputs, {
-      ...entry,
-      metadata: { name: "h", namespace: "other", labels: OWNER },
+    assert.deepEqual(find("h-membership-vm").inputs, {
+      ...{ apiVersion: "networking.istio.io/v1", kind: "WorkloadEntry" },
+      metadata: { name: "h", namespace: "vm", labels: { ...OWNER, ...servesLabels(["web", "db"]) } },
       spec: workloadEntrySpec(workload),
     });
-    assert.deepEqual(find("h-membership-vm").inputs, {
-      ...entry,
-      metadata: { name: "h", namespace: "vm", labels: servesLabels(["web", "db"]) },
-    });
-    assert.ok(find("h-membership-vm").dependencies.includes("h-workload-vm"));
+    assert.ok(find("h-membership-vm").dependencies.includes("h-workload-vm/web"));
   });
 
   it("has a sidecar that takes what comes for its services, of whichever namespace, as nobody else can see", async () => {
@@ -135,11 +126,17 @@ describe("a host that serves", () => {
     });
   });
 
-  it("that is probed is no endpoint until it says itself that it can serve: in its own namespace, of which it may", async () => {
-    const { find } = await serving({ readinessProbe: {} });
-    const annotations = (name: string) => (find(name).inputs.metadata as { annotations: object }).annotations;
-    assert.deepEqual(annotations("h-workload-vm"), { "proxy.istio.io/health-checks-enabled": "true" });
-    assert.equal(annotations("h-workload-other"), undefined);
+  it("that is probed has one that is no endpoint until its sidecar says so, from before it joins", async () => {
+    const { find } = await serving({}, { probed: { serves: ["web"] } });
+    assert.deepEqual(find("h-workload-probed").inputs, {
+      ...{ apiVersion: "networking.istio.io/v1", kind: "WorkloadEntry" },
+      metadata: {
+        ...{ name: "h.probed", namespace: "vm" },
+        annotations: { "proxy.istio.io/health-checks-enabled": "true" },
+        labels: { ...OWNER, ...servesLabels(["web"]) },
+      },
+      spec: workloadEntrySpec(workload),
+    });
   });
 });
 

@@ -1,3 +1,4 @@
+import type { ReadinessProbe } from "../../../mesh/readinessProbe";
 import assert from "node:assert/strict";
 import type { Config } from "../../../config";
 import { accessReview, type Circumstances, forbiddenBy, neededPermissions } from "../../../diagnosis/permissions";
@@ -70,6 +71,14 @@ describe("permissions", () => {
     assert.ok(!asked({}).includes(FILTERS));
     assert.ok(asked({ hosts: [{ ...host!, inboundPorts: "*" }] }).includes(FILTERS));
     assert.ok(!asked({ hosts: [{ ...host!, inboundPorts: "*", gone: true }] }).includes(FILTERS));
+  });
+
+  it("are for saying of a host that is probed that it leaves", () => {
+    const HEALTH = "patch workloadentries.networking.istio.io/status in vm";
+    const [host] = config.hosts;
+    const readinessProbe = {} as ReadinessProbe;
+    assert.ok(!asked({}).includes(HEALTH));
+    assert.ok(asked({ hosts: [{ ...host!, readinessProbe }] }).includes(HEALTH));
   });
 
   describe("of a mesh that is there", () => {

@@ -20,6 +20,10 @@ function cluster(answers: Record<string, Record<string, unknown[]>>, pods = Obje
   const asked: string[] = [];
   const kubectl: Kubectl = (args) => {
     if (args[0] === "get") return Promise.resolve(JSON.stringify({ items: pods }));
+    if (args[0] === "patch") {
+      asked.push(args.join(" "));
+      return Promise.resolve("patched");
+    }
     const name = args[2]!;
     const path = args.at(-1)!.replace("/debug/", "");
     asked.push(`${name} ${path}`);
@@ -31,7 +35,8 @@ function cluster(answers: Record<string, Record<string, unknown[]>>, pods = Obje
   return {
     asked,
     said,
-    run: (limits = LIMITS) => awaitWithdrawal(withdrawal, kubectl, (line) => said.push(line), limits),
+    run: (limits = LIMITS, more: object = {}) =>
+      awaitWithdrawal({ ...withdrawal, ...more }, kubectl, (line) => said.push(line), limits),
   };
 }
 
@@ -97,6 +102,20 @@ describe("awaitWithdrawal", () => {
     const kept = cluster({ a: { endpointShardz: [THERE], syncz: [[]] } });
     await kept.run({ istiod: 0, proxies: 60_000, pause: 1 });
     assert.match(kept.said[0]!, /goes on to lead there/);
+  });
+
+  it("takes a host that is probed out of its services first, whose sidecar goes on to say that it can serve", async () => {
+    const { asked, said, run } = cluster({ a: { syncz: [[proxy("p", "1")], [proxy("p", "2")]] } });
+    await run(LIMITS, { entry: "vm/vm1.probed" });
+    const status = { conditions: [{ type: "Healthy", status: "False", message: "it leaves the mesh" }] };
+    assert.equal(
+      asked[0],
+      `patch workloadentries.networking.istio.io vm1.probed --namespace=vm --subresource=status --type=merge --patch=${JSON.stringify({ status })}`,
+    );
+    assert.match(said[0]!, /^vm1: withdraw ok/);
+    const stays = cluster({ a: { syncz: [[proxy("p", "1")], [proxy("p", "2")]] } });
+    await stays.run(LIMITS, { entry: "vm/vm1.probed", plain: [] });
+    assert.ok(!stays.asked.some((each) => each.startsWith("patch")));
   });
 
   it("says why istiod could not be asked, and keeps nobody from leaving", async () => {
