@@ -29,18 +29,31 @@ stop_sidecar() {
 }
 
 # The kernel need not have tracked connections before the first rules of nat: to it those that are open are new ones when
-# something of them comes next, and would be redirected in their midst. These go on as they began. In either kind of
-# iptables, for which one Istio takes turns out when it has made its rules; those of the other kind change nothing.
+# something of them comes next, and would be redirected in their midst. These go on as they began.
 keep_open() {
   local tool ports port open ranges
   ports=$(sed -n 's/^ISTIO_INBOUND_PORTS=//p' "$ENV_DIR/cluster.env" 2>/dev/null | tr , ' ')
   ranges=$(sed -n 's/^ISTIO_SERVICE_CIDR=//p' "$ENV_DIR/cluster.env" 2>/dev/null)
-  if [ -z "$ports$ranges" ] || had_rules; then return 0; fi
-  for tool in $IPTABLES_TOOLS; do
-    open_rules "$ports" "$ranges" | "$tool-restore" --noflush --wait 5 2>/dev/null || : # which need not be there
+  if [ -z "$ports$ranges" ] || had_rules || rules_are_theirs; then return 0; fi
+  for tool in iptables ip6tables; do
+    # Which need not be there, as by IPv6.
+    open_rules "$ports" "$ranges" | "$(tool_for_istio "$tool")-restore" --noflush --wait 5 2>/dev/null || :
   done
   open=$(for port in $ports; do [ "$port" = '*' ] || connections_to ":$port"; done | wc -l)
   [ "$open" -eq 0 ] || say start "$open connections go on as they began, past the sidecar, until they end"
+}
+
+# `tool_for_istio iptables|ip6tables`: of the two kinds, the one in which Istio is about to make its rules: the legacy one
+# wherever that works, for istio-start.sh has it look at that twice, and finds the table that it made by looking
+# (tools/istio-iptables, DetectIptablesVersion). The other kind is left alone: whose table comes first goes first.
+tool_for_istio() {
+  if "$1-legacy" -t nat -S >/dev/null 2>&1; then
+    echo "$1-legacy"
+  elif command -v "$1-nft-restore" >/dev/null; then
+    echo "$1-nft"
+  else
+    echo "$1"
+  fi
 }
 
 # Whether those that are open were begun under rules.

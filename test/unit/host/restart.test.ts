@@ -54,3 +54,18 @@ describe("host/restart.sh: connections that are opened while the sidecar restart
     assert.deepEqual(goes, [OWN, "-m owner ! --uid-owner 0 -j DROP"]);
   });
 });
+
+describe("host/restart.sh: rules for connections that are open", () => {
+  it("are of the kind of iptables that Istio takes: the legacy one wherever that works", async () => {
+    const tool = async (works: string, has: string) => {
+      const script = `${PRELUDE}
+        iptables-legacy() { ${works}; }
+        command() { [ "$2" = '${has}' ]; }
+        tool_for_istio iptables`;
+      return (await execa("bash", ["-c", script])).stdout;
+    };
+    assert.equal(await tool("true", "iptables-nft-restore"), "iptables-legacy");
+    assert.equal(await tool("return 3", "iptables-nft-restore"), "iptables-nft");
+    assert.equal(await tool("return 3", "none"), "iptables");
+  });
+});
