@@ -3,6 +3,7 @@ import { existsSync, readFileSync, rmSync, symlinkSync, lstatSync } from "node:f
 import { join } from "node:path";
 import { artifactPath, build, isBuilt, use } from "./artifacts";
 import { endMachine, leaderOf, machinesWithCgroups } from "./cgroups";
+import { makeDual } from "./dual";
 import { prepareTools } from "./exec";
 import { checkFirewalls, checkInotify } from "./kernel";
 import { isRunning, logOf } from "./launch";
@@ -64,17 +65,20 @@ export interface Extras {
   tests: boolean;
   /** The machine with rpm, which is of that. */
   rpm: boolean;
+  /** IPv6 beside IPv4. A lab that has it keeps it. */
+  dual: boolean;
   /** An earlier Istio beside the lab's own: its istioctl, images and package. */
   earlier: boolean;
 }
 
 /** Brings the lab up: builds what is missing, starts what does not run, and waits until all of it answers. */
-export async function up(lab: Lab, vms: number, { tests, rpm, earlier }: Extras): Promise<void> {
+export async function up(lab: Lab, vms: number, { tests, rpm, dual, earlier }: Extras): Promise<void> {
   const names = [...Array.from({ length: vms }, (_, index) => `vm${index + 1}`), ...(rpm ? [rpmVm] : [])];
   const stopped = names.filter((name) => !leaderOf(lab, name));
   checkInotify({ node: !leaderOf(lab, "node"), vms: stopped.length });
   await buildArtifacts(lab, [...recipes, ...(tests || rpm ? testRecipes : []), ...(earlier ? earlierRecipes : [])]);
   await withLab(lab, async () => {
+    if (dual) makeDual(lab);
     for (const recipe of [istio, ...(earlier ? [earlierIstio] : [])]) use(lab.state, recipe.name, recipe);
     use(lab.state, "pulumi", pulumi);
     await prepareVms(lab, names);

@@ -8,9 +8,10 @@ import { rebootVm, resetVm } from "./vm";
 
 const usage = `Usage: npx tsx lab/main.ts COMMAND
 
-  up [--vms N] [--rpm] [--tests] [--istio 1.30]
+  up [--vms N] [--rpm] [--tests] [--dual] [--istio 1.30]
                      build what is missing, start what does not run; --rpm: also rpm1, a machine with rpm and dnf;
-                     --tests: build what only tests need as well; --istio: an earlier Istio beside the lab's own
+                     --tests: build what only tests need as well; --dual: IPv6 beside IPv4, for a new lab;
+                     --istio: an earlier Istio beside the lab's own
   down               stop everything; the state stays for the next up
   status             what runs
   exec -- CMD...     run a command inside the lab
@@ -31,6 +32,7 @@ async function main(): Promise<number> {
       vms: { type: "string" },
       rpm: { type: "boolean" },
       tests: { type: "boolean" },
+      dual: { type: "boolean" },
       istio: { type: "string" },
       cache: { type: "boolean" },
       help: { type: "boolean" },
@@ -42,9 +44,9 @@ async function main(): Promise<number> {
   const [command, ...rest] = positionals;
   switch (command) {
     case "up": {
-      const { rpm = false, tests = false, istio } = values;
+      const { rpm = false, tests = false, dual = false, istio } = values;
       if (istio !== undefined && istio !== "1.30") break;
-      await up(lab, vmCount(values.vms), { rpm, tests, earlier: istio !== undefined });
+      await up(lab, vmCount(values.vms), { rpm, tests, dual, earlier: istio !== undefined });
       console.log(status(lab));
       return 0;
     }

@@ -1,6 +1,7 @@
 /** The lab's network: a namespace with one bridge and no route out. */
 import { existsSync, readFileSync, rmdirSync } from "node:fs";
-import { bridge, listFolder, node, podRange, serviceRange, type Lab } from "./paths";
+import { isDual } from "./dual";
+import { bridge, ipv6, listFolder, node, podRange, serviceRange, type Lab } from "./paths";
 import { run, succeeds, until } from "./run";
 
 /** Makes what is missing of the namespace and the bridge. */
@@ -14,6 +15,10 @@ export async function startNetwork(lab: Lab): Promise<void> {
   // Nobody here may use the bridge as a way to somewhere else; pods and services are behind the node.
   await run(["nsenter", `--net=${lab.netnsFile}`, "sysctl", "--quiet", "--write", "net.ipv4.ip_forward=0"]);
   for (const range of [podRange, serviceRange]) await ip("route", "replace", range, "via", node.address);
+  if (!isDual(lab)) return;
+  // At once: duplicates are looked for only where they can be.
+  await ip("addr", "replace", `${ipv6.bridge}/${ipv6.prefix}`, "dev", bridge.name, "nodad");
+  for (const range of [ipv6.podRange, ipv6.serviceRange]) await ip("route", "replace", range, "via", ipv6.node);
 }
 
 /** Whether an interface is there in the lab's namespace. */

@@ -3,6 +3,7 @@ import { copyFileSync, cpSync, existsSync, renameSync, rmSync, statSync } from "
 import { join } from "node:path";
 import { artifactPath, type Recipe, use } from "./artifacts";
 import { endMachine, leaderOf } from "./cgroups";
+import { isDual } from "./dual";
 import { labEnvironment } from "./exec";
 import { launch, logOf } from "./launch";
 import { hasLink } from "./network";
@@ -38,6 +39,7 @@ async function boot(lab: Lab): Promise<void> {
   // The running node must not change when the checkout does.
   rmSync(join(home, "config"), { recursive: true, force: true });
   cpSync(join(labFolder, "node"), join(home, "config"), { recursive: true });
+  if (isDual(lab)) cpSync(join(labFolder, "node", "dual"), join(home, "config"), { recursive: true });
   copyFileSync(join(home, "pki", "admin.kubeconfig"), join(lab.state, "kubeconfig"));
   const unshare = "unshare --net --mount --uts --ipc --pid --fork --kill-child";
   use(lab.state, "node-root", nodeRoot);
@@ -48,6 +50,7 @@ async function boot(lab: Lab): Promise<void> {
     ROOT: artifactPath(nodeRoot),
     BIN: join(artifactPath(kubernetes), "bin"),
     IMAGES: artifactPath(images),
+    DUAL: isDual(lab) ? "yes" : "",
   });
   await until(
     "the node's first process",

@@ -15,6 +15,11 @@ export const bridge = { name: "br0", address: "172.30.0.1", prefix: 24 };
 export const node = { name: "lab-node", address: "172.30.0.10", second: "172.30.0.11" };
 export const podRange = "10.244.0.0/16";
 export const serviceRange = "10.96.0.0/16";
+/** The same of a lab with both families of addresses (lab/dual.ts); node/run.sh and node/dual/ have them as well. */
+export const ipv6 = {
+  ...{ prefix: 64, bridge: "fd00:30::1", node: "fd00:30::10", dns: "fd00:96::a" },
+  ...{ podRange: "fd00:244::/56", serviceRange: "fd00:96::/112" },
+};
 /** Where a VM fetches the sidecar package. */
 export const packageUrl = `http://${bridge.address}:8000/istio-sidecar.deb`;
 export const rpmUrl = packageUrl.replace(/deb$/, "rpm");
@@ -52,6 +57,8 @@ export interface Vm {
   /** Its hostname, and its name in ssh: vm1, vm2, ...; or rpm1. */
   readonly name: string;
   readonly address: string;
+  /** The IPv6 address that it has as well, in a lab with both families. */
+  readonly ipv6: string;
   /** Its address in another network, if a test has moved it there. */
   readonly elsewhere: string;
   /** Its folder in the lab's state. */
@@ -59,14 +66,14 @@ export interface Vm {
 }
 
 /**
- * A VM by name; vm1 is 172.30.0.21, vm2 is .22, and so on; rpm1 is .31.
+ * A VM by name; vm1 is 172.30.0.21 (and fd00:30::21), vm2 is .22, and so on; rpm1 is .31.
  * @throws if the lab can't have a VM of that name
  */
 export function vmByName(lab: Lab, name: string): Vm {
   const number = name === rpmVm ? 11 : Number(/^vm([1-9])$/.exec(name)?.[1]);
   if (!number) throw new Error(`there is no VM "${name}": VMs are vm1 to vm${maxVms}, and ${rpmVm}`);
   const [address, elsewhere] = ["172.30", "172.31"].map((network) => `${network}.0.${20 + number}`) as [string, string];
-  return { name, address, elsewhere, folder: join(lab.state, "vms", name) };
+  return { name, address, ipv6: `fd00:30::${20 + number}`, elsewhere, folder: join(lab.state, "vms", name) };
 }
 
 /** The VMs that this lab has had so far, running or not. */

@@ -14,8 +14,9 @@ import {
 import { basename, dirname, join } from "node:path";
 import { use } from "./artifacts";
 import { endMachine, leaderOf } from "./cgroups";
+import { isDual } from "./dual";
 import { launch, logOf } from "./launch";
-import { folder, knownVms, labFolder, node, rpmVm, vmByName, type Lab, type Vm } from "./paths";
+import { folder, ipv6, knownVms, labFolder, node, rpmVm, vmByName, type Lab, type Vm } from "./paths";
 import { vmRoot } from "./recipes/roots";
 import { rpmRoot } from "./recipes/rpmRoot";
 import { Log, run, succeeds, until } from "./run";
@@ -35,7 +36,7 @@ export async function prepareVms(lab: Lab, names: string[]): Promise<void> {
   }
   const vms = knownVms(lab);
   const hostKey = (vm: Vm) => readFileSync(join(vm.folder, "host_key.pub"), "utf8").split(" ").slice(0, 2).join(" ");
-  replaceFile(join(ssh, "known_hosts"), vms.map((vm) => `${vm.address},${vm.elsewhere} ${hostKey(vm)}\n`).join(""));
+  replaceFile(join(ssh, "known_hosts"), vms.map((vm) => `${addressesOf(lab, vm).join(",")} ${hostKey(vm)}\n`).join(""));
   const config = [
     ...vms.flatMap((vm) => [`Host ${vm.name}`, `  HostName ${vm.address}`]),
     "Host *",
@@ -49,6 +50,11 @@ export async function prepareVms(lab: Lab, names: string[]): Promise<void> {
   ];
   replaceFile(join(ssh, "config"), `${config.join("\n")}\n`);
 }
+
+const addressesOf = (lab: Lab, { address, elsewhere, ipv6 }: Vm) => [
+  ...[address, elsewhere],
+  ...(isDual(lab) ? [ipv6] : []),
+];
 
 /** Starts a VM, unless it runs, and waits until it answers: sshd, and its application. */
 export async function startVm(lab: Lab, name: string): Promise<void> {
@@ -120,6 +126,11 @@ async function waitUntilReady(lab: Lab, name: string): Promise<void> {
   );
 }
 
+/** The application, listening by both families. */
+const appOfBoth =
+  `/usr/bin/python3 -c "import runpy, socket; from http.server import HTTPServer; ` +
+  `HTTPServer.address_family = socket.AF_INET6; runpy.run_path('/usr/local/bin/app')"`;
+
 /** Writes a file that others may be reading. */
 function replaceFile(path: string, text: string): void {
   const unfinished = `${path}.${process.pid}`;
@@ -159,6 +170,18 @@ function makeDisk(lab: Lab, vm: Vm): void {
     "etc/systemd/network/10-host0.network",
     `[Match]\nName=host0\n[Network]\nAddress=${vm.address}/24\nGateway=${node.address}\n`,
   );
+  if (isDual(lab)) {
+    write(
+      "etc/systemd/network/10-host0.network.d/dual.conf",
+      `[Network]\nAddress=${vm.ipv6}/${ipv6.prefix}\nGateway=${ipv6.node}\nIPv6AcceptRA=no\nIPv6DuplicateAddressDetection=0\n`,
+    );
+    write(
+      "etc/hosts",
+      `127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n${vm.address} ${vm.name}\n${vm.ipv6} ${vm.name}\n`,
+    );
+    write("etc/resolv.conf", `nameserver 10.96.0.10\nnameserver ${ipv6.dns}\noptions timeout:1 attempts:1\n`);
+    write("etc/systemd/system/app.service.d/dual.conf", `[Service]\nExecStart=\nExecStart=${appOfBoth}\n`);
+  }
   copy("etc/machine-id", join(vm.folder, "machine-id"), 0o444);
   copy("etc/ssh/ssh_host_ed25519_key", join(vm.folder, "host_key"), 0o600);
   copy("etc/ssh/ssh_host_ed25519_key.pub", join(vm.folder, "host_key.pub"), 0o644);

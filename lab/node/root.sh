@@ -1,6 +1,7 @@
 #!/bin/bash
 # The first process of the node, in fresh namespaces: makes the node's own root and moves into it.
-# From node.ts: NODE, the node's folder in the lab's state; ROOT, the Debian root; BIN, Kubernetes' binaries; IMAGES;
+# From node.ts: NODE, the node's folder in the lab's state; ROOT, the Debian root; BIN, Kubernetes' binaries; IMAGES; DUAL,
+# not empty in a lab with IPv6 as well;
 # from launch.ts: CGROUP, on cgroup v2 alone, the cgroup that is the node's to divide.
 set -euo pipefail
 

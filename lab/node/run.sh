@@ -2,7 +2,7 @@
 # Inside the node's root: the network, then the daemons of a one-node cluster.
 set -uo pipefail
 export PATH=/opt/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-config=/lab/config pki=/lab/pki log=/lab/log address=172.30.0.10 services=10.96.0.0/16
+config=/lab/config pki=/lab/pki log=/lab/log address=172.30.0.10 services=10.96.0.0/16 pods=10.244.0.0/16
 
 ip link set lo up
 until ip link show eth0 >/dev/null 2>&1; do sleep 0.05; done # node.ts plugs it in
@@ -11,6 +11,14 @@ ip addr add 172.30.0.11/24 dev eth0 # a second one, at which node ports answer a
 ip link set eth0 up
 ip route add default via 172.30.0.1
 sysctl --quiet --write net.ipv4.ip_forward=1 net.bridge.bridge-nf-call-iptables=1
+addresses=$address
+if [ -n "$DUAL" ]; then
+  addresses+=,fd00:30::10 services+=,fd00:96::/112 pods+=,fd00:244::/56
+  ip addr add fd00:30::10/64 dev eth0 nodad
+  ip route add default via fd00:30::1
+  sed -i 's/^  clusterIP: \(.*\)/&\n  clusterIPs: [\1, "fd00:96::a"]\n  ipFamilyPolicy: RequireDualStack/' $config/coredns.yaml
+  sysctl --quiet --write net.ipv6.conf.all.forwarding=1 net.bridge.bridge-nf-call-ip6tables=1
+fi
 printf '127.0.0.1 localhost\n%s lab-node\n' $address >/etc/hosts
 : >/etc/resolv.conf
 
@@ -56,7 +64,7 @@ until kubectl --kubeconfig=$pki/admin.kubeconfig get --raw=/readyz >/dev/null 2>
 daemon kube-controller-manager --kubeconfig=$pki/controller-manager.kubeconfig \
   --authentication-kubeconfig=$pki/controller-manager.kubeconfig \
   --authorization-kubeconfig=$pki/controller-manager.kubeconfig "${front_proxy[@]}" --client-ca-file=$pki/ca.crt \
-  --cluster-cidr=10.244.0.0/16 --allocate-node-cidrs --service-cluster-ip-range=$services \
+  --cluster-cidr=$pods --allocate-node-cidrs --service-cluster-ip-range=$services \
   --root-ca-file=$pki/ca.crt --cluster-signing-cert-file=$pki/ca.crt --cluster-signing-key-file=$pki/ca.key \
   --service-account-private-key-file=$pki/service-accounts.key --use-service-account-credentials \
   --leader-elect=false --bind-address=127.0.0.1
@@ -65,7 +73,7 @@ daemon kube-scheduler --kubeconfig=$pki/scheduler.kubeconfig --authentication-ku
   --authorization-kubeconfig=$pki/scheduler.kubeconfig --leader-elect=false --bind-address=127.0.0.1
 
 daemon kubelet --config=$config/kubelet.yaml --kubeconfig=$pki/kubelet.kubeconfig \
-  --hostname-override=lab-node --node-ip=$address
+  --hostname-override=lab-node --node-ip=$addresses
 
 daemon kube-proxy --config=$config/kube-proxy.yaml
 
