@@ -13,7 +13,7 @@ export PATH := $(if $(node),$(node):)$(PATH)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down example shell doctor status lab-up lab-down clean-lab test test-unit test-host test-faults test-e2e test-upgrade test-fresh bench lint
+.PHONY: help demo demo-down example shell doctor status lab-up lab-down clean-lab test test-unit test-host test-faults test-e2e test-upgrade test-dual test-fresh bench lint
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,7 @@ demo-down: node_modules ## take the demonstration back, and stop the lab
 	$(lab) down
 
 example: node_modules ## an example of examples/ on this machine, shown and taken back: make example NAME=database (root)
+	@test -f 'examples/$(NAME).yaml' || { echo 'make example NAME=..., one of: $(basename $(notdir $(wildcard examples/*.yaml)))'; exit 2; }
 	$(lab) up --vms 3 --tests
 	$(lab) exec -- $(tsx) test/examples/main.ts $(NAME)
 
@@ -64,6 +65,9 @@ test-e2e: node_modules ## tests of the whole, on the lab
 
 test-upgrade: node_modules ## Istio is upgraded from 1.30 to 1.31 with hosts in the mesh, by revision and in place (root; half an hour, and builds 1.30 the first time)
 	bash test/run.sh upgrade
+
+test-dual: node_modules ## hosts that are in the mesh by IPv6, on a lab with both families of addresses (root; ten minutes)
+	bash test/run.sh dual
 
 test-fresh: node_modules ## what the README says, typed into a stock Debian with nothing of ours on it (root; half an hour)
 	$(tsx) test/fresh/main.ts

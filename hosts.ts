@@ -17,11 +17,11 @@ import { sidecarPackages } from "./config/secrets";
 import { inspectCertificate } from "./mesh/certificates";
 import { namesByNamespace, servicesOf } from "./mesh/externalService";
 import { istiodName } from "./mesh/istiod";
-import { gatewayLabels, gatewayVariables } from "./mesh/networkGateway";
+import { gatewayVariables } from "./mesh/networkGateway";
 import { mayWaitForServer } from "./mesh/protocolDetection";
 import { probeVariables } from "./mesh/readinessProbe";
 import { spiffeId } from "./mesh/spiffe";
-import { workloadLabels } from "./mesh/workloadEntry";
+import { probedEntry, workloadLabels } from "./mesh/workloadEntry";
 import type { Neighbours } from "./ssh/machine";
 import { kubectlFor } from "./tools/kubectl";
 import type { KnownControlPlane } from "./tools/mesh";
@@ -59,37 +59,41 @@ export const identityOf = (
   controlPlanes: Map<string, KnownControlPlane>,
 ) => spiffeId({ trustDomain: controlPlanes.get(revision)!.trustDomain, namespace, serviceAccount });
 
-/** Its labels, as its sidecar and its WorkloadEntries have them. */
-function labelsOf(host: HostConfig, { config }: Site): Record<string, string> {
-  return {
-    ...workloadLabels(host, mayWaitForServer(host, config.services)),
-    ...(host.gateway ? gatewayLabels(host.name, host.network!) : {}),
-  };
-}
+/** The services that it serves while its sidecar says that it can: of its own namespace, as the configuration has it. */
+const probedFor = ({ name, namespace, readinessProbe }: HostConfig, { services }: Config): string[] =>
+  readinessProbe === undefined ? [] : (namesByNamespace(servicesOf(name, services)).get(namespace) ?? []);
 
 /** What its sidecar hears of, so that it must be there when it joins. */
 function known(host: HostConfig, site: Site): pulumi.Resource[] {
   const { config, externalServices, provider, owner, grounds } = site;
-  const { name, namespace, gateway } = host;
+  const { name, namespace, gateway, drain } = host;
   const [services, serverMaySpeakFirst] = [servicesOf(name, config.services), mayWaitForServer(host, config.services)];
-  const opts = { provider, dependsOn: grounds };
+  const probedBy = probedFor(host, config);
   const args = { host: name, namespace, owner, clusterDomain: config.cluster.domain };
-  const workload = { ...host, labels: workloadLabels(host) };
-  const after = { provider, dependsOn: [...grounds, ...services.map((service) => externalServices.get(service)!)] };
+  const workload = {
+    ...args,
+    ...{ services, serverMaySpeakFirst, workload: { ...host, labels: workloadLabels(host) } },
+    probed: probedBy.length > 0 ? { serves: drain ? [] : probedBy } : undefined,
+  };
+  const after = [...grounds, ...services.map((service) => externalServices.get(service)!)];
   return [
     ...(services.length > 0 || serverMaySpeakFirst
-      ? [new MeshWorkload(`${name}-workload`, { ...args, services, workload, serverMaySpeakFirst }, after)]
+      ? [new MeshWorkload(`${name}-workload`, workload, { provider, dependsOn: after })]
       : []),
-    ...(gateway ? [new NetworkGateway(`${name}-gateway`, args, opts)] : []),
+    ...(gateway ? [new NetworkGateway(`${name}-gateway`, args, { provider, dependsOn: grounds })] : []),
   ];
 }
 
 /** What the mesh does with it, from when it has joined until it leaves. */
-function use({ name, namespace, address, network, gateway, drain }: HostConfig, member: MeshHost, site: Site): void {
+function use(host: HostConfig, member: MeshHost, site: Site): void {
   const { config, provider, owner } = site;
+  const { name, namespace, address, network, gateway, drain, readinessProbe } = host;
   const services = namesByNamespace(servicesOf(name, config.services));
   const opts = { provider, dependsOn: member };
-  if (!drain && services.size > 0) new ServiceMembership(`${name}-membership`, { host: name, services }, opts);
+  if (!drain && services.size > 0 && readinessProbe === undefined) {
+    const workload = { ...host, labels: workloadLabels(host) };
+    new ServiceMembership(`${name}-membership`, { host: name, services, workload, owner }, opts);
+  }
   if (gateway) {
     new NetworkRoute(`${name}-route`, { host: name, namespace, address, network: network!, owner }, opts);
   }
@@ -110,19 +114,23 @@ export function joinHost(
   const { config, controlPlanes, exposure, connections, lapsed, plain } = site;
   const { name, namespace, serviceAccount, address, readinessProbe } = host;
   const controlPlane = controlPlanes.get(host.revision)!;
-  const { trustDomain, clusterName, network, rootCerts, audience } = controlPlane;
+  const { trustDomain, clusterName, network, dualStack, rootCerts, audience } = controlPlane;
   const { cluster } = config;
   const istiod = { ...exposure.of(controlPlane.service), name: istiodName(controlPlane) };
-  const isProbed =
-    readinessProbe !== undefined &&
-    servicesOf(name, config.services).some((service) => service.namespace === namespace);
+  const isProbed = probedFor(host, config).length > 0;
   const passing = config.services.filter((service) => letsPass(host, service));
   const istiods = [...new Set([...controlPlanes.values()].map((one) => one.namespace))];
-  const withdrawal: Withdrawal = { host: name, address, identity: identityOf(host, controlPlanes), istiods };
+  const withdrawal: Withdrawal = {
+    host: name,
+    address,
+    identity: identityOf(host, controlPlanes),
+    istiods,
+    ...(isProbed ? { entry: `${namespace}/${probedEntry(name)}` } : {}),
+  };
   const member = new MeshHost(
     name,
     {
-      ...{ trustDomain, namespace, serviceAccount, address, clusterName, istiod },
+      ...{ trustDomain, namespace, serviceAccount, address, clusterName, dualStack, istiod },
       ...{ capture: host.capture, inboundPorts: host.inboundPorts, dns: host.dns, adopt: host.adopt, gone: host.gone },
       connection: connections.get(name)!,
       network: host.network ?? network,
@@ -130,7 +138,7 @@ export function joinHost(
       labels: workloadLabels(host),
       environment: {
         ...host.environment,
-        ...(isProbed ? probeVariables(name, readinessProbe) : {}),
+        ...(isProbed ? probeVariables(probedEntry(name), readinessProbe!) : {}),
         ...(host.gateway ? gatewayVariables(host.network!) : {}),
       },
       identity: identityOf(host, controlPlanes),

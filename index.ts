@@ -210,6 +210,7 @@ async function program() {
         resource,
         {
           ...{ serviceName: service.name, namespace: service.namespace, ports: service.ports },
+          dualStack: istiods.every((istiod) => istiod.dualStack),
           foreignIdentities: [...new Set(foreign.map((host) => identityOf(host, controlPlanes)))].sort(),
           ...{ clusterDomain: cluster.domain, owner },
         },

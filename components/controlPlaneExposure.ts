@@ -58,11 +58,13 @@ export class ControlPlaneExposure extends pulumi.ComponentResource {
         { metadata: { name: service, namespace, annotations }, spec },
         { parent: this, ...options },
       );
+    // Nodes may have addresses of both families: a node port answers at those that its Service has.
+    const atAllNodes = { ipFamilyPolicy: "PreferDualStack" };
     // Kubernetes itself owns the type of a Service that was created without one.
     const force = { "pulumi.com/patchForce": "true" };
     const typed = Object.entries(exposure.serviceTypes).map(([service, type]): [string, Exposed] => [
       service,
-      patch(service, "istio-system", { type }, force),
+      patch(service, "istio-system", type === "NodePort" ? { type, ...atAllNodes } : { type }, force),
     ]);
     const patched = new Map(typed);
     const own = (service: string, namespace: string, spec: object, labels = {}): Exposed =>
@@ -70,8 +72,7 @@ export class ControlPlaneExposure extends pulumi.ComponentResource {
         `${name}-${service}`,
         {
           metadata: { name: service, namespace, labels: ownerLabels(owner, labels) },
-          // Nodes may have addresses of both families.
-          spec: { ...spec, ipFamilyPolicy: "PreferDualStack" },
+          spec: { ...spec, ...atAllNodes },
         },
         { parent: this },
       );

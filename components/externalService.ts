@@ -18,6 +18,8 @@ export interface ExternalServiceArgs {
   ports: pulumi.Input<ServicePort[]>;
   /** SPIFFE IDs of hosts that serve it and are of another namespace. Default: none. */
   foreignIdentities?: pulumi.Input<string[]>;
+  /** Whether clients shall find it at addresses of both families, as far as the cluster has them. Default: false. */
+  dualStack?: boolean;
   /** The domain of the cluster's DNS. Default: cluster.local. */
   clusterDomain?: pulumi.Input<string>;
   /** The stack's owner mark. */
@@ -34,13 +36,16 @@ export class ExternalService extends pulumi.ComponentResource {
 
   constructor(name: string, args: ExternalServiceArgs, opts?: pulumi.ComponentResourceOptions) {
     super("istio-vm:index:ExternalService", name, {}, opts);
-    const { serviceName, namespace, ports, foreignIdentities = [], clusterDomain = "cluster.local" } = args;
+    const { serviceName, namespace, ports, dualStack, foreignIdentities = [], clusterDomain = "cluster.local" } = args;
     const host = pulumi.all([serviceName, namespace, clusterDomain]).apply((parts) => serviceHost(...parts));
     const metadata = { name: serviceName, namespace, labels: ownerLabels(args.owner) };
     const annotations = pulumi.output(foreignIdentities).apply((list) => serviceAnnotations(list)!);
     new Service(
       `${name}-service`,
-      { metadata: { ...metadata, annotations }, spec: pulumi.output(ports).apply(serviceSpec) },
+      {
+        metadata: { ...metadata, annotations },
+        spec: pulumi.output(ports).apply((list) => serviceSpec(list, dualStack)),
+      },
       { parent: this },
     );
     new CustomResource(

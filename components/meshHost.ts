@@ -51,6 +51,8 @@ export interface MeshHostArgs {
   environment?: pulumi.Input<Record<string, string>>;
   /** The network that it is in, where networks have names. */
   network?: pulumi.Input<string | undefined>;
+  /** Whether istiod has proxies serve both families of addresses. Default: false. */
+  dualStack?: boolean;
   /** Where the host reaches istiod, and by which name istiod proves itself. */
   istiod: { [Field in keyof IstiodEndpoint]: pulumi.Input<IstiodEndpoint[Field]> };
   /** The host's SPIFFE ID. */
@@ -150,6 +152,7 @@ export class MeshHost extends pulumi.ComponentResource {
           trustDomain: args.trustDomain,
           clusterName: args.clusterName,
           network: args.network,
+          dualStack: args.dualStack,
         },
         workload: {
           namespace: args.namespace,

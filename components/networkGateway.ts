@@ -1,5 +1,4 @@
 import { CustomResource } from "@pulumi/kubernetes/apiextensions";
-import { Service } from "@pulumi/kubernetes/core/v1";
 import * as pulumi from "@pulumi/pulumi";
 import { HOST_LABEL, ownerLabels } from "../mesh/kubernetesObject";
 import { crossNetworkSpec } from "../mesh/networkGateway";
@@ -9,10 +8,6 @@ export interface NetworkGatewayArgs {
   host: string;
   /** Its namespace. */
   namespace: string;
-  /** Its address, as other networks reach it. */
-  address: string;
-  /** The network that it leads into. */
-  network: string;
   /** The domain of the cluster's DNS. Default: cluster.local. */
   clusterDomain?: pulumi.Input<string>;
   /** The stack's owner mark. */
@@ -33,25 +28,6 @@ export class NetworkGateway extends pulumi.ComponentResource {
         spec: pulumi.output(clusterDomain).apply((domain) => crossNetworkSpec({ [HOST_LABEL]: host }, domain)),
       },
       { parent: this },
-    );
-    this.registerOutputs();
-  }
-}
-
-/** That other networks are sent to a gateway: when it has joined, and until it leaves. */
-export class NetworkRoute extends pulumi.ComponentResource {
-  constructor(name: string, args: NetworkGatewayArgs, opts: pulumi.ComponentResourceOptions = {}) {
-    // Its child waits, not the component: see ServiceMembership.
-    const { dependsOn, ...rest } = opts;
-    super("istio-vm:index:NetworkRoute", name, {}, rest);
-    const { host, namespace, address, network, owner } = args;
-    new Service(
-      `${name}-service`,
-      {
-        metadata: { name: `${host}-gateway`, namespace, labels: ownerLabels(owner, networkLabel(network)) },
-        spec: gatewayServiceSpec(address),
-      },
-      { parent: this, dependsOn },
     );
     this.registerOutputs();
   }

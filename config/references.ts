@@ -40,10 +40,10 @@ function hostProblems({ hosts }: Config): string[] {
   for (const [index, first, name] of duplicates(hosts, (host) => host.name)) {
     problems.push(`hosts[${index}].name: ${show(name)} is already the name of hosts[${first}]`);
   }
-  for (const [index, first] of duplicates(hosts, (host) => canonicalAddress(host.address))) {
+  for (const [index, first] of duplicates(hosts, ({ address }) => address)) {
     problems.push(`hosts[${index}].address: ${show(hosts[index]!.address)} is already the address of hosts[${first}]`);
   }
-  const sameAddress = new Set([...duplicates(hosts, (host) => canonicalAddress(host.address))].map(([index]) => index));
+  const sameAddress = new Set([...duplicates(hosts, ({ address }) => address)].map(([index]) => index));
   for (const [index, first] of duplicates(hosts, loginOf)) {
     if (sameAddress.has(index)) continue;
     const { host, port } = hosts[index]!.ssh;

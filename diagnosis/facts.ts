@@ -85,12 +85,15 @@ export interface Outputs {
   services: Record<string, string>;
 }
 
+/** The control plane that a host belongs to, as far as there was an update. */
+export const controlPlaneOf = (outputs: Outputs | undefined, { revision }: HostConfig) =>
+  Object.values(outputs?.controlPlanes ?? {}).find(
+    (one) => one.revision === revision || (one.tags?.includes(revision) ?? false),
+  );
+
 /** Where a host reaches istiod: as it was told, or, before it joins, as it will be. */
-export function istiodOf(outputs: Outputs | undefined, { name, revision }: HostConfig): IstiodEndpoint | undefined {
-  const planes = Object.values(outputs?.controlPlanes ?? {});
-  const own = planes.find((one) => one.revision === revision || (one.tags?.includes(revision) ?? false));
-  return outputs?.meshHosts[name]?.istiod ?? own?.istiod;
-}
+export const istiodOf = (outputs: Outputs | undefined, host: HostConfig): IstiodEndpoint | undefined =>
+  outputs?.meshHosts[host.name]?.istiod ?? controlPlaneOf(outputs, host)?.istiod;
 
 /** Where istiod is. */
 export type Istiod = Pick<ControlPlane, "service" | "namespace"> &

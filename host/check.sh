@@ -35,6 +35,7 @@ check_host() {
   check_firewall
   check_published
   check_hosts_file
+  check_families
   check_dns
 }
 
@@ -81,6 +82,18 @@ check_system() {
   fi
   getent hosts "$(hostname)" >/dev/null || getent hosts localhost >/dev/null ||
     finding IVM711 "it can't resolve even its own name: check /etc/hosts and /etc/nsswitch.conf"
+}
+
+# Of a proxy with both families, Envoy listens by IPv4 alone unless istiod is told to serve both, and the agent waits for it by
+# that of the proxy's address.
+check_families() {
+  local other
+  case $(own_address) in *:*) ;; *) return 0 ;; esac
+  [ -n "$(fact istiod)" ] || return 0 # nor is it known yet what it does
+  ! facts cluster.env | grep -qx ISTIO_DUAL_STACK=true || return 0
+  other=$(ip -4 -oneline address show up scope global 2>/dev/null | awk '{ printf "%s%s of %s", comma, $4, $2; comma = ", " }')
+  [ -z "$other" ] ||
+    finding IVM732 "its address in the mesh is IPv6, $(own_address), and it has IPv4 as well ($other): istiod must serve both (ISTIO_DUAL_STACK), or the sidecar would listen by IPv4 alone; or give the host's IPv4 address"
 }
 
 # Names are looked up at port 53 of a name server, or nobody can lead them to the sidecar.
@@ -205,6 +218,7 @@ check_istiod() {
   for address in $(istiod_addresses); do
     # shellcheck disable=SC2016 # bash expands it
     if timeout 5 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$address" "$port" 2>/dev/null; then
+      case $address in *:*) address="[$address]" ;; esac
       REACHED=$address:$port
       break
     fi
@@ -216,10 +230,9 @@ check_istiod() {
   if ! command -v openssl >/dev/null || [ ! -s "$here/root-cert.pem" ]; then return 0; fi
   identity=''
   [ ! -s "$here/key.pem" ] || identity="-cert $here/cert-chain.pem -cert_chain $here/cert-chain.pem -key $here/key.pem"
-  case $address in *:*) address="[$address]" ;; esac
   # shellcheck disable=SC2086 # options, paths without blanks
-  if ! answer=$(timeout 10 openssl s_client -connect "$address:$port" -servername "$name" -verify_hostname "$name" \
+  if ! answer=$(timeout 10 openssl s_client -connect "$REACHED" -servername "$name" -verify_hostname "$name" \
     -verify_return_error -CAfile "$here/root-cert.pem" $identity </dev/null 2>&1); then
-    finding IVM605 "istiod at $address:$port does not prove to be of this mesh: $(printf '%s\n' "$answer" | grep -im 1 error)"
+    finding IVM605 "istiod at $REACHED does not prove to be of this mesh: $(printf '%s\n' "$answer" | grep -im 1 error)"
   fi
 }

@@ -30,7 +30,7 @@ port_among() {
 
 # Which TCP ports of the host's own address are sent on to somewhere else: `PORT TOOL RULE`, each port once.
 published_ports() {
-  rule_sets iptables-nft iptables-legacy ip6tables-nft ip6tables-legacy | published_in "$(facts sidecar.env | sed -n 's/^ISTIO_SVC_IP=//p')"
+  rule_sets iptables-nft iptables-legacy ip6tables-nft ip6tables-legacy | published_in "$(own_address)"
 }
 
 # `published_in ADDRESS`: the same of rule sets on stdin, as rule_sets prints them.

@@ -9,15 +9,11 @@
 CROSS_NETWORK_PORT=15443
 
 check_firewall() {
-  local address tools refused
-  address=$(facts sidecar.env | sed -n 's/^ISTIO_SVC_IP=//p')
+  local address refused
+  address=$(own_address)
   [ -n "$address" ] || return 0
-  case $address in
-    *:*) tools="ip6tables-nft ip6tables-legacy" ;;
-    *) tools="iptables-nft iptables-legacy" ;;
-  esac
-  # shellcheck disable=SC2086 # two words
-  refused=$(rule_sets $tools | surely_refused "$(sidecar_packets)" "$address")
+  # shellcheck disable=SC2046 # two words
+  refused=$(rule_sets $(tools_here) | surely_refused "$(sidecar_packets)" "$address")
   [ -z "$refused" ] || report_refused "$refused"
 }
 

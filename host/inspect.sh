@@ -67,7 +67,7 @@ in_touch() {
   else
     echo "connected 0"
   fi
-  timeout 3 bash -c 'exec 3<>/dev/tcp/127.0.0.1/15000 &&
-    printf "GET /stats?filter=listener_manager.lds.update_time HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" >&3 && cat <&3' 2>/dev/null |
+  timeout 3 bash -c "$CONNECT"'
+    printf "GET /stats?filter=listener_manager.lds.update_time HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" >&3 && cat <&3' - 15000 2>/dev/null |
     tr -d '\r' | sed -n 's/^listener_manager.lds.update_time: /configured /p'
 }

@@ -85,6 +85,9 @@ fact() { printf '%s\n' "$STATE" | sed -n "/^$1 /{ s///p; q; }"; }
 inbound_ports() { facts cluster.env | sed -n 's/^ISTIO_INBOUND_PORTS=//p'; }
 outgoing_ranges() { facts cluster.env | sed -n 's/^ISTIO_SERVICE_CIDR=//p'; }
 
+# At which the mesh reaches this host.
+own_address() { facts sidecar.env | sed -n 's/^ISTIO_SVC_IP=//p'; }
+
 # Where istiod is: the port, the name by which it proves itself, and addresses, or one name to dial it by.
 istiod_port() { fact istiod | cut -d ' ' -f 1; }
 istiod_name() { fact istiod | cut -d ' ' -f 2; }
@@ -115,10 +118,15 @@ await() {
   done
 }
 
-# `ask METHOD PORT PATH`: whether the sidecar answers with status 200. bash is there: istio-start.sh needs it.
+# For `bash -c`, which is there, for istio-start.sh needs it: a connection to port $1 of the sidecar's own, as 3. On a host
+# that is in the mesh by IPv6, some of these it has there alone.
+# shellcheck disable=SC2016 # bash expands it
+CONNECT='for own in 127.0.0.1 ::1; do exec 3<>"/dev/tcp/$own/$1" && break; done &&'
+
+# `ask METHOD PORT PATH`: whether the sidecar answers with status 200.
 ask() {
-  # shellcheck disable=SC2016 # bash expands it
-  timeout 3 bash -c 'exec 3<>"/dev/tcp/127.0.0.1/$1" &&
+  # shellcheck disable=SC2016
+  timeout 3 bash -c "$CONNECT"'
     printf "%s %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n" "$0" "$2" >&3 &&
     head -n 1 <&3' "$@" 2>/dev/null | grep -q ' 200 '
 }

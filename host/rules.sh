@@ -44,16 +44,25 @@ rules() {
 
 istio_rules() { rules "$ISTIO_CHAINS"; }
 
+# The kinds of iptables that see what comes to the address at which the mesh reaches the host.
+tools_here() {
+  case $(own_address) in
+    *:*) echo "ip6tables-nft ip6tables-legacy" ;;
+    *) echo "iptables-nft iptables-legacy" ;;
+  esac
+}
+
 # Whether there are some, or none, as STATE has it (hosts[].capture). An operator may make them himself, by the host's own
 # environment.
 rules_as_wanted() {
   if captures_nothing; then
     [ -z "$(istio_rules)" ]
   else
-    facts sidecar.env | grep -Eqx 'ISTIO_CUSTOM_IP_TABLES="?true"?' || [ -n "$(istio_rules)" ]
+    rules_are_theirs || [ -n "$(IPTABLES_TOOLS=$(tools_here) && istio_rules)" ]
   fi
 }
 
+rules_are_theirs() { facts sidecar.env | grep -Eqx 'ISTIO_CUSTOM_IP_TABLES="?true"?'; }
 captures_nothing() { facts cluster.env | grep -qx 'ISTIO_CUSTOM_IP_TABLES=true'; }
 
 # What is wrong then.

@@ -31,6 +31,8 @@ export interface ClusterEnvironment {
   clusterName: string;
   /** The network that the host is in, where networks have names. */
   network?: string;
+  /** Whether istiod has proxies serve both families of addresses. Default: false. */
+  dualStack?: boolean;
   /** The port of the host's SSH server. */
   sshPort: number;
   /** Whether it proves who it is by a certificate that was sent; else by a token. */
@@ -84,6 +86,7 @@ export const RESERVED_VARIABLES: readonly string[] = [
   "PROXY_CONFIG_XDS_AGENT",
   "ISTIO_META_CLUSTER_ID",
   "ISTIO_META_NETWORK",
+  "ISTIO_DUAL_STACK",
   "ISTIO_LOCAL_EXCLUDE_PORTS",
   "ISTIO_SVC_IP",
   "ISTIO_METAJSON_LABELS",
@@ -118,13 +121,16 @@ export function captureLines({
   inboundPorts,
   serviceCidr,
   dns,
-}: Pick<ClusterEnvironment, "capture" | "inboundPorts" | "serviceCidr" | "dns">): string[] {
+  dualStack,
+}: Pick<ClusterEnvironment, "capture" | "inboundPorts" | "serviceCidr" | "dns" | "dualStack">): string[] {
   const taken = takenPorts(capture, inboundPorts);
   const outgoing = capture !== "all" ? "" : dns ? withAllocated(serviceCidr) : serviceCidr;
   return [
     assignment("ISTIO_SERVICE_CIDR", outgoing),
     assignment("ISTIO_INBOUND_PORTS", taken === "*" ? "*" : taken.join(",")),
     ...(capture === "none" ? [assignment("ISTIO_CUSTOM_IP_TABLES", "true")] : []),
+    // Rules for both families; and to the agent, at which addresses Envoy has its own ports.
+    ...(dualStack ? [assignment("ISTIO_DUAL_STACK", "true")] : []),
   ];
 }
 

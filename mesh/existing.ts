@@ -84,6 +84,13 @@ export function findRevision(installed: Installed[], wanted: string): Installed 
   return first;
 }
 
+/**
+ * Whether an istiod gives Envoys that have both families of addresses listeners at both, and services theirs: else IPv4
+ * alone. As Go reads a truth.
+ */
+export const isDualStack = (deployment: KubernetesObject): boolean =>
+  /^(1|t|true)$/i.test(environmentOf(deployment).variables.get("ISTIO_DUAL_STACK") ?? "");
+
 /** The environment of istiod's container. */
 function environmentOf(deployment: KubernetesObject): { image: string; variables: Map<string, string> } {
   const containers = at(deployment, "spec.template.spec.containers");
@@ -182,6 +189,7 @@ export function existingControlPlane(
     clusterDomain: text(at(values, "global.proxy.clusterDomain")) ?? DEFAULT_CLUSTER_DOMAIN,
     discoverySelectors: selectorsIn(meshConfig),
     rootNamespace: text(at(meshConfig, "rootNamespace")) ?? namespace,
+    dualStack: isDualStack(deployment),
     audience: variables.get("TOKEN_AUDIENCES")?.split(",")[0] ?? TOKEN_AUDIENCE,
     rootCerts,
     selector: at(own, "spec.selector") as Record<string, string>,

@@ -119,9 +119,15 @@ export function destinationRuleSpec(host: string, policy: TrafficPolicy, plain: 
   };
 }
 
-/** The spec of the Service without selector that gives the name a cluster IP, so that clients resolve it. */
-export function serviceSpec(ports: ServicePort[]) {
+/**
+ * The spec of the Service without selector that gives the name a cluster IP, so that clients resolve it.
+ *
+ * @param dualStack whether it is to have one of each family that the cluster has: only where sidecars take both, for behind
+ *   the Service itself there is nobody
+ */
+export function serviceSpec(ports: ServicePort[], dualStack = false) {
   return {
+    ...(dualStack ? { ipFamilyPolicy: "PreferDualStack" } : {}),
     ports: ports.map((p) => ({
       name: portName(p),
       port: p.port,

@@ -90,7 +90,7 @@ export interface HostSpec {
   packages: HostPackage[];
   /** istiod as the host sees it. */
   istiod: IstiodEndpoint;
-  mesh: Pick<ClusterEnvironment, "serviceCidr" | "trustDomain" | "clusterName" | "network">;
+  mesh: Pick<ClusterEnvironment, "serviceCidr" | "trustDomain" | "clusterName" | "network" | "dualStack">;
   workload: Pick<ClusterEnvironment, "namespace" | "serviceAccount" | "capture" | "inboundPorts">;
   sshPort: number;
   sidecar: SidecarEnvironment;

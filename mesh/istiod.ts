@@ -18,15 +18,20 @@ export interface ControlPlane {
   rootNamespace: string;
   /** What it takes for its own in a service account token. */
   audience: string;
+  /** Whether it has proxies serve both families of addresses (ISTIO_DUAL_STACK). */
+  dualStack: boolean;
   /** The namespaces that it looks at. Default: all. */
   discoverySelectors?: LabelSelector[];
 }
 
 /** What of it a person wants to see, whatever else is known. */
 export function factsOf(controlPlane: ControlPlane & { tags?: string[] }) {
-  const { revision, tags, version, service, namespace, rootNamespace, trustDomain, clusterName, network, audience } =
-    controlPlane;
-  return { revision, tags, version, service, namespace, rootNamespace, trustDomain, clusterName, network, audience };
+  const { revision, tags, version, service, namespace, rootNamespace } = controlPlane;
+  const { trustDomain, clusterName, network, dualStack, audience } = controlPlane;
+  return {
+    ...{ revision, tags, version, service, namespace, rootNamespace },
+    ...{ trustDomain, clusterName, network, dualStack, audience },
+  };
 }
 
 /** Where it is installed without a revision, as here. */

@@ -27,13 +27,6 @@ export function mayServerSpeakFirst(host: string, port: number, services: Servic
 export const mayWaitForServer = ({ name, inboundPorts }: Host, services: Services): boolean =>
   inboundPorts === "*" || inboundPorts.some((port) => mayServerSpeakFirst(name, port, services));
 
-/** The labels of a host's workload: its own, and that by which its filter finds it, if it has one. */
-export const workloadLabels = (
-  host: Host & { labels: Record<string, string> },
-  services: Services,
-): Record<string, string> =>
-  mayWaitForServer(host, services) ? { ...host.labels, [HOST_LABEL]: host.name } : host.labels;
-
 /** The spec of the EnvoyFilter (networking.istio.io/v1alpha3) by which the sidecar of a host does not wait for longer. */
 export function detectionFilterSpec(host: string) {
   return {

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # All tests, two suites at a time; in the end what failed, and one closing line over all of them: `N passed, N failed`.
-#   bash test/run.sh [SUITE...]    suites: lint unit lab host cli e2e (default: these), upgrade
+#   bash test/run.sh [SUITE...]    suites: lint unit lab host cli e2e examples (default: these), upgrade, dual
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 node=$(sh lab/toolchain.sh node) || exit
 PATH=${node:+$node:}$PATH
 suites=("$@")
-[ ${#suites[@]} -gt 0 ] || suites=(lint unit lab e2e host cli)
+[ ${#suites[@]} -gt 0 ] || suites=(lint unit lab e2e host cli examples)
 for suite in "${suites[@]}"; do
   case $suite in
-    lint | unit | lab | host | cli | e2e | upgrade) ;;
+    lint | unit | lab | host | cli | e2e | examples | upgrade | dual) ;;
     *) echo "unknown suite $suite" >&2 && exit 2 ;;
   esac
 done
@@ -28,15 +28,15 @@ trap stop INT TERM
 mocha() { # mocha FOLDER REPORT [WRAPPER...]: the reporter prints for people, and writes a report for the count
   local folder=$1 report=$2
   shift 2
-  "$@" npx --no-install mocha --config "$folder/.mocharc.yaml" --reporter test/support/reporter.cjs --reporter-option "file=$results/$report.json"
+  "$@" npx --no-install mocha --config "$folder/.mocharc.yaml" ${only:+--grep "$only"} --reporter test/support/reporter.cjs --reporter-option "file=$results/$report.json"
 }
 
 # A lab of its own, without a past: an earlier run may have been cut off.
-in_lab() { # in_lab SUITE [OPTION]
+in_lab() { # in_lab SUITE [OPTION] [FOLDER]
   export LAB_NAME=$1
   local status=0
   # shellcheck disable=SC2086
-  lab clean && lab up --vms 3 --tests $2 && mocha "test/$1" "$1" node --import tsx lab/main.ts exec -- || status=$?
+  lab clean && lab up --vms 3 --tests $2 && mocha "test/${3:-$1}" "$1" node --import tsx lab/main.ts exec -- || status=$?
   lab clean && return "$status"
 }
 
@@ -48,6 +48,7 @@ run() { # run SUITE
     lab) lab build && mocha test/lab lab ;;
     host) in_lab host --rpm ;;
     upgrade) in_lab upgrade '--istio 1.30' ;;
+    dual) only='^dual stack' ISTIO_VM_DUAL=1 in_lab dual --dual e2e ;;
     *) in_lab "$1" '' ;;
   esac
 }
@@ -84,16 +85,16 @@ side_by_side() { # side_by_side SUITE...
 wanted() { printf '%s\n' "${suites[@]}" | grep -xF "$(printf '%s\n' "$@")"; }
 
 # lab builds with all cores, and compares this whole machine before and after: nothing runs beside it.
-for together in "lint unit" lab "e2e host cli upgrade"; do
+for together in "lint unit" lab "e2e host cli examples upgrade dual"; do
   # shellcheck disable=SC2046,SC2086
   side_by_side $(wanted $together)
 done
 
-printf '\n%-6s %7s %7s %8s\n' suite passed failed seconds
+printf '\n%-8s %7s %7s %8s\n' suite passed failed seconds
 total_passed=0 total_failed=0
 for suite in "${suites[@]}"; do
   read -r _ passed failed seconds <"$results/$suite"
-  printf '%-6s %7d %7d %8d\n' "$suite" "$passed" "$failed" "$seconds"
+  printf '%-8s %7d %7d %8d\n' "$suite" "$passed" "$failed" "$seconds"
   total_passed=$((total_passed + passed)) total_failed=$((total_failed + failed))
 done
 [ -s "$results/failed" ] && echo && cat "$results/failed"

@@ -3,7 +3,7 @@ import type { Client } from "ssh2";
 import { bundleScript, hostScripts, renderFiles } from "../../ssh/bundle";
 import { remoteCommand } from "../../ssh/commands";
 import type { HostConfig } from "../../config";
-import { type HostFacts, istiodOf } from "../../diagnosis/facts";
+import { controlPlaneOf, type HostFacts, istiodOf } from "../../diagnosis/facts";
 import { type Inspection, parseInspection } from "../../diagnosis/inspection";
 import { captureLines, excludedPortsLine, hostsEntries, sidecarEnv } from "../../mesh/environment";
 import { gatewayVariables } from "../../mesh/networkGateway";
@@ -28,6 +28,7 @@ const WATCH: Watch = { look: 2000, login: 10_000 };
 /** What a host must know to look at itself: a part of what join gets (mesh/hostState.ts), nothing secret. */
 function stateFor({ config: { serviceCidr }, owner, outputs }: ConfiguredStack, host: HostConfig): string {
   const istiod = istiodOf(outputs, host);
+  const dualStack = controlPlaneOf(outputs, host)?.dualStack;
   return stateText({
     host: [host.name],
     owner: owner === undefined ? [] : [owner],
@@ -36,7 +37,10 @@ function stateFor({ config: { serviceCidr }, owner, outputs }: ConfiguredStack, 
     ),
     istiod: istiod === undefined ? [] : [istiodFact(istiod)],
     hosts: istiod === undefined ? [] : hostsEntries(istiod),
-    "cluster.env": [...captureLines({ ...host, serviceCidr }), excludedPortsLine({ sshPort: host.ssh.port })],
+    "cluster.env": [
+      ...captureLines({ ...host, serviceCidr, dualStack }),
+      excludedPortsLine({ sshPort: host.ssh.port }),
+    ],
     "sidecar.env": sidecarEnv({ ...host, labels: {}, extra: host.gateway ? gatewayVariables(host.network!) : {} }),
     // By their paths alone: what will be in them is not known here.
     file: fileLines({

@@ -4,6 +4,7 @@ import { CAPTURES } from "../../mesh/capture";
 import { RESERVED_VARIABLES } from "../../mesh/environment";
 import { labels } from "../labels";
 import { readinessProbe } from "./readinessProbe";
+import { sidecar } from "./sidecar";
 import {
   address,
   dnsLabel,

@@ -1,7 +1,7 @@
 /** The values of which the configuration is made, each with what is allowed there as its error. */
 import { isIP } from "node:net";
 import { z } from "zod";
-import { addressProblem } from "../../mesh/addresses";
+import { addressProblem, canonicalAddress } from "../../mesh/addresses";
 import { normalCertificates, wantedOfCertificates } from "../../mesh/certificates";
 import { expandHome } from "../homePath";
 import { isHostKey } from "../hostKey";
@@ -17,12 +17,15 @@ export const dnsName = is(
   /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
   "a DNS name in lower case",
 );
-/** Of a machine, as others see it. */
-export const address = z.string({ error: "an IP address" }).superRefine((text, context) => {
-  const problem = isIP(text) === 0 ? undefined : addressProblem(text);
-  if (problem !== undefined) context.addIssue(`the address of a machine, which this is not: it ${problem}`);
-  else if (isIP(text) === 0) context.addIssue("an IP address");
-});
+/** Of a machine, as others see it. Sidecars say theirs, by which istiod knows them, in the one way to write it. */
+export const address = z
+  .string({ error: "an IP address" })
+  .superRefine((text, context) => {
+    const problem = isIP(text) === 0 ? undefined : addressProblem(text);
+    if (problem !== undefined) context.addIssue(`the address of a machine, which this is not: it ${problem}`);
+    else if (isIP(text) === 0) context.addIssue("an IP address");
+  })
+  .transform((text) => (isIP(text) === 0 ? text : canonicalAddress(text)));
 /** Of what is ours to use: Kubernetes's own and Istio's are not. */
 export const namespace = dnsLabel.refine(
   (name) => !["istio-system", "kube-system", "kube-public", "kube-node-lease"].includes(name),

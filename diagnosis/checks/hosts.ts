@@ -240,6 +240,11 @@ export const hosts: Check[] = [
     why: "Leave gives back the package that a host had before. Where rpm is older than 4.14, what its database has of a package can't be had.",
     fix: "rpm -e istio-sidecar",
   }),
+  fromHost("IVM732", {
+    title: "the sidecar would listen at the host's address",
+    why: "A proxy that has addresses of both families gets listeners by IPv4 alone, unless istiod is told to serve both. The sidecar of a host whose address is IPv6 would never be ready.",
+    fix: 'ISTIO_DUAL_STACK: "true" in values.pilot.env and in meshConfig.defaultConfig.proxyMetadata of Istio, where the cluster has both; or the host\'s IPv4 address',
+  }),
   fromHost("IVM740", {
     title: "no inbound port is a container's",
     why: "What Docker or Podman publishes is sent on to the container (DNAT) by rules that come before the sidecar's. The sidecar never sees it, and the container gets the mutual TLS that clients of the mesh speak.",

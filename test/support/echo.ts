@@ -72,6 +72,8 @@ interface PodOptions {
   injection?: Record<string, string>;
   /** Seconds for which it goes on to serve when it is to end, so that nobody is sent to it any more. Default: 0. */
   grace?: number;
+  /** Whether its Service has an address of each family. Default: of the cluster's first. */
+  dualStack?: boolean;
 }
 
 /** Starts echo in a pod of the mesh, with a Service and an account of that name. */
@@ -79,7 +81,7 @@ export async function echoInPod(
   lab: Lab,
   name: string,
   namespace: string,
-  { mounts = [], injection = injectionLabels(DEFAULT_REVISION), grace = 0 }: PodOptions = {},
+  { mounts = [], injection = injectionLabels(DEFAULT_REVISION), grace = 0, dualStack = false }: PodOptions = {},
 ): Promise<Place> {
   await install(lab, "node");
   const metadata = { name, namespace };
@@ -91,6 +93,7 @@ export async function echoInPod(
       kind: "Service",
       metadata,
       spec: {
+        ...(dualStack ? { ipFamilyPolicy: "RequireDualStack" } : {}),
         selector: labels,
         ports: servicePorts().map(({ name, port, targetPort }) => ({ name, port, targetPort })),
       },

@@ -59,7 +59,7 @@ describe("imports of the product", () => {
       .filter((entry) => entry.isDirectory() && !/^\.|^node_modules$/.test(entry.name))
       .map(({ name }) => name);
     assert.deepEqual(
-      folders.filter((name) => ![...rooms, ...OUTSIDE, "host", "docs"].includes(name)),
+      folders.filter((name) => ![...rooms, ...OUTSIDE, "host", "docs", "examples"].includes(name)),
       [],
     );
   });

@@ -64,11 +64,9 @@ MeshHost vm2
 MeshWorkload vm1-workload
   EnvoyFilter vm1-workload-detection
   ServiceEntry vm1-workload-db/mysql
-  WorkloadEntry vm1-workload-db
 MeshWorkload vm2-workload
   EnvoyFilter vm2-workload-detection
   ServiceEntry vm2-workload-db/mysql
-  WorkloadEntry vm2-workload-db
 Namespace namespace-db
 Namespace namespace-vm
 RandomId owner
@@ -78,9 +76,9 @@ SampleClient sleep
 ServiceAccount account-db/mysql
 ServiceAccount account-vm/vm1
 ServiceMembership vm1-membership
-  WorkloadEntryPatch vm1-membership-db
+  WorkloadEntry vm1-membership-db
 ServiceMembership vm2-membership
-  WorkloadEntryPatch vm2-membership-db
+  WorkloadEntry vm2-membership-db
 WorkloadIdentity vm1-identity
   CertRequest vm1-identity-request
   LocallySignedCert vm1-identity-certificate
@@ -104,9 +102,8 @@ kubernetes cluster`,
       ["account-vm/vm1", ["namespace-vm"]],
       ["vm1", ["exposure-istiod", "vm1-identity-certificate", "namespace-vm", "account-vm/vm1"]],
       ["vm1-join", ["vm1-access", "exposure-istiod", "vm1-identity-certificate", "vm1-identity-key", "owner"]],
-      ["vm1-workload-db", [...istio, "namespace-db"]],
-      ["vm1-workload-db/mysql", ["service-db-mysql-entry"]],
-      ["vm1", ["vm1-workload-db", "vm1-workload-db/mysql"]],
+      ["vm1-workload-db/mysql", [...istio, "namespace-db", "service-db-mysql-entry"]],
+      ["vm1", ["vm1-workload-db/mysql"]],
       ["vm1-membership-db", ["vm1-access", "vm1-join", "vm1-withdrawal"]],
       ["service-db-mysql", [...istio, "namespace-db"]],
       ["sleep", istio],
@@ -180,7 +177,7 @@ kubernetes cluster`,
       ["vm2", "10.0.0.2", "mysql", { v: "2" }],
     ] as const) {
       const labels = { ...label, [HOST_LABEL]: name, ...tlsMode };
-      assert.deepEqual(full.find(`${name}-workload-db`).inputs.spec, { address, serviceAccount, labels });
+      assert.deepEqual(full.find(`${name}-membership-db`).inputs.spec, { address, serviceAccount, labels });
     }
     // As the sidecar of whichever says of itself, and as its entries do: Istio takes the latter where there are any.
     const { workloadSelector } = full.find("vm1-workload-detection").inputs.spec as { workloadSelector: object };
@@ -372,9 +369,9 @@ kubernetes cluster`,
   it("takes a host that is gone out of its services", async () => {
     const { resources } = await run({ hosts: [{ ...config.hosts[0], gone: true }, config.hosts[1]] });
     const names = resources.map(({ name }) => name);
-    for (const part of ["workload", "membership"]) {
-      assert.ok(!names.includes(`vm1-${part}-db`));
-      assert.ok(names.includes(`vm2-${part}-db`));
+    for (const part of ["workload-db/mysql", "membership-db"]) {
+      assert.ok(!names.includes(`vm1-${part}`));
+      assert.ok(names.includes(`vm2-${part}`));
     }
     assert.ok(!names.includes("vm1-join"));
   });
@@ -382,7 +379,8 @@ kubernetes cluster`,
   it("keeps a host that is drained, which serves nothing", async () => {
     const { resources } = await run({ hosts: [{ ...config.hosts[0], drain: true }, config.hosts[1]] });
     const names = resources.map(({ name }) => name);
-    for (const name of ["vm1-join", "vm1-workload-db", "vm2-membership-db"]) assert.ok(names.includes(name), name);
+    for (const name of ["vm1-join", "vm1-workload-db/mysql", "vm2-membership-db"])
+      assert.ok(names.includes(name), name);
     assert.ok(!names.includes("vm1-membership-db"));
   });
 
@@ -414,14 +412,35 @@ kubernetes cluster`,
     const probe = { tcpSocket: { port: 8080 } };
     const probed = { ...config.hosts[0], readinessProbe: probe, locality: "r/z", weight: 3 };
     const services = [{ ...config.services[0], namespace: "vm", hosts: ["vm1"] }];
-    const { find } = await run({ hosts: [probed], services });
+    const { find, resources } = await run({ hosts: [probed], services });
     const state = (find("vm1-join").inputs.stdin as string).split("\n");
-    assert.ok(state.includes("sidecar.env ISTIO_META_WORKLOAD_ENTRY=vm1"), state.join("\n"));
+    assert.ok(state.includes("sidecar.env ISTIO_META_WORKLOAD_ENTRY=vm1.probed"), state.join("\n"));
     assert.ok(state.some((line) => line.startsWith("sidecar.env PROXY_CONFIG=") && line.includes("tcpSocket")));
     assert.ok(state.some((line) => line.includes("ISTIO_METAJSON_LABELS") && line.includes("r.z")));
-    const { spec, metadata } = find("vm1-workload-vm").inputs as { spec: object; metadata: { annotations: object } };
-    assert.deepEqual(metadata.annotations, { "proxy.istio.io/health-checks-enabled": "true" });
+    const { spec, metadata } = find("vm1-workload-probed").inputs as { spec: object; metadata: { labels: object } };
     assert.deepEqual(spec, { ...spec, locality: "r/z", weight: 3 });
+    const serves = { "serves.pulumi-istio-vm/mysql": "true" };
+    assert.deepEqual(metadata.labels, { ...metadata.labels, ...serves });
+    assert.ok(!resources.some(({ name }) => name.startsWith("vm1-membership")));
+    assert.match(find("vm1-withdrawal").inputs.delete as string, / '--entry=vm\/vm1\.probed'/);
+    const drained = await run({ hosts: [{ ...probed, drain: true }], services });
+    const { labels } = drained.find("vm1-workload-probed").inputs.metadata as { labels: object };
+    assert.ok(!Object.keys(labels).some((label) => label.startsWith("serves.")), JSON.stringify(labels));
+  });
+
+  it("has hosts and services serve both families of addresses where the istiod that it installs does", async () => {
+    const env = 'spec: {containers: [{name: discovery, env: [{name: ISTIO_DUAL_STACK, value: "true"}]}]}';
+    const both = manifest.replace(/(metadata: \{labels: \{app: istiod\}\})\}\}$/m, `$1, ${env}}}`);
+    const tools = { ...commands, istioctl: istioctl("1.31.0", both) };
+    for (const [made, is] of [
+      [full, false],
+      [await run({}, false, undefined, tools), true],
+    ] as const) {
+      const state = made.find("vm1-join").inputs.stdin as string;
+      assert.equal(/^cluster\.env ISTIO_DUAL_STACK=true$/m.test(state), is);
+      const { ipFamilyPolicy } = made.find("service-db-mysql-service").inputs.spec as { ipFamilyPolicy?: string };
+      assert.equal(ipFamilyPolicy, is ? "PreferDualStack" : undefined);
+    }
   });
 
   it("ends an identity with the last of its hosts, by whatever name they go", async () => {

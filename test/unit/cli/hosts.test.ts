@@ -43,17 +43,20 @@ describe("what a host is asked", () => {
   });
 
   /** A root shell that notes what it was told, and runs `script` in its place. */
-  const withShell = <T>(script: string, use: (calls: () => string[]) => Promise<T>) =>
+  const withShell = <T>(script: string, use: (calls: () => string[], told: () => string) => Promise<T>) =>
     withDirectory(async (folder) => {
       const log = join(folder, "calls");
       writeFileSync(log, "");
-      const shell = `[ "$1" != -c ] || exec /bin/sh "$@"\necho "$3" >>${log}\ncat >/dev/null\n${script}`;
+      const shell = `[ "$1" != -c ] || exec /bin/sh "$@"\necho "$3" >>${log}\ncat >${join(folder, "told")}\n${script}`;
       for (const [name, text] of Object.entries({ sh: shell, id: "echo 0" })) {
         writeFileSync(join(folder, name), `#!/bin/sh\n${text}\n`);
         chmodSync(join(folder, name), 0o755);
       }
       process.env.PATH = `${folder}:${path}`;
-      return use(() => readFileSync(log, "utf8").trim().split("\n"));
+      return use(
+        () => readFileSync(log, "utf8").trim().split("\n"),
+        () => readFileSync(join(folder, "told"), "utf8"),
+      );
     });
 
   const FACTS = "echo epoch $(date +%s); echo sidecar 1.31.0";
@@ -65,6 +68,16 @@ describe("what a host is asked", () => {
       assert.deepEqual(versions(await glanceAtHosts(stack, () => undefined)), ["1.31.0"]);
       assert.deepEqual(versions(await lookAtSockets(stack, () => undefined)), ["1.31.0"]);
       assert.deepEqual(calls(), ["inspect", "glance", "impact"]);
+    }));
+
+  it("knows whether istiod has it serve both families of addresses", () =>
+    withShell(FACTS, async (_, told) => {
+      const [[revision, controlPlane]] = Object.entries(stack.outputs!.controlPlanes) as [[string, object]];
+      for (const dualStack of [true, false]) {
+        const outputs = { ...stack.outputs!, controlPlanes: { [revision]: { ...controlPlane, dualStack } } };
+        await inspectHosts({ ...stack, outputs } as ConfiguredStack, undefined, () => undefined);
+        assert.equal(/^cluster\.env ISTIO_DUAL_STACK=true$/m.test(told()), dualStack);
+      }
     }));
 
   it("while it is watched goes through one session, which a limit of connections does not see again", () =>

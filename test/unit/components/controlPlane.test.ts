@@ -185,9 +185,10 @@ describe("ControlPlaneExposure", () => {
   };
   const tcp = (name: string, port: number) => ({ name, port, targetPort: port, protocol: "TCP" });
 
-  for (const [args, outputs, types, addresses, number] of [
-    [node, nodePorts, ["NodePort", "NodePort"], ["192.168.17.150", "192.168.17.151"], 31794],
-    [balancer, ingress({ ip: "1.2.3.4" }), ["ClusterIP", "LoadBalancer"], ["1.2.3.4"], 15012],
+  const atAllNodes = { type: "NodePort", ipFamilyPolicy: "PreferDualStack" };
+  for (const [args, outputs, specs, addresses, number] of [
+    [node, nodePorts, [atAllNodes, atAllNodes], ["192.168.17.150", "192.168.17.151"], 31794],
+    [balancer, ingress({ ip: "1.2.3.4" }), [{ type: "ClusterIP" }, { type: "LoadBalancer" }], ["1.2.3.4"], 15012],
   ] as const) {
     it(`by ${args.type} patches both Services of an Istio of ours by force, and says where istiod is`, async () => {
       const made = await make(args, outputs);
@@ -199,7 +200,7 @@ describe("ControlPlaneExposure", () => {
           apiVersion: "v1",
           kind: "Service",
           metadata: { name, namespace: "istio-system", annotations: { "pulumi.com/patchForce": "true" } },
-          spec: { type: types[n] },
+          spec: specs[n],
         });
       }
       assert.deepEqual(await place(made), [addresses, number]);

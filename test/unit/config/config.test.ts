@@ -191,6 +191,15 @@ describe("parseConfig", () => {
     assert.equal(parse({ cluster: { name: "east" } }).cluster.name, "east");
   });
 
+  it("takes an IPv6 address as sidecars and istiod write it", () => {
+    const { hosts, exposure } = parse({
+      hosts: [{ ...vm1, address: "FD00:0::A1" }],
+      exposure: { type: "NodePort", nodeAddresses: ["FD00::0:10", "10.0.0.10"] },
+    });
+    assert.equal(hosts[0]!.address, "fd00::a1");
+    assert.deepEqual("nodeAddresses" in exposure && exposure.nodeAddresses, ["fd00::10", "10.0.0.10"]);
+  });
+
   it("gives a host what it does not say itself of how to log in, and a bastion, another machine, nothing", () => {
     const bastion = { host: "jump", hostKey: HOST_KEY };
     const known = keyFile();
@@ -706,7 +715,7 @@ describe("parseConfig", () => {
           { ...vm2, address: "FD00:0:0::1" },
         ],
       },
-      ['hosts[1].address: "FD00:0:0::1" is already the address of hosts[0]'],
+      ['hosts[1].address: "fd00::1" is already the address of hosts[0]'],
     ],
     [
       "one machine under two names",

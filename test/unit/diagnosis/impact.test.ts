@@ -132,7 +132,8 @@ describe("the impact of a join", () => {
       const situation = () => ({ config: facts.config!, surroundings: around });
       for (const [peerAuthentications, expected] of [
         [[policy("vm", { matchLabels: { app: "vm2" } })], "STRICT"],
-        [[policy("vm", { matchLabels: { "pulumi-istio-vm/host": "vm2" } })], "PERMISSIVE"],
+        [[policy("vm", { matchLabels: { "pulumi-istio-vm/host": "vm2" } })], "STRICT"],
+        [[policy("vm", { matchLabels: { "pulumi-istio-vm/host": "vm3" } })], "PERMISSIVE"],
         [[policy("istio-system")], "STRICT"],
         [[policy("mesh")], "PERMISSIVE"],
       ] as const) {
@@ -140,10 +141,6 @@ describe("the impact of a join", () => {
         around.peerAuthentications = [...peerAuthentications];
         assert.equal(mode(), expected);
       }
-      // Only a host that may have to wait has that label (index.ts).
-      facts.config!.services = [];
-      around.peerAuthentications = [policy("vm", { matchLabels: { "pulumi-istio-vm/host": "vm2" } })];
-      assert.equal(mode(), "STRICT");
       around = { ...around, peerAuthentications: [policy("mesh")], rootNamespaces: ["mesh"] };
       assert.equal(mode(), "STRICT");
     });

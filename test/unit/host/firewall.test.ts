@@ -11,7 +11,7 @@ function findings(sets: Record<string, string>, { inbound = "8080", address = "1
   const state = `cluster.env ISTIO_SERVICE_CIDR=10.96.0.0/16\ncluster.env ISTIO_INBOUND_PORTS=${inbound}\nsidecar.env ISTIO_SVC_IP=${address}${more}`;
   const script = `set -eu
     here=$0
-    for file in lib firewall; do . "$0/$file.sh"; done
+    for file in lib rules firewall; do . "$0/$file.sh"; done
     STATE=$1
     rule_sets() { echo "tools: $*" >&2; cat; }
     finding() { printf '%s\\n' "$*"; }

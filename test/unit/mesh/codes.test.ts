@@ -24,7 +24,15 @@ describe("codes", () => {
         .filter((entry) => entry.isFile())
         .map((entry) => relative(checkout, join(entry.parentPath, entry.name))),
     );
-    const files = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "index.ts", "installation.ts", "hosts.ts", ...inFolders];
+    const files = [
+      "README.md",
+      "CONTRIBUTING.md",
+      "CHANGELOG.md",
+      "index.ts",
+      "installation.ts",
+      "hosts.ts",
+      ...inFolders,
+    ];
     assert.ok(files.length > 100);
     const named = files.flatMap((file) =>
       [...readFileSync(join(checkout, file), "utf8").matchAll(/\bIVM\d{3}\b/g)].map(([code]) => ({ file, code })),

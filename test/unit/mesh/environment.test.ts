@@ -49,6 +49,7 @@ describe("cluster.env", () => {
     ["no port where nothing is captured", { capture: "none", inboundPorts: "*" }, "ISTIO_INBOUND_PORTS="],
     ["no range where nothing is captured", { capture: "none" }, "ISTIO_SERVICE_CIDR="],
     ["no rules where nothing is captured", { capture: "none" }, "ISTIO_CUSTOM_IP_TABLES=true"],
+    ["both families where istiod serves both", { dualStack: true }, "ISTIO_DUAL_STACK=true"],
     ["another SSH port beside 22", { sshPort: 2222 }, "ISTIO_LOCAL_EXCLUDE_PORTS=22,2222,15020,15021,15090"],
   ] as const) {
     it(`has ${what}`, () => {
@@ -105,7 +106,7 @@ describe("sidecar.env", () => {
 
 it("RESERVED_VARIABLES are exactly those that the program sets", () => {
   const istiod = { ...tutorial.istiod, addresses: ["lb.example.com"] };
-  const named = clusterEnv({ ...tutorial, istiod, network: "dc1", byCertificate: true });
+  const named = clusterEnv({ ...tutorial, istiod, network: "dc1", dualStack: true, byCertificate: true });
   const lines = [
     ...new Set([...clusterEnv(tutorial), ...named]),
     ...sidecarEnv({ address: "::1", labels: { app: "a" }, extra: {} }),

@@ -110,6 +110,7 @@ describe("an existing control plane", () => {
       trustDomain: "cluster.local",
       clusterName: "Kubernetes",
       network: undefined,
+      dualStack: false,
       audience: "istio-ca",
       selector: { app: "istiod", istio: "pilot" },
       clusterDomain: "cluster.local",
@@ -164,6 +165,17 @@ describe("an existing control plane", () => {
       read("default", withVariable("TOKEN_AUDIENCES", "mesh.example.org,istio-ca")).audience,
       "mesh.example.org",
     );
+  });
+
+  it("serves both families of addresses where it is told to, as Go reads a truth", () => {
+    for (const [value, is] of [
+      ["true", true],
+      ["1", true],
+      ["false", false],
+      ["", false],
+    ] as const) {
+      assert.equal(read("default", withVariable("ISTIO_DUAL_STACK", value)).dualStack, is, value);
+    }
   });
 
   it("has the domain of its cluster, the selectors of its namespaces, and its roots, where it was told to have them", () => {

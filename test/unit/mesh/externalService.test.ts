@@ -56,6 +56,11 @@ it("serviceSpec has no selector, and the same names", () => {
   });
 });
 
+it("serviceSpec asks for addresses of both families only where sidecars take both", () => {
+  assert.equal("ipFamilyPolicy" in serviceSpec(ports), false);
+  assert.deepEqual(serviceSpec(ports, true), { ipFamilyPolicy: "PreferDualStack", ...serviceSpec(ports) });
+});
+
 it("names and URLs", () => {
   const host = serviceHost("mysql", "vm", "example.org");
   assert.equal(host, "mysql.vm.svc.example.org");

@@ -100,6 +100,7 @@ async function make(): Promise<Facts> {
           rootNamespace: "istio-system",
           trustDomain: "cluster.local",
           clusterName: "Kubernetes",
+          dualStack: false,
           audience: "istio-ca",
           istiod: toldOf().istiod,
         },

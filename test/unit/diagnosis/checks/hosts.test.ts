@@ -201,6 +201,7 @@ testChecks("hosts", {
   ),
   IVM730: found("IVM730", "sidecar has no rpm for arm64: add sidecar.rpm.arm64"),
   IVM731: found("IVM731", "the istio-sidecar that is there, 1.30.0-1, can't be kept"),
+  IVM732: found("IVM732", "its address in the mesh is IPv6, fd00::21, and it has IPv4 as well (10.0.0.21/24 of eth0)"),
   IVM740: found("IVM740", "inbound port 8080 is sent on to a container before the sidecar sees it"),
   IVM741: [
     {
