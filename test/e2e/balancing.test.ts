@@ -2,6 +2,7 @@
 import { draining } from "./balancing/draining";
 import { Site } from "./balancing/site";
 import { sickening } from "./balancing/sickening";
+import { leaving } from "./balancing/leaving";
 import { sharing } from "./balancing/sharing";
 
 describe("several hosts behind one service", () => {
@@ -12,4 +13,5 @@ describe("several hosts behind one service", () => {
   sharing(site);
   sickening(site);
   draining(site);
+  leaving(site);
 });

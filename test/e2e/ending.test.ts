@@ -42,7 +42,6 @@ describe("the end of a host", () => {
       "delete vm1-membership-vm",
       "delete vm1-withdrawal",
       "delete vm1-workload",
-      "delete vm1-workload-vm",
       "delete vm1-workload-vm/slow-vm1",
       "delete vm1-workload-vm/vmhttp",
     ]);

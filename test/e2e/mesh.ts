@@ -1,6 +1,8 @@
 /** Looking at the mesh from inside and outside. */
 import { execa } from "execa";
+import type { Lab } from "../../lab/paths";
 import { run, until } from "../../lab/run";
+import { vmExec } from "../../lab/vm";
 
 export const SERVICE_URL = "http://vmhttp.vm.svc.cluster.local:8080";
 
@@ -25,20 +27,25 @@ export function readPage(page: string): Answer {
 }
 
 /** Requests `url` from the sample pod. @throws unless the answer is 200 */
-export async function askFromPod(url = SERVICE_URL, seconds = 5): Promise<Answer> {
-  const curl = ["curl", "--silent", "--show-error", "--fail", "--max-time", `${seconds}`, url];
+export async function askFromPod(url = SERVICE_URL, seconds = 5, ...flags: string[]): Promise<Answer> {
+  const curl = ["curl", "--silent", "--show-error", "--fail", "--max-time", `${seconds}`, ...flags, url];
   return readPage(await kubectl("exec", "deploy/sleep", "--container=sleep", "--", ...curl));
 }
 
 /** Requests from the pod until the answer is as wanted: sidecars learn of a change some moments after the cluster. */
-export async function untilPodSees(what: string, wanted: (answer: Answer) => boolean, url?: string): Promise<Answer> {
+export async function untilPodSees(
+  what: string,
+  wanted: (answer: Answer) => boolean,
+  url?: string,
+  ...flags: string[]
+): Promise<Answer> {
   let last = "";
   return until(
     what,
     20,
     async () => {
       try {
-        const answer = await askFromPod(url);
+        const answer = await askFromPod(url, 5, ...flags);
         last = answer.page;
         return wanted(answer) ? answer : undefined;
       } catch (error) {
@@ -48,6 +55,28 @@ export async function untilPodSees(what: string, wanted: (answer: Answer) => boo
     },
     () => `the last answer was:\n${last}`,
   );
+}
+
+/** Who answers, of so many requests of the pod: how many each, by its name. */
+export async function sharesOf(requests: number): Promise<Map<string, number>> {
+  const script = `for i in $(seq ${requests}); do curl --silent --max-time 5 ${SERVICE_URL} | head -n 1; done`;
+  const pages = await kubectl("exec", "deploy/sleep", "--container=sleep", "--", "sh", "-c", script);
+  const shares = new Map<string, number>();
+  for (const [name] of pages.matchAll(/(?<=^This is )\w+/gm)) shares.set(name, (shares.get(name) ?? 0) + 1);
+  return shares;
+}
+
+/** Requests a page from a VM until it is answered: its sidecar learns of a service some moments after the cluster. */
+export async function untilVmIsAnswered(lab: Lab, vm: string, url: string): Promise<string> {
+  let page = "";
+  const script = `curl --silent --show-error --fail --max-time 5 ${url} 2>&1 || :`;
+  await until(
+    `an answer to ${vm} from ${url}`,
+    30,
+    async () => !/^curl:/m.test((page = await vmExec(lab, vm, ["sh", "-c", script]))),
+    () => page,
+  );
+  return page;
 }
 
 /** Requests a page without the mesh, from the lab's network. */

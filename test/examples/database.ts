@@ -37,6 +37,7 @@ async function untilSaid(what: string, from: Place, wanted: RegExp): Promise<str
 export const database: Example = {
   vms: ["vm1"],
   pods: PODS,
+  data: "/var/lib/mysql",
   async prepare(lab: Lab) {
     await unpackDebs(lab, "mariadb-client", CLIENT);
     await installDebs(lab, "vm1", "mariadb-server");

@@ -14,6 +14,8 @@ export interface Example {
   prepare?(lab: Lab): Promise<void>;
   /** What a person tries once the stack is up. @throws if it does not go as the example says */
   show(lab: Lab): Promise<Row[]>;
+  /** Files of programs on the machines, which change by what is tried. */
+  data?: string;
   /** What it starts in the namespace `default` to show that, each with a Service and an account. */
   pods?: string[];
   /** Takes away what was there before the stack, but for what is on the machines. */

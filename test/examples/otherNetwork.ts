@@ -4,10 +4,9 @@ import { join } from "node:path";
 import { artifactPath } from "../../lab/artifacts";
 import { type Lab, node, vmByName } from "../../lab/paths";
 import { sidecar } from "../../lab/recipes/sidecar";
-import { until } from "../../lab/run";
 import { vmExec } from "../../lab/vm";
 import { Cloud } from "../e2e/existing/cloud";
-import { kubectl, readPage, untilPodSees } from "../e2e/mesh";
+import { kubectl, readPage, untilPodSees, untilVmIsAnswered } from "../e2e/mesh";
 import { clientIn, echoInPod, PORTS } from "../support/echo";
 import type { Example, Row } from "./example";
 import { closeSite, moveThere, openSite, reachThere, SITE } from "./otherSite";
@@ -45,21 +44,6 @@ async function assertApart(lab: Lab): Promise<Row> {
   return ["pod to vm2 and vm3, they to pods and nodes, by their addresses", "no route"];
 }
 
-/** Asks from a host until it is answered. */
-async function askFrom(lab: Lab, name: string, url: string): Promise<string> {
-  let page = "";
-  await until(
-    `an answer to ${name} from ${url}`,
-    30,
-    async () => {
-      page = await onHost(lab, name)(`curl --silent --show-error --fail --max-time 5 ${url} 2>&1 || :`);
-      return !/^curl:/m.test(page);
-    },
-    () => page,
-  );
-  return page;
-}
-
 /** Pods and hosts without a route between them, by a gateway at each end. */
 export const otherNetwork: Example = {
   vms: [GATEWAY, ...HOSTS],
@@ -82,12 +66,12 @@ export const otherNetwork: Example = {
       rows.push([`pod: curl ${urlOf(name)}`, `${server} was asked by ${client}`]);
     }
     const url = `http://pod.default:${PORTS.http}`;
-    const page = await askFrom(lab, "vm2", url);
+    const page = await untilVmIsAnswered(lab, "vm2", url);
     assert.match(page, /^Hostname=pod$/m);
     assert.equal(clientIn(page), idOf("vm2"), page);
     rows.push([`vm2: curl ${url}`, `the pod was asked by ${idOf("vm2")}`]);
 
-    const { page: own, server, client } = readPage(await askFrom(lab, "vm2", urlOf("vm3")));
+    const { page: own, server, client } = readPage(await untilVmIsAnswered(lab, "vm2", urlOf("vm3")));
     assert.match(own, /^This is vm3\./);
     assert.deepEqual([server, client], [idOf("vm3"), idOf("vm2")]);
     // Not by way of the gateway.

@@ -8,6 +8,8 @@ import { run } from "../../lab/run";
 import { vmExec } from "../../lab/vm";
 
 export const SITE = { link: "br1", address: "172.31.0.1" };
+/** Where machines there send what is for elsewhere, and ask for names. */
+const NOBODY = "172.31.0.254";
 /** The number of the network of a machine with a leg in both. */
 const SECOND_LEG = "site0";
 
@@ -25,11 +27,10 @@ export async function moveThere(lab: Lab, vm: string): Promise<void> {
   const address = vmByName(lab, vm).elsewhere;
   await vmExec(lab, vm, [
     ...["sh", "-euc"],
-    `sed -i 's/^Address=.*/Address=${address}\\/24/; /^Gateway=/d' /etc/systemd/network/10-host0.network
+    `sed -i 's/^Address=.*/Address=${address}\\/24/; s/^Gateway=.*/Gateway=${NOBODY}/' /etc/systemd/network/10-host0.network
     networkctl reload
     networkctl reconfigure host0
-    # There is nobody who would answer.
-    : >/etc/resolv.conf`,
+    echo nameserver ${NOBODY} >/etc/resolv.conf`,
   ]);
 }
 

@@ -1,19 +1,11 @@
 import assert from "node:assert/strict";
 import { until } from "../../lab/run";
 import { vmExec } from "../../lab/vm";
-import { kubectl, SERVICE_URL } from "../e2e/mesh";
+import { SERVICE_URL, sharesOf } from "../e2e/mesh";
 import type { Example, Row } from "./example";
 
 const VMS = ["vm1", "vm2", "vm3"];
 const REQUESTS = 60;
-
-/** Who answers, of so many requests of the pod. */
-async function share(): Promise<Map<string, number>> {
-  const script = `for i in $(seq ${REQUESTS}); do curl --silent --max-time 5 ${SERVICE_URL} | head -n 1; done`;
-  const pages = await kubectl("exec", "deploy/sleep", "--container=sleep", "--", "sh", "-c", script);
-  const names = pages.match(/(?<=^This is )\w+/gm) ?? [];
-  return new Map(VMS.map((name) => [name, names.filter((each) => each === name).length]));
-}
 
 /** Until these answer, each at least once, no other does, and no request fails. */
 async function untilShared(among: string[]): Promise<string> {
@@ -22,11 +14,9 @@ async function untilShared(among: string[]): Promise<string> {
     `${REQUESTS} requests to be answered by ${among.join(", ")}`,
     30,
     async () => {
-      shares = await share();
-      return (
-        [...shares.values()].reduce((a, b) => a + b) === REQUESTS &&
-        VMS.every((name) => shares.get(name)! > 0 === among.includes(name))
-      );
+      shares = await sharesOf(REQUESTS);
+      const answered = [...shares.values()].reduce((a, b) => a + b, 0);
+      return answered === REQUESTS && shares.size === among.length && among.every((name) => shares.has(name));
     },
     () => JSON.stringify([...shares]),
   );

@@ -1,7 +1,5 @@
 import assert from "node:assert/strict";
-import { until } from "../../lab/run";
-import { vmExec } from "../../lab/vm";
-import { readPage } from "../e2e/mesh";
+import { readPage, untilVmIsAnswered } from "../e2e/mesh";
 import { clientIn, echoInPod, PORTS } from "../support/echo";
 import type { Example } from "./example";
 
@@ -14,29 +12,11 @@ export const vmToMesh: Example = {
   pods: ["pod"],
   async show(lab) {
     await echoInPod(lab, "pod", "default");
-    /** Until it is answered: the sidecar learns of a new service some moments after the cluster. */
-    const ask = async (url: string) => {
-      let said = "";
-      await until(
-        `an answer to vm1 from ${url}`,
-        30,
-        async () => {
-          said = await vmExec(lab, "vm1", [
-            "sh",
-            "-c",
-            `curl --silent --show-error --fail --max-time 5 ${url} 2>&1 || :`,
-          ]);
-          return !/^curl:/m.test(said);
-        },
-        () => said,
-      );
-      return said;
-    };
-    const ofPod = await ask(POD);
+    const ofPod = await untilVmIsAnswered(lab, "vm1", POD);
     assert.match(ofPod, /^Hostname=pod$/m);
     const who = clientIn(ofPod);
     assert.equal(who, "spiffe://cluster.local/ns/vm/sa/vm1", ofPod);
-    const { page, server, client } = readPage(await ask(VM));
+    const { page, server, client } = readPage(await untilVmIsAnswered(lab, "vm1", VM));
     assert.match(page, /^This is vm2\./);
     assert.deepEqual([server, client], ["spiffe://cluster.local/ns/vm/sa/vm2", who]);
     return [

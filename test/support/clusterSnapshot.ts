@@ -27,6 +27,13 @@ interface KubernetesObject {
   status?: { conditions?: Record<string, unknown>[] };
 }
 
+/** Until Kubernetes has said of a new Istio that there are no metrics to scale it by. */
+export const untilSettled = () =>
+  run([
+    ...["kubectl", "wait", "--namespace=istio-system", "horizontalpodautoscalers", "--all"],
+    ...["--for=condition=ScalingActive=False", "--timeout=60s"],
+  ]);
+
 /** All objects of all kinds that can be listed, by kubectl on the PATH. */
 async function allObjects(...options: string[]): Promise<KubernetesObject[]> {
   const kinds = (await run(["kubectl", "api-resources", "--verbs=list", "--output=name"])).trim().split("\n");

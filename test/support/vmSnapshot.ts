@@ -100,21 +100,25 @@ const numbered = (text: string) =>
     .join("\n")
     .replace(/^0 $/, "");
 
+/** The random end of the name of a unit's own /tmp, another at each start. */
+const PRIVATE = /(\/systemd-private-\w+-[^/]+\.service)-\w+/;
+
 function addFiles(snapshot: Snapshot, root: string, path: string): void {
   if (IGNORED.some(([pattern]) => pattern.test(path))) return;
+  const name = path.replace(PRIVATE, "$1");
   const stat = lstatSync(root + path, { bigint: true, throwIfNoEntry: false });
   if (!stat) return; // gone since its folder was read
   const common = `${(Number(stat.mode) & 0o7777).toString(8)} ${stat.uid}:${stat.gid}`;
   if (stat.isDirectory()) {
-    snapshot.set(path, `folder ${common}`);
+    snapshot.set(name, `folder ${common}`);
     for (const entry of readdirSync(root + path)) addFiles(snapshot, root, `${path === "/" ? "" : path}/${entry}`);
   } else if (stat.isSymbolicLink()) {
-    snapshot.set(path, `link to ${readlinkSync(root + path)} ${stat.uid}:${stat.gid}`);
+    snapshot.set(name, `link to ${readlinkSync(root + path)} ${stat.uid}:${stat.gid}`);
   } else if (stat.isFile()) {
     const time = REWRITTEN.test(path) ? "" : ` ${new Date(Number(stat.mtimeMs)).toISOString()}`;
-    snapshot.set(path, `file ${common} ${stat.size} ${digest(root + path, stat)}${time}`);
+    snapshot.set(name, `file ${common} ${stat.size} ${digest(root + path, stat)}${time}`);
   } else {
-    snapshot.set(path, `special file ${common} type ${(Number(stat.mode) & 0o170000).toString(8)} ${stat.rdev}`);
+    snapshot.set(name, `special file ${common} type ${(Number(stat.mode) & 0o170000).toString(8)} ${stat.rdev}`);
   }
 }
 

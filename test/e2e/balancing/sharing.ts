@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { vmByName } from "../../../lab/paths";
 import { until } from "../../../lab/run";
 import { HOSTS, type Site } from "./site";
-import { kubectl, SERVICE_URL } from "../mesh";
+import { kubectl, SERVICE_URL, sharesOf } from "../mesh";
 
 const REQUESTS = 100;
 
 /** Who gets how much. */
 export function sharing(site: Site): void {
   it("each host gets a share", async () => {
-    const answers = await site.answersOf(REQUESTS);
+    const answers = await sharesOf(REQUESTS);
     for (const name of HOSTS) assert.ok(answers.get(name)! > REQUESTS / 10, JSON.stringify([...answers]));
   });
 
@@ -19,7 +19,7 @@ export function sharing(site: Site): void {
     await until(
       "vm1 to get most of the requests",
       20,
-      async () => (last = await site.answersOf(REQUESTS)).get("vm1")! > REQUESTS / 2,
+      async () => (last = await sharesOf(REQUESTS)).get("vm1")! > REQUESTS / 2,
       () => JSON.stringify([...last!]),
     );
     assert.ok(last!.get("vm2")! > 0 && last!.get("vm3")! > 0, JSON.stringify([...last!]));

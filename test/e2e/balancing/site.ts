@@ -1,11 +1,10 @@
 /** A stack with three hosts behind one service, each of which is probed. */
-import assert from "node:assert/strict";
 import { labByName, vmByName } from "../../../lab/paths";
 import { until } from "../../../lab/run";
 import { resetVm, vmExec } from "../../../lab/vm";
 import type { Request } from "../../support/traffic";
 import { labConfig, type StackConfig, TestStack } from "../../support/testStack";
-import { apply, askFromPod, kubectl, SERVICE_URL } from "../mesh";
+import { apply, askFromPod, kubectl } from "../mesh";
 
 export const HOSTS = ["vm1", "vm2", "vm3"];
 /** Istio's terms; the period is short, for tests have little time. */
@@ -28,24 +27,25 @@ export class Site {
   }
 
   /** @param more of hosts by their names, and of the service */
-  config(more: Record<string, StackConfig> = {}): StackConfig {
+  config(more: Record<string, StackConfig> = {}, hosts = HOSTS): StackConfig {
     return {
       ...labConfig(),
-      hosts: HOSTS.map((name) => ({
+      hosts: hosts.map((name) => ({
         ...{ name, namespace: "vm", inboundPorts: [8080, 8081], address: vmByName(this.lab, name).address },
         readinessProbe: PROBE,
         ...more[name],
       })),
       services: [
-        { name: "vmhttp", namespace: "vm", hosts: HOSTS, ports: [{ port: 8080 }], ...more.service },
-        ...HOSTS.map((name) => ({ name: `slow-${name}`, namespace: "vm", hosts: [name], ports: [{ port: 8081 }] })),
+        { name: "vmhttp", namespace: "vm", hosts, ports: [{ port: 8080 }], ...more.service },
+        ...hosts.map((name) => ({ name: `slow-${name}`, namespace: "vm", hosts: [name], ports: [{ port: 8081 }] })),
       ],
     };
   }
 
-  async configure(more?: Record<string, StackConfig>): Promise<void> {
-    this.stack.configure(this.config(more));
-    await this.up();
+  /** @returns what the update said */
+  configure(more?: Record<string, StackConfig>, hosts?: string[]): Promise<string> {
+    this.stack.configure(this.config(more, hosts));
+    return this.up();
   }
 
   async up(): Promise<string> {
@@ -54,15 +54,6 @@ export class Site {
 
   sh(name: string, script: string): Promise<string> {
     return vmExec(this.lab, name, ["sh", "-euc", script]);
-  }
-
-  /** Who answers, of so many requests of the pod. */
-  async answersOf(requests: number): Promise<Map<string, number>> {
-    const script = `for i in $(seq ${requests}); do curl --silent --max-time 5 ${SERVICE_URL} | head -n 1; done`;
-    const pages = await kubectl("exec", "deploy/sleep", "--container=sleep", "--", "sh", "-c", script);
-    const names = pages.match(/(?<=^This is )\w+/gm) ?? [];
-    assert.equal(names.length, requests, pages);
-    return new Map(HOSTS.map((name) => [name, names.filter((each) => each === name).length]));
   }
 
   /** Until these hosts answer the pod, and no others: of the endpoints of its own sidecar. */

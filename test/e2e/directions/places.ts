@@ -1,15 +1,12 @@
-/** Three hosts, two of which run echo; two pods that run it too: who asks whom, and how, in tests of every direction. */
+/** Two hosts and a pod that run echo: who asks whom, and how, in tests of every direction. */
 import assert from "node:assert/strict";
 import { labByName, vmByName } from "../../../lab/paths";
 import { until } from "../../../lab/run";
 import { resetVm } from "../../../lab/vm";
-import { unpackDebs } from "../../support/debs";
 import { ask, type Echo, echoInPod, echoOnVm, type Place, PORTS, servicePorts } from "../../support/echo";
-import { labConfig, TestStack } from "../../support/testStack";
+import { type StackConfig, TestStack } from "../../support/testStack";
 import { kubectl } from "../mesh";
-
-/** Where pods find a client of MariaDB. */
-export const MARIADB = "/opt/mariadb";
+import type { Way } from "./ways";
 
 /** What is spoken, how it is asked for, what the answer says of it, and whether it says who asked. */
 export interface Spoken {
@@ -37,14 +34,14 @@ export const SPOKEN = {
 export const idOf = (namespace: string, account: string) => `spiffe://cluster.local/ns/${namespace}/sa/${account}`;
 
 /** From where to where, and as whom. */
-export const DIRECTIONS = [
-  { from: "pod", to: "vm1", host: "echo-vm1.vm", as: idOf("default", "pod") },
-  { from: "vm1", to: "pod", host: "pod.default", as: idOf("vm", "vm1") },
-  { from: "vm1", to: "vm2", host: "echo-vm2.vm", as: idOf("vm", "vm1") },
-] as const;
+export const directionsOf = ([first, second]: Way["hosts"]) => [
+  { from: POD, to: first, host: `echo-${first}.vm`, as: idOf("default", POD) },
+  { from: first, to: POD, host: `${POD}.default`, as: idOf("vm", first) },
+  { from: first, to: second, host: `echo-${second}.vm`, as: idOf("vm", first) },
+];
 
-const HOSTS = ["vm1", "vm2", "vm3"];
-const PODS = ["pod", "stranger"];
+const POD = "pod";
+const VMS = ["vm1", "vm2", "vm3"];
 const ECHO_PORTS = [PORTS.http, PORTS.http2, PORTS.grpc, PORTS.tcp, PORTS.serverFirst, PORTS.tls];
 
 export class Places {
@@ -52,43 +49,41 @@ export class Places {
   readonly stack = new TestStack();
   private readonly all = new Map<string, Place>();
 
+  constructor(readonly way: Way) {}
+
   /** The stack's configuration. */
-  private config() {
+  private config(): StackConfig {
+    const [first, second] = this.way.hosts;
     const host = (name: string, inboundPorts: number[] | "*") => ({
-      ...{ name, address: vmByName(this.lab, name).address, namespace: "vm", dns: true },
-      inboundPorts,
+      ...this.way.host(this.lab, name),
+      ...{ dns: true, inboundPorts },
     });
     const echo = (name: string, portName?: (port: number) => string) => ({
       ...{ name: `echo-${name}`, namespace: "vm", hosts: [name] },
       ports: servicePorts().map(({ port, protocol }) => ({ port, protocol, name: portName?.(port) })),
     });
     return {
-      ...labConfig(),
-      hosts: [host("vm1", ECHO_PORTS), host("vm2", "*"), host("vm3", [3306])],
-      services: [
-        echo("vm1"),
-        // Names from which no protocol can be read.
-        echo("vm2", (port) => `of-vm2-${port}`),
-        { name: "mysql", namespace: "vm", hosts: ["vm3"], ports: [{ port: 3306, protocol: "TCP" }] },
-      ],
+      ...this.way.config(),
+      hosts: [...(this.way.beside?.() ?? []), host(first, ECHO_PORTS), host(second, "*")],
+      // Names from which no protocol can be read.
+      services: [echo(first), echo(second, (port) => `of-${second}-${port}`)],
     };
   }
 
   async begin(): Promise<void> {
+    await this.way.prepare?.(this.lab);
     await this.stack.init(this.config());
     await this.stack.succeed(["up", "--yes", "--skip-preview"]);
-    for (const name of ["vm1", "vm2"]) this.all.set(name, await echoOnVm(this.lab, name));
-    await unpackDebs(this.lab, "mariadb-client", MARIADB);
-    for (const name of PODS) this.all.set(name, await echoInPod(this.lab, name, "default", { mounts: [MARIADB] }));
+    for (const name of this.way.hosts) this.all.set(name, await echoOnVm(this.lab, name));
+    this.all.set(POD, await echoInPod(this.lab, POD, "default"));
   }
 
   async end(): Promise<void> {
-    for (const name of PODS) {
-      await kubectl("delete", "deployment,service,serviceaccount", name, "--namespace=default", "--ignore-not-found");
-    }
+    await kubectl("delete", "deployment,service,serviceaccount", POD, "--namespace=default", "--ignore-not-found");
     await this.stack.succeed(["destroy", "--yes", "--skip-preview"]);
     this.stack.remove();
-    await Promise.all(HOSTS.map((name) => resetVm(this.lab, name))); // of echo, and of the database
+    await this.way.end?.(this.lab);
+    await Promise.all(VMS.map((name) => resetVm(this.lab, name))); // of echo, and from elsewhere
   }
 
   place(name: string): Place {

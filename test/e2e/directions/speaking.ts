@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { table } from "../../../cli/table";
 import { stream } from "../../support/echo";
-import { DIRECTIONS, type Places, SPOKEN } from "./places";
+import { directionsOf, type Places, SPOKEN } from "./places";
 
 /** Every protocol, in every direction, with the identity that the other end sees. In the end it prints who answered. */
 export function speaking(places: Places) {
   const answered: string[][] = [];
 
-  for (const { from, to, host, as } of DIRECTIONS) {
+  for (const { from, to, host, as } of directionsOf(places.way.hosts)) {
     describe(`${from} to ${to}`, () => {
       for (const [protocol, spoken] of Object.entries(SPOKEN)) {
         it(protocol, async () => {

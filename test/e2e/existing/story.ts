@@ -6,7 +6,7 @@ import { installIstio, uninstallIstio } from "../../../lab/istio";
 import { node } from "../../../lab/paths";
 import { run, until } from "../../../lab/run";
 import { resetVm } from "../../../lab/vm";
-import { snapshotCluster } from "../../support/clusterSnapshot";
+import { snapshotCluster, untilSettled } from "../../support/clusterSnapshot";
 import type { Snapshot } from "../../support/snapshot";
 import { labConfig, type StackConfig } from "../../support/testStack";
 import { snapshotVm } from "../../support/vmSnapshot";
@@ -58,9 +58,7 @@ export class ExistingStory extends Story {
     this.cloud.give(INGRESS.namespace, INGRESS.service, "hostname");
     await installIstio(this.lab, "profile=minimal", `revision=${CANARY.revision}`);
     await run(["istioctl", "tag", "set", CANARY.tag, `--revision=${CANARY.revision}`]);
-    // Without metrics; it takes Kubernetes a moment to say so.
-    const scaling = ["horizontalpodautoscalers", "--all", "--for=condition=ScalingActive=False", "--timeout=60s"];
-    await kubectl("wait", "--namespace=istio-system", ...scaling);
+    await untilSettled();
     await until("the ingress gateway's name", 10, async () =>
       (await kubectl("get", "service", INGRESS.service, `--namespace=${INGRESS.namespace}`)).includes(this.cloud.name),
     );

@@ -12,7 +12,7 @@ const EXPECTED = {
   WorkloadIdentity: 3,
   EndedIdentities: 2,
   MeshHost: 3,
-  MeshWorkload: 2,
+  MeshWorkload: 1,
   ServiceMembership: 1,
   ExternalService: 2,
   SampleClient: 2,
