@@ -1,7 +1,7 @@
 /** What a stack's program must know of the cluster before it can say which resources there are: nothing is changed. */
 import type { Config, installationOf } from "../config";
 import { hasGateway } from "../mesh/controlPlane";
-import type { ExistingControlPlane } from "../mesh/existing";
+import { type ExistingControlPlane, isDualStack } from "../mesh/existing";
 import {
   crossingProblems,
   EAST_WEST_GATEWAY,
@@ -47,7 +47,11 @@ function rootNamespace(operator: Record<string, unknown>): string {
 }
 
 /** The control plane that the stack installs, as hosts need to know it. */
-function planned({ cluster }: Config, { version, operator }: Installation): KnownControlPlane {
+function planned(
+  { cluster }: Config,
+  { version, operator }: Installation,
+  manifest: KubernetesObject[],
+): KnownControlPlane {
   const network = at(operator, "spec.values.global.network");
   return {
     revision: DEFAULT_REVISION,
@@ -58,6 +62,9 @@ function planned({ cluster }: Config, { version, operator }: Installation): Know
     network: typeof network === "string" && network !== "" ? network : undefined,
     discoverySelectors: selectorsIn(at(operator, "spec.meshConfig")),
     rootNamespace: rootNamespace(operator),
+    dualStack: manifest.some(
+      (object) => object.kind === "Deployment" && object.metadata.name === USUAL_ISTIOD.service && isDualStack(object),
+    ),
     audience: TOKEN_AUDIENCE,
   };
 }
@@ -76,7 +83,7 @@ export async function readMesh(config: Config): Promise<Mesh> {
   ]);
   const controlPlanes: Mesh["controlPlanes"] =
     "install" in controlPlane
-      ? new Map([[DEFAULT_REVISION, planned(config, controlPlane.install)]])
+      ? new Map([[DEFAULT_REVISION, planned(config, controlPlane.install, manifest!)]])
       : mesh.controlPlanes;
   const exposure = exposureOf(wanted, {
     installed: manifest !== undefined,
