@@ -12,7 +12,7 @@ import {
   ServiceMembership,
   type WorkloadIdentity,
 } from "./components";
-import { type Config, type HostConfig, letsPass, type ServiceConfig } from "./config";
+import { type Config, type HostConfig, letsPass, probedFor, type ServiceConfig } from "./config";
 import { sidecarPackages } from "./config/secrets";
 import { inspectCertificate } from "./mesh/certificates";
 import { namesByNamespace, servicesOf } from "./mesh/externalService";
@@ -59,16 +59,12 @@ export const identityOf = (
   controlPlanes: Map<string, KnownControlPlane>,
 ) => spiffeId({ trustDomain: controlPlanes.get(revision)!.trustDomain, namespace, serviceAccount });
 
-/** The services that it serves while its sidecar says that it can: of its own namespace, as the configuration has it. */
-const probedFor = ({ name, namespace, readinessProbe }: HostConfig, { services }: Config): string[] =>
-  readinessProbe === undefined ? [] : (namesByNamespace(servicesOf(name, services)).get(namespace) ?? []);
-
 /** What its sidecar hears of, so that it must be there when it joins. */
 function known(host: HostConfig, site: Site): pulumi.Resource[] {
   const { config, externalServices, provider, owner, grounds } = site;
   const { name, namespace, gateway, drain } = host;
   const [services, serverMaySpeakFirst] = [servicesOf(name, config.services), mayWaitForServer(host, config.services)];
-  const probedBy = probedFor(host, config);
+  const probedBy = probedFor(host, config.services).map((service) => service.name);
   const args = { host: name, namespace, owner, clusterDomain: config.cluster.domain };
   const workload = {
     ...args,
@@ -117,7 +113,7 @@ export function joinHost(
   const { trustDomain, clusterName, network, dualStack, rootCerts, audience } = controlPlane;
   const { cluster } = config;
   const istiod = { ...exposure.of(controlPlane.service), name: istiodName(controlPlane) };
-  const isProbed = probedFor(host, config).length > 0;
+  const isProbed = probedFor(host, config.services).length > 0;
   const passing = config.services.filter((service) => letsPass(host, service));
   const istiods = [...new Set([...controlPlanes.values()].map((one) => one.namespace))];
   const withdrawal: Withdrawal = {

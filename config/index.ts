@@ -15,7 +15,7 @@ import { operatorProblems } from "../mesh/operatorRules";
 import { inlineOperator, readOperator } from "../mesh/operatorText";
 
 export type { Config, HostConfig, IdentityType, ServiceConfig, SshConfig, SshServer } from "./resolve";
-export { installationOf, isInstalled, letsPass } from "./resolve";
+export { installationOf, isInstalled, letsPass, probedFor } from "./resolve";
 export type { Authority, SshKey } from "./schema";
 
 /** The configuration was refused: every reason, a line each. */

@@ -35,6 +35,12 @@ function loginOf({ ssh: { bastion, ...server }, gone }: HostConfig): string | un
   return [server, ...(bastion === undefined ? [] : [bastion])].map(name).join(" through ");
 }
 
+/** Variables that a host's environment may not have beside a setting by which the program sets them. */
+const seenTo = (setting: string, variables: readonly string[], environment: HostConfig["environment"], index: number) =>
+  variables
+    .filter((name) => name in environment)
+    .map((name) => `hosts[${index}].environment.${name}: not beside ${setting}, which sees to it`);
+
 function hostProblems({ hosts }: Config): string[] {
   const problems: string[] = [];
   for (const [index, first, name] of duplicates(hosts, (host) => host.name)) {
@@ -52,14 +58,9 @@ function hostProblems({ hosts }: Config): string[] {
     );
   }
   for (const [index, { dns, capture, gateway, environment }] of hosts.entries()) {
-    const sees = (setting: string, variables: readonly string[]) => {
-      for (const name of variables.filter((variable) => variable in environment)) {
-        problems.push(`hosts[${index}].environment.${name}: not beside ${setting}, which sees to it`);
-      }
-    };
-    if (dns) sees("dns: true", DNS_VARIABLES);
+    if (dns) problems.push(...seenTo("dns: true", DNS_VARIABLES, environment, index));
     if (capture === "all" || gateway) continue;
-    sees(`capture: ${capture}`, CAPTURING_VARIABLES);
+    problems.push(...seenTo(`capture: ${capture}`, CAPTURING_VARIABLES, environment, index));
     if (dns) {
       problems.push(
         `hosts[${index}].dns: true is not allowed beside capture: ${capture}; names of the mesh lead to addresses that only captured outgoing traffic reaches`,
@@ -67,9 +68,7 @@ function hostProblems({ hosts }: Config): string[] {
     }
   }
   for (const [index, { readinessProbe, environment }] of hosts.entries()) {
-    for (const name of readinessProbe ? PROBE_VARIABLES.filter((variable) => variable in environment) : []) {
-      problems.push(`hosts[${index}].environment.${name}: not beside readinessProbe, which sees to it`);
-    }
+    if (readinessProbe) problems.push(...seenTo("readinessProbe", PROBE_VARIABLES, environment, index));
   }
   problems.push(...hosts.flatMap(gatewayProblems));
   for (const [index, host] of hosts.entries()) {
@@ -87,7 +86,7 @@ function hostProblems({ hosts }: Config): string[] {
 
 /** A gateway has a network to lead into, and is nothing else. */
 function gatewayProblems(
-  { gateway, network, dns, adopt, drain, readinessProbe, ...host }: HostConfig,
+  { gateway, network, dns, adopt, drain, readinessProbe, environment }: HostConfig,
   index: number,
 ): string[] {
   if (!gateway) return [];
@@ -98,9 +97,7 @@ function gatewayProblems(
     ...taken.flatMap(([field, set]) =>
       set ? [`${place}.${field}: not beside gateway: true, which is no workload`] : [],
     ),
-    ...GATEWAY_VARIABLES.filter((name) => name in host.environment).map(
-      (name) => `${place}.environment.${name}: not beside gateway: true, which sees to it`,
-    ),
+    ...seenTo("gateway: true", GATEWAY_VARIABLES, environment, index),
   ];
 }
 

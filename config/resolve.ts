@@ -74,6 +74,12 @@ export type Config = Omit<Stack, "ssh" | "hosts" | "controlPlane" | "ca" | "iden
 export const letsPass = ({ name, inboundPorts, ssh }: HostConfig, { hosts, ports }: ServiceConfig) =>
   hosts.includes(name) && !ports.every(({ targetPort }) => takes(inboundPorts, targetPort, ssh.port));
 
+/** The services that a host serves while its sidecar says that it can: of its own namespace, for it speaks for no other. */
+export const probedFor = ({ name, namespace, readinessProbe }: HostConfig, services: ServiceConfig[]) =>
+  readinessProbe === undefined
+    ? []
+    : services.filter((service) => service.namespace === namespace && service.hosts.includes(name));
+
 /** Whether the stack makes the control plane. */
 export const isInstalled = ({ controlPlane }: Pick<Config, "controlPlane">) => "install" in controlPlane;
 

@@ -1,6 +1,6 @@
 import { isUnavailable, type Unavailable } from "../../diagnosis/facts";
 import type { Sickness } from "../../diagnosis/status";
-import type { Config } from "../../config";
+import { type Config, probedFor } from "../../config";
 import { probedEntry } from "../../mesh/workloadEntry";
 import { type Kubectl, list } from "../../tools/kubectl";
 import { unavailable } from "./answers";
@@ -12,12 +12,7 @@ interface WorkloadEntry {
 
 /** Of the hosts that are probed and can't serve: why, as their sidecars have told istiod. */
 export async function sickHosts({ hosts, services }: Config, kubectl: Kubectl): Promise<Sickness | Unavailable> {
-  const probed = hosts.filter(
-    ({ name, namespace, readinessProbe, gone }) =>
-      readinessProbe !== undefined &&
-      !gone &&
-      services.some((service) => service.namespace === namespace && service.hosts.includes(name)),
-  );
+  const probed = hosts.filter((host) => !host.gone && probedFor(host, services).length > 0);
   const namespaces = [...new Set(probed.map(({ namespace }) => namespace))];
   const found = await Promise.all(
     namespaces.map((namespace) =>
