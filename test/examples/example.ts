@@ -1,7 +1,7 @@
 /** What `make example` and the tests share of an example (examples/): what it is about, and what shows that it works. */
 import { join } from "node:path";
 import type { Lab } from "../../lab/paths";
-import { kubectl } from "../e2e/mesh";
+import { endEcho } from "../support/echo";
 import { type StackConfig, stackFile } from "../support/testStack";
 
 /** What was tried, and what came of it. */
@@ -27,9 +27,7 @@ export const exampleConfig = (name: string): StackConfig => stackFile(join("exam
 
 /** Takes away what it started to show that it works. */
 export async function removePods({ pods = [] }: Example): Promise<void> {
-  if (pods.length === 0) return;
-  const kinds = "deployment,service,serviceaccount";
-  await kubectl("delete", kinds, ...pods, "--namespace=default", "--ignore-not-found");
+  if (pods.length > 0) await endEcho(...pods);
 }
 
 export function printRows(rows: Row[]): void {

@@ -132,6 +132,10 @@ export async function echoInPod(
   return { name, run: (argv) => kubectl(...exec, ...argv) };
 }
 
+/** Ends such pods of the namespace `default`, with their Services and accounts. */
+export const endEcho = (...names: string[]) =>
+  kubectl("delete", "deployment,service,serviceaccount", ...names, "--namespace=default", "--ignore-not-found");
+
 /** The ports of a service of echo, as Istio is to know them. */
 export function servicePorts() {
   return [

@@ -3,9 +3,8 @@ import assert from "node:assert/strict";
 import { labByName, vmByName } from "../../../lab/paths";
 import { until } from "../../../lab/run";
 import { resetVm } from "../../../lab/vm";
-import { ask, type Echo, echoInPod, echoOnVm, type Place, PORTS, servicePorts } from "../../support/echo";
+import { ask, type Echo, echoInPod, endEcho, echoOnVm, type Place, PORTS, servicePorts } from "../../support/echo";
 import { type StackConfig, TestStack } from "../../support/testStack";
-import { kubectl } from "../mesh";
 import type { Way } from "./ways";
 
 /** What is spoken, how it is asked for, what the answer says of it, and whether it says who asked. */
@@ -79,7 +78,7 @@ export class Places {
   }
 
   async end(): Promise<void> {
-    await kubectl("delete", "deployment,service,serviceaccount", POD, "--namespace=default", "--ignore-not-found");
+    await endEcho(POD);
     await this.stack.succeed(["destroy", "--yes", "--skip-preview"]);
     this.stack.remove();
     await this.way.end?.(this.lab);

@@ -9,7 +9,7 @@ import { sidecar } from "../../../lab/recipes/sidecar";
 import { until } from "../../../lab/run";
 import { resetVm, vmExec } from "../../../lab/vm";
 import { snapshotCluster } from "../../support/clusterSnapshot";
-import { ask, clientIn, type Echo, echoInPod, echoOnVm, type Place, PORTS } from "../../support/echo";
+import { ask, clientIn, type Echo, echoInPod, endEcho, echoOnVm, type Place, PORTS } from "../../support/echo";
 import type { Snapshot } from "../../support/snapshot";
 import { labConfig, operatorSpecOf, type StackConfig, TestStack, withOperatorSpec } from "../../support/testStack";
 import { snapshotVm } from "../../support/vmSnapshot";
@@ -90,7 +90,7 @@ export class DualSite {
   }
 
   async endPod(): Promise<void> {
-    await kubectl("delete", "deployment,service,serviceaccount", POD, "--namespace=default", "--ignore-not-found");
+    await endEcho(POD);
   }
 
   sh(host: Host, script: string): Promise<string> {
