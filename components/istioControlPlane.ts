@@ -62,7 +62,11 @@ function trackedObject(
   owner: pulumi.Input<string>,
   opts: pulumi.CustomResourceOptions,
 ): pulumi.CustomResource {
-  const args = { ...object, metadata: { ...object.metadata, labels: ownerLabels(owner, object.metadata.labels) } };
+  const { labels, annotations } = object.metadata;
+  const metadata = { ...object.metadata, labels: ownerLabels(owner, labels) };
+  // The type of a Service is whoever's who exposed it last: that owner goes after this update.
+  const taking = { annotations: { ...annotations, "pulumi.com/patchForce": "true" } };
+  const args = { ...object, metadata: object.kind === "Service" ? { ...metadata, ...taking } : metadata };
   if (object.apiVersion !== "v1") return new CustomResource(name, args, opts);
   type AnyKind = new (name: string, args: object, opts: pulumi.CustomResourceOptions) => pulumi.CustomResource;
   const CoreKind = (core as unknown as Record<string, AnyKind | undefined>)[object.kind];

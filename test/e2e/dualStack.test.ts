@@ -7,7 +7,8 @@ import { ipv6, node } from "../../lab/paths";
 import { snapshotCluster } from "../support/clusterSnapshot";
 import { becomesSame } from "../support/snapshot";
 import { snapshotVm } from "../support/vmSnapshot";
-import { DualSite, HOSTS, idOf, POD } from "./dual/site";
+import { DualSite, HOSTS, POD } from "./dual/site";
+import { idOf } from "./mesh";
 import { speaking } from "./dual/speaking";
 
 if (process.env.ISTIO_VM_DUAL) {

@@ -11,6 +11,9 @@ export const kubectl = (...args: string[]) => run(["kubectl", ...args]);
 export const apply = (...items: object[]) =>
   run(["kubectl", "apply", "--filename=-"], { input: JSON.stringify({ apiVersion: "v1", kind: "List", items }) });
 
+/** Who a service account is, in the lab. */
+export const idOf = (namespace: string, account: string) => `spiffe://cluster.local/ns/${namespace}/sa/${account}`;
+
 /** What the VM's application answered, and which certificates both sides of the connection had. */
 export interface Answer {
   page: string;

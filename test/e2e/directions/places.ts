@@ -5,6 +5,7 @@ import { until } from "../../../lab/run";
 import { resetVm } from "../../../lab/vm";
 import { ask, type Echo, echoInPod, endEcho, echoOnVm, type Place, PORTS, servicePorts } from "../../support/echo";
 import { type StackConfig, TestStack } from "../../support/testStack";
+import { idOf } from "../mesh";
 import type { Way } from "./ways";
 
 /** What is spoken, how it is asked for, what the answer says of it, and whether it says who asked. */
@@ -29,8 +30,6 @@ export const SPOKEN = {
   "TCP, server first": of("tcp", PORTS.serverFirst, /^TCP$/, false, "--server-first"),
   "TLS of its own": of("https", PORTS.tls, /^HTTP/, false, "--insecure-skip-verify"),
 };
-
-export const idOf = (namespace: string, account: string) => `spiffe://cluster.local/ns/${namespace}/sa/${account}`;
 
 /** From where to where, and as whom. */
 export const directionsOf = ([first, second]: Way["hosts"]) => [
@@ -71,7 +70,11 @@ export class Places {
 
   async begin(): Promise<void> {
     await this.way.prepare?.(this.lab);
-    await this.stack.init(this.config());
+    await this.stack.init({ ...this.config(), ...this.way.earlier });
+    if (this.way.earlier) {
+      await this.stack.succeed(["up", "--yes", "--skip-preview"]);
+      this.stack.configure(this.config());
+    }
     await this.stack.succeed(["up", "--yes", "--skip-preview"]);
     for (const name of this.way.hosts) this.all.set(name, await echoOnVm(this.lab, name));
     this.all.set(POD, await echoInPod(this.lab, POD, "default"));

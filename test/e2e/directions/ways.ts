@@ -2,13 +2,15 @@
 import { type Lab, node, vmByName } from "../../../lab/paths";
 import { exampleConfig } from "../../examples/example";
 import { otherNetwork } from "../../examples/otherNetwork";
-import { labConfig, operatorSpecOf, type StackConfig, withOperatorSpec } from "../../support/testStack";
+import { labConfig, type StackConfig } from "../../support/testStack";
 import { Cloud } from "../existing/cloud";
 
 export interface Way {
   /** Two hosts that serve, and call each other. */
   hosts: [string, string];
   config: () => StackConfig;
+  /** What of it an update before had otherwise. */
+  earlier?: object;
   /** What the stack's configuration has of a host. */
   host: (lab: Lab, name: string) => object;
   /** Hosts beside those. */
@@ -22,19 +24,25 @@ const own = (lab: Lab, name: string) => ({ name, address: vmByName(lab, name).ad
 const nodeAddresses = [node.address];
 const cloud = new Cloud();
 
-/** In a network with a route to the cluster, by this exposure of an istiod of this profile of Istio's. */
-const exposedBy = (exposure: object, profile = "default"): Way => ({
+/** In a network with a route to the cluster, by this exposure of istiod. */
+const exposedBy = (exposure: object): Way => ({
   hosts: ["vm1", "vm2"],
-  config: () => ({ ...withOperatorSpec(labConfig(), { profile, ...operatorSpecOf(labConfig()) }), exposure }),
+  config: () => ({ ...labConfig(), exposure }),
   host: own,
 });
 
 const elsewhere = () => exampleConfig("other-network") as { hosts: { name: string; gateway?: boolean }[] };
 
-export const NODE_PORT = exposedBy({ type: "NodePort", nodeAddresses });
+const nodePort = { type: "NodePort", nodeAddresses };
+
+export const NODE_PORT = exposedBy(nodePort);
 
 export const OTHER_WAYS: Record<string, Way> = {
-  EastWestGateway: exposedBy({ type: "EastWestGateway", nodeAddresses }, "minimal"),
+  // After a NodePort: its types of Services must be taken back, while what set them is still there.
+  EastWestGateway: {
+    ...exposedBy({ type: "EastWestGateway", nodeAddresses }),
+    earlier: { exposure: nodePort },
+  },
   LoadBalancer: {
     ...exposedBy({ type: "LoadBalancer" }),
     async prepare() {

@@ -20,8 +20,6 @@ export type Host = (typeof HOSTS)[number];
 /** It runs echo, and its Service has an address of each family. */
 export const POD = "pod";
 
-export const idOf = (namespace: string, account: string) => `spiffe://cluster.local/ns/${namespace}/sa/${account}`;
-
 /** As istio.io/docs/setup/additional-setup/dual-stack has it. */
 function dualConfig(): StackConfig {
   const { values, ...spec } = operatorSpecOf(labConfig()) as { values: { pilot: { env: object } } };

@@ -3,8 +3,8 @@ import { isIP } from "node:net";
 import { vmByName } from "../../../lab/paths";
 import { until } from "../../../lab/run";
 import { PORTS } from "../../support/echo";
-import { askFromPod, untilPlainly, untilPodSees, withStrictTls } from "../mesh";
-import { type DualSite, HOSTS, idOf, POD } from "./site";
+import { askFromPod, idOf, untilPlainly, untilPodSees, withStrictTls } from "../mesh";
+import { type DualSite, HOSTS, POD } from "./site";
 
 const inUrl = (address: string) => (isIP(address) === 6 ? `[${address}]` : address);
 

@@ -47,7 +47,10 @@ spec: {group: networking.istio.io}`);
     assert.deepEqual(find(service).inputs, {
       apiVersion: "v1",
       kind: "Service",
-      metadata: { name: "istio-ingressgateway", namespace: "istio-system", labels: { app: "gateway", ...OWNER } },
+      metadata: {
+        ...{ name: "istio-ingressgateway", namespace: "istio-system", labels: { app: "gateway", ...OWNER } },
+        annotations: { "pulumi.com/patchForce": "true" },
+      },
       spec: { ports: [{ port: 80 }] },
     });
     assert.deepEqual(find(webhook).inputs, {
