@@ -104,8 +104,8 @@ describe("an existing mesh, upgraded by revision", () => {
         "--all-namespaces",
         "--timeout=60s",
       );
+      await story.areAt({ vm1: NEW, vm2: NEW }); // what goes with it does so within seconds: the load lasts as long
     });
-    await story.areAt({ vm1: NEW, vm2: NEW });
     await story.bring(settled(), "--expect-no-changes");
   });
 
