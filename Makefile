@@ -63,7 +63,7 @@ test-faults: node_modules ## lock-out, reboots, upgrades, the whole fault matrix
 test-e2e: node_modules ## tests of the whole, on the lab
 	bash test/run.sh e2e
 
-test-upgrade: node_modules ## Istio is upgraded from 1.30 to 1.31 with hosts in the mesh, by revision and in place (root; half an hour, and builds 1.30 the first time)
+test-upgrade: node_modules ## Istio is upgraded from 1.30 to 1.31 with hosts in the mesh, by revision and in place (root; a quarter of an hour, and builds 1.30 the first time)
 	bash test/run.sh upgrade
 
 test-dual: node_modules ## hosts that are in the mesh by IPv6, on a lab with both families of addresses (root; ten minutes)
