@@ -2,7 +2,7 @@ import { CustomResource } from "@pulumi/kubernetes/apiextensions";
 import * as core from "@pulumi/kubernetes/core/v1";
 import * as pulumi from "@pulumi/pulumi";
 import { type KubernetesObject, ownerLabels } from "../mesh/kubernetesObject";
-import { inStages, objectName, withoutLateFields } from "../mesh/manifests";
+import { forProvider, inStages, objectName, withoutLateFields } from "../mesh/manifests";
 
 export interface IstioControlPlaneArgs {
   /** What `istioctl manifest generate` makes. Plain values, not Inputs: they decide which resources there are. */
@@ -27,7 +27,7 @@ export class IstioControlPlane extends pulumi.ComponentResource {
     super("istio-vm:index:IstioControlPlane", name, {}, opts);
     const { manifest, exposed = [], owner, readAtStart } = args;
     const applied: pulumi.Resource[] = [];
-    for (const stage of inStages(manifest.map((object) => withoutLateFields(object, exposed)))) {
+    for (const stage of inStages(manifest.map((object) => forProvider(withoutLateFields(object, exposed))))) {
       const dependsOn = [...applied];
       const track = (object: KubernetesObject) =>
         trackedObject(
@@ -62,11 +62,7 @@ function trackedObject(
   owner: pulumi.Input<string>,
   opts: pulumi.CustomResourceOptions,
 ): pulumi.CustomResource {
-  const { labels, annotations } = object.metadata;
-  const metadata = { ...object.metadata, labels: ownerLabels(owner, labels) };
-  // The type of a Service is whoever's who exposed it last: that owner goes after this update.
-  const taking = { annotations: { ...annotations, "pulumi.com/patchForce": "true" } };
-  const args = { ...object, metadata: object.kind === "Service" ? { ...metadata, ...taking } : metadata };
+  const args = { ...object, metadata: { ...object.metadata, labels: ownerLabels(owner, object.metadata.labels) } };
   if (object.apiVersion !== "v1") return new CustomResource(name, args, opts);
   type AnyKind = new (name: string, args: object, opts: pulumi.CustomResourceOptions) => pulumi.CustomResource;
   const CoreKind = (core as unknown as Record<string, AnyKind | undefined>)[object.kind];

@@ -54,6 +54,22 @@ export function withoutLateFields(object: KubernetesObject, exposed: string[]): 
   return copy;
 }
 
+/**
+ * The object with what Pulumi's Kubernetes provider is to do about it: the type of a Service is taken back from whoever
+ * exposed it before, who goes only afterwards; and a load balancer of which nothing here needs the address is not waited
+ * for, as `istioctl install` does not: a cluster may have none to give.
+ */
+export function forProvider(object: KubernetesObject): KubernetesObject {
+  if (object.kind !== "Service") return object;
+  const balanced = (object.spec as { type?: string }).type === "LoadBalancer";
+  const annotations = {
+    ...object.metadata.annotations,
+    "pulumi.com/patchForce": "true",
+    ...(balanced ? { "pulumi.com/skipAwait": "true" } : {}),
+  };
+  return { ...object, metadata: { ...object.metadata, annotations } };
+}
+
 /** Kinds that run something, or wait for what runs. */
 const WORKLOADS = ["Deployment", "DaemonSet", "Service", "HorizontalPodAutoscaler", "PodDisruptionBudget"];
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { inStages, objectName, parseManifests, withoutLateFields } from "../../../mesh/manifests";
+import { forProvider, inStages, objectName, parseManifests, withoutLateFields } from "../../../mesh/manifests";
 
 const object = (kind: string, name: string, fields: object = {}) => ({
   apiVersion: "v1",
@@ -53,6 +53,29 @@ it("inStages puts definitions first, what runs last, and keeps the order within 
     ],
   );
   assert.deepEqual(inStages([]), [[], [], []]);
+});
+
+describe("forProvider", () => {
+  const annotations = { own: "1" };
+  const service = (spec: object, more: object) => ({
+    ...object("Service", "a", { spec }),
+    metadata: { name: "a", annotations: { ...annotations, ...more } },
+  });
+  const taken = { "pulumi.com/patchForce": "true" };
+
+  it("takes a Service's type back, and waits for no load balancer", () => {
+    const [plain, balanced] = [{ ports: [] }, { type: "LoadBalancer" }];
+    assert.deepEqual(forProvider(service(plain, {})), service(plain, taken));
+    assert.deepEqual(
+      forProvider(service(balanced, {})),
+      service(balanced, { ...taken, "pulumi.com/skipAwait": "true" }),
+    );
+  });
+
+  it("leaves all else as it is", () => {
+    const deployment = object("Deployment", "a", { spec: { type: "LoadBalancer" } });
+    assert.deepEqual(forProvider(deployment), deployment);
+  });
 });
 
 describe("withoutLateFields", () => {
