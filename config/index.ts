@@ -56,6 +56,8 @@ export function operatorFacts({ cluster, exposure }: Pick<Config, "cluster" | "e
 function verbatim(raw: string): unknown {
   type WithSource = { rawJSON(text: string): unknown; parse(text: string, reviver: Reviver): unknown };
   type Reviver = (key: string, value: unknown, context: { source?: string }) => unknown;
+  // Node.js has both from 21 on.
+  if (!("rawJSON" in JSON)) throw new Error(`Node.js ${process.version} is too old, see "engines" in package.json`);
   const json = JSON as unknown as WithSource;
   return json.parse(raw, (_, value, { source }) => (typeof value === "number" ? json.rawJSON(source!) : value));
 }

@@ -1016,6 +1016,19 @@ describe("parseConfig", () => {
       ]);
     });
 
+    it("is refused by a Node.js that can't read numbers as they were written", () => {
+      const json = JSON as { rawJSON?: unknown };
+      const { rawJSON } = json;
+      delete json.rawJSON;
+      try {
+        assert.deepEqual(refusal(install({ spec: {} })).problems, [
+          `controlPlane.install.operator: {"spec":{}} can't be read: Node.js ${process.version} is too old, see "engines" in package.json`,
+        ]);
+      } finally {
+        json.rawJSON = rawJSON;
+      }
+    });
+
     for (const [what, text, reason] of [
       ["a list", "- a\n", "it is no map"],
       ["empty", "", "expected a document, but the input is empty"],
