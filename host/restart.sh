@@ -29,18 +29,42 @@ stop_sidecar() {
 }
 
 # The kernel need not have tracked connections before the first rules of nat: to it those that are open are new ones when
-# something of them comes next, and would be redirected in their midst. These go on as they began.
+# something of them comes next, be it after days, and would be redirected in their midst. These go on as they began, for
+# as long as any are open: those through the sidecar ended with it.
 keep_open() {
-  local tool ports port open ranges
+  local tool ports ranges open
   ports=$(sed -n 's/^ISTIO_INBOUND_PORTS=//p' "$ENV_DIR/cluster.env" 2>/dev/null | tr , ' ')
-  ranges=$(sed -n 's/^ISTIO_SERVICE_CIDR=//p' "$ENV_DIR/cluster.env" 2>/dev/null)
-  if [ -z "$ports$ranges" ] || had_rules || rules_are_theirs; then return 0; fi
+  ranges=$(sed -n 's/^ISTIO_SERVICE_CIDR=//p' "$ENV_DIR/cluster.env" 2>/dev/null | tr , ' ')
+  if [ -z "$ports$ranges" ] || rules_are_theirs; then return 0; fi
+  open=$(open_to "$ports" | wc -l)
+  if had_rules && [ "$open" -eq 0 ] && [ -z "$(open_from "$ranges")" ]; then return 0; fi
   for tool in iptables ip6tables; do
     # Which need not be there, as by IPv6.
     open_rules "$ports" "$ranges" | "$(tool_for_istio "$tool")-restore" --noflush --wait 5 2>/dev/null || :
   done
-  open=$(for port in $ports; do [ "$port" = '*' ] || connections_to ":$port"; done | wc -l)
-  [ "$open" -eq 0 ] || say start "$open connections go on as they began, past the sidecar, until they end"
+  [ "$ports" = '*' ] || [ "$open" -eq 0 ] ||
+    say start "$open connections go on as they began, past the sidecar, until they end"
+}
+
+# `open_to PORTS`, `open_from RANGES`: the connections to these ports from elsewhere, and to these ranges; where all are
+# meant, whatever is open.
+open_to() {
+  local port
+  case $1 in
+    '*') ss -Htn state established ;;
+    *)
+      for port in $1; do
+        ss -Htn state established "( sport = :$port and not dst 127.0.0.0/8 and not dst [::1] )"
+      done
+      ;;
+  esac
+}
+open_from() {
+  local range
+  case $1 in
+    *'*'*) ss -Htn state established ;;
+    *) for range in $1; do ss -Htn state established "( dst $range )"; done ;;
+  esac
 }
 
 # `tool_for_istio iptables|ip6tables`: of the two kinds, the one in which Istio is about to make its rules: the legacy one

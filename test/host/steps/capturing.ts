@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:net";
 import { captureLines } from "../../../mesh/environment";
 import { type Capture, type Ports } from "../../../mesh/capture";
 import { until } from "../../../lab/run";
@@ -33,6 +35,19 @@ const STEPS: [what: string, capture: Capture, ports: number[], captured: RegExp]
  */
 async function identityOf(host: Host): Promise<string | undefined> {
   return readPage(await host.sh("curl -s --max-time 5 http://vmhttp.vm.svc.cluster.local:8080/ || :")).client;
+}
+
+/** Opens a connection. @returns what asks by it, and gives the beginning of the answer */
+async function opened(address: string, port: number): Promise<() => Promise<string>> {
+  const socket = connect(port, address);
+  socket.on("error", () => undefined); // who asks hears of it
+  await once(socket, "connect");
+  return async () => {
+    socket.write("GET / HTTP/1.1\r\nHost: vm\r\n\r\n");
+    const [answer] = (await once(socket, "data", { signal: AbortSignal.timeout(5000) })) as [Buffer];
+    socket.destroy();
+    return answer.toString();
+  };
 }
 
 /** Of either kind of iptables. Tables that are empty are none; a legacy one stays until the host is switched off. */
@@ -72,6 +87,7 @@ export function capturing(mesh: Mesh): void {
       await host.sh("systemd-run --quiet --unit=host-test python3 -m http.server 9090 --directory /srv");
       await join("none");
       const sources = [8080, 9090].map((port) => fromPod(`to ${port}`, `http://${host.address}:${port}`));
+      const idle = await Promise.all([8080, 9090].map((port) => opened(host.address, port)));
       for (const [what, capture, ports, says] of STEPS) {
         const requests = await requestsDuring(sources, () => join(capture, ports));
         const failed = requests.flat().filter(({ status }) => status !== 200);
@@ -86,6 +102,8 @@ export function capturing(mesh: Mesh): void {
         await host.sh(`curl -sf --max-time 3 -o /dev/null http://127.0.0.1:8080 http://${host.address}:8080`);
         const expected = capture === "all" ? "spiffe://cluster.local/ns/vm/sa/vm2" : undefined;
         await until("the mesh to know who asks, or not", 20, async () => (await identityOf(host)) === expected);
+        // By connections of before the first rules that nobody has used since.
+        if (capture === "all") for (const ask of idle) assert.match(await ask(), /^HTTP\/1\.[01] 200 /);
       }
       assert.deepEqual(await rulesOf(host), rules, "rules are left");
     });
