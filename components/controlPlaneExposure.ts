@@ -10,6 +10,7 @@ import {
 } from "../mesh/exposure";
 import { ISTIOD_PORT } from "../mesh/istiod";
 import { ownerLabels } from "../mesh/kubernetesObject";
+import { TAKEN_OVER } from "../mesh/manifests";
 
 /** A revision of istiod, by its Service. */
 export interface ExposedIstiod {
@@ -60,11 +61,10 @@ export class ControlPlaneExposure extends pulumi.ComponentResource {
       );
     // Nodes may have addresses of both families: a node port answers at those that its Service has.
     const atAllNodes = { ipFamilyPolicy: "PreferDualStack" };
-    // Kubernetes itself owns the type of a Service that was created without one.
-    const force = { "pulumi.com/patchForce": "true" };
+    // Taken over: Kubernetes itself owns the type of a Service that was created without one.
     const typed = Object.entries(exposure.serviceTypes).map(([service, type]): [string, Exposed] => [
       service,
-      patch(service, "istio-system", type === "NodePort" ? { type, ...atAllNodes } : { type }, force),
+      patch(service, "istio-system", type === "NodePort" ? { type, ...atAllNodes } : { type }, TAKEN_OVER),
     ]);
     const patched = new Map(typed);
     const own = (service: string, namespace: string, spec: object, labels = {}): Exposed =>

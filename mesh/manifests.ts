@@ -54,6 +54,9 @@ export function withoutLateFields(object: KubernetesObject, exposed: string[]): 
   return copy;
 }
 
+/** By which the Kubernetes provider takes fields of an object that somebody else has set. */
+export const TAKEN_OVER = { "pulumi.com/patchForce": "true" };
+
 /**
  * The object with what Pulumi's Kubernetes provider is to do about it: the type of a Service is taken back from whoever
  * exposed it before, who goes only afterwards; and a load balancer of which nothing here needs the address is not waited
@@ -64,7 +67,7 @@ export function forProvider(object: KubernetesObject): KubernetesObject {
   const balanced = (object.spec as { type?: string }).type === "LoadBalancer";
   const annotations = {
     ...object.metadata.annotations,
-    "pulumi.com/patchForce": "true",
+    ...TAKEN_OVER,
     ...(balanced ? { "pulumi.com/skipAwait": "true" } : {}),
   };
   return { ...object, metadata: { ...object.metadata, annotations } };

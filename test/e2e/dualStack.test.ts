@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { ipv6, node } from "../../lab/paths";
 import { snapshotCluster } from "../support/clusterSnapshot";
+import { endEcho } from "../support/echo";
 import { becomesSame } from "../support/snapshot";
 import { snapshotVm } from "../support/vmSnapshot";
 import { DualSite, HOSTS, POD } from "./dual/site";
@@ -87,7 +88,7 @@ if (process.env.ISTIO_VM_DUAL) {
 
     describe("destroy", () => {
       before(async () => {
-        await site.endPod();
+        await endEcho(POD);
         await site.stack.succeed(["destroy", "--yes", "--skip-preview"]);
       });
 

@@ -7,7 +7,8 @@ import { parseUrn } from "./engineEvents";
 import { gone } from "./ending/gone";
 import { leaving } from "./ending/leaving";
 import { revoked } from "./ending/revoked";
-import { HOSTS, idOf, Site } from "./ending/site";
+import { HOSTS, Site } from "./ending/site";
+import { idOf } from "./mesh";
 
 describe("the end of a host", () => {
   const site = new Site();
@@ -60,7 +61,7 @@ describe("the end of a host", () => {
       assert.deepEqual(await site.refused(), []);
       for (const name of ["vm1", "vm2"]) {
         await site.untilHostSees(name, `${name}'s request to be answered`, ({ status, client, page }) => {
-          return status === 200 && client === idOf(name) && !page.startsWith(`This is ${name}.`);
+          return status === 200 && client === idOf("vm", name) && !page.startsWith(`This is ${name}.`);
         });
       }
     });

@@ -11,6 +11,10 @@ export const kubectl = (...args: string[]) => run(["kubectl", ...args]);
 export const apply = (...items: object[]) =>
   run(["kubectl", "apply", "--filename=-"], { input: JSON.stringify({ apiVersion: "v1", kind: "List", items }) });
 
+/** The address of the pod of the namespace `default` with this label `app`. */
+export const podAddress = (app: string) =>
+  kubectl("get", "pods", `--selector=app=${app}`, "--output=jsonpath={.items[0].status.podIP}");
+
 /** Who a service account is, in the lab. */
 export const idOf = (namespace: string, account: string) => `spiffe://cluster.local/ns/${namespace}/sa/${account}`;
 

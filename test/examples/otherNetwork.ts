@@ -6,14 +6,13 @@ import { type Lab, node, vmByName } from "../../lab/paths";
 import { sidecar } from "../../lab/recipes/sidecar";
 import { vmExec } from "../../lab/vm";
 import { Cloud } from "../e2e/existing/cloud";
-import { kubectl, readPage, untilPodSees, untilVmIsAnswered } from "../e2e/mesh";
+import { idOf, kubectl, podAddress, readPage, untilPodSees, untilVmIsAnswered } from "../e2e/mesh";
 import { clientIn, echoInPod, PORTS } from "../support/echo";
 import type { Example, Row } from "./example";
 import { closeSite, moveThere, openSite, reachThere, SITE } from "./otherSite";
 
 const GATEWAY = "vm1";
 const HOSTS = ["vm2", "vm3"];
-const idOf = (name: string) => `spiffe://cluster.local/ns/vm/sa/${name}`;
 const urlOf = (name: string) => `http://on-${name}.vm:8080`;
 
 const cloud = new Cloud(SITE.address, SITE.link, [15012, 15443]);
@@ -29,7 +28,7 @@ const inPod = (script: string) =>
 
 /** There is no route: neither from pods to hosts, nor from hosts to pods, nodes and services. */
 async function assertApart(lab: Lab): Promise<Row> {
-  const pod = (await kubectl("get", "pods", "--selector=app=pod", "--output=jsonpath={.items[0].status.podIP}")).trim();
+  const pod = await podAddress("pod");
   for (const name of HOSTS) {
     assert.equal(await reaches(inPod, vmByName(lab, name).elsewhere, 8080), "no", `the pod reaches ${name}`);
     for (const [address, port] of [
@@ -62,18 +61,18 @@ export const otherNetwork: Example = {
     for (const name of HOSTS) {
       const isIt = ({ page }: { page: string }) => page.startsWith(`This is ${name}.`);
       const { server, client } = await untilPodSees(`${name}'s page`, isIt, urlOf(name));
-      assert.deepEqual([server, client], [idOf(name), "spiffe://cluster.local/ns/default/sa/sleep"]);
+      assert.deepEqual([server, client], [idOf("vm", name), idOf("default", "sleep")]);
       rows.push([`pod: curl ${urlOf(name)}`, `${server} was asked by ${client}`]);
     }
     const url = `http://pod.default:${PORTS.http}`;
     const page = await untilVmIsAnswered(lab, "vm2", url);
     assert.match(page, /^Hostname=pod$/m);
-    assert.equal(clientIn(page), idOf("vm2"), page);
-    rows.push([`vm2: curl ${url}`, `the pod was asked by ${idOf("vm2")}`]);
+    assert.equal(clientIn(page), idOf("vm", "vm2"), page);
+    rows.push([`vm2: curl ${url}`, `the pod was asked by ${idOf("vm", "vm2")}`]);
 
     const { page: own, server, client } = readPage(await untilVmIsAnswered(lab, "vm2", urlOf("vm3")));
     assert.match(own, /^This is vm3\./);
-    assert.deepEqual([server, client], [idOf("vm3"), idOf("vm2")]);
+    assert.deepEqual([server, client], [idOf("vm", "vm3"), idOf("vm", "vm2")]);
     // Not by way of the gateway.
     const peers = await vmExec(lab, "vm3", ["ss", "-Htn", "state", "established", "sport = :15006"]);
     assert.ok(peers.includes(vmByName(lab, "vm2").elsewhere), peers);

@@ -11,10 +11,10 @@ import { EARLIER, RELEASE, type Release } from "../../lab/recipes/istio";
 import { EARLIER_PACKAGE, earlierSidecar } from "../../lab/recipes/sidecar";
 import { run, until } from "../../lab/run";
 import { injectionLabels } from "../../mesh/injection";
-import { apply, askFromPod, kubectl } from "../e2e/mesh";
+import { apply, askFromPod, idOf, kubectl } from "../e2e/mesh";
 import { assertInSync } from "../e2e/steps/serving";
 import { Story } from "../e2e/story";
-import { clientIn, echoInPod, PORTS } from "../support/echo";
+import { clientIn, echoInPod, endEcho, PORTS } from "../support/echo";
 import { labConfig, type StackConfig } from "../support/testStack";
 import { fromPod, fromVm, requestsDuring } from "../support/traffic";
 
@@ -91,8 +91,7 @@ export class UpgradeStory extends Story {
 
   /** Takes everything back, as far as it is there. */
   async endAll(): Promise<void> {
-    const mine = ["deployment", "service", "serviceaccount"].join(",");
-    await kubectl("delete", mine, SERVER.name, `--namespace=${SERVER.namespace}`, "--ignore-not-found");
+    await endEcho(SERVER.name);
     for (const { metadata } of noRetries) {
       await kubectl("delete", "virtualservices.networking.istio.io", metadata.name, "--ignore-not-found").catch(
         () => undefined, // where there is no Istio, there are none
@@ -175,7 +174,7 @@ export class UpgradeStory extends Story {
 
   /** Requests both ways, of which each end knows the identity of the other. */
   private async talks(vm: Name): Promise<void> {
-    const id = `spiffe://cluster.local/ns/vm/sa/${vm}`;
+    const id = idOf("vm", vm);
     const answer = await askFromPod(urlOf(`${vm}http`));
     assert.match(answer.page, new RegExp(`^This is ${vm}\\.`));
     assert.equal(answer.server, id, answer.page);

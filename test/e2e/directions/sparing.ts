@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { execa } from "execa";
 import { until } from "../../../lab/run";
 import { ask, PORTS } from "../../support/echo";
-import { askPlainly, kubectl, untilPlainly, withStrictTls } from "../mesh";
+import { askPlainly, podAddress, untilPlainly, withStrictTls } from "../mesh";
 import { type Places, SPOKEN } from "./places";
 
 /** What was not asked for, and who is not in the mesh. */
@@ -12,8 +12,7 @@ export function sparing(places: Places) {
       const answer = await ask(places.place(from), `udp://${places.addressOf("vm1")}:${PORTS.udp}`);
       assert.equal(answer.hostname, "vm1", answer.said);
     }
-    const pod = await kubectl("get", "pods", "--selector=app=pod", "--output=jsonpath={.items[0].status.podIP}");
-    const answer = await ask(places.place("vm1"), `udp://${pod}:${PORTS.udp}`);
+    const answer = await ask(places.place("vm1"), `udp://${await podAddress("pod")}:${PORTS.udp}`);
     assert.equal(answer.hostname, "pod", answer.said);
   });
 

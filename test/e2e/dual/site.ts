@@ -52,7 +52,7 @@ export class DualSite {
   }
 
   async end(): Promise<void> {
-    await this.endPod();
+    await endEcho(POD);
     await this.stack.succeed(["destroy", "--yes", "--skip-preview"]);
     this.stack.remove();
     for (const host of HOSTS) await resetVm(this.lab, host);
@@ -85,10 +85,6 @@ export class DualSite {
   askByTcp(address: string): Promise<Echo> {
     assert.ok(this.pod);
     return ask(this.pod, `tcp://${address}:${PORTS.tcp}`);
-  }
-
-  async endPod(): Promise<void> {
-    await endEcho(POD);
   }
 
   sh(host: Host, script: string): Promise<string> {

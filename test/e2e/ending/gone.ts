@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { startVm, stopVm } from "../../../lab/vm";
 import { loadDuring } from "../../host/load";
-import { type Answer, untilPodSees } from "../mesh";
-import { HOSTS, idOf, type Site } from "./site";
+import { type Answer, idOf, untilPodSees } from "../mesh";
+import { HOSTS, type Site } from "./site";
 import { refusals } from "./leaving";
 import { hostServer, podServer, Thief } from "./thief";
 
@@ -69,7 +69,7 @@ export function gone(site: Site): void {
       await site.up();
       assert.deepEqual(await site.refused(), []);
       await site.untilHostSees(GONE, "vm3's request to be answered", ({ status, client, page }) => {
-        return status === 200 && client === idOf(GONE) && !page.startsWith("This is vm3.");
+        return status === 200 && client === idOf("vm", GONE) && !page.startsWith("This is vm3.");
       });
     });
   });

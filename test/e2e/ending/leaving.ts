@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
 import { loadDuring, type Request } from "../../host/load";
-import { HOSTS, idOf, type Site } from "./site";
+import { idOf } from "../mesh";
+import { HOSTS, type Site } from "./site";
 import { ANSWER, SlowRequest } from "./slowly";
 import { hostServer, podServer, Thief } from "./thief";
 
@@ -91,4 +92,4 @@ export function leaving(site: Site, name: string, others: string[]): void {
 
 /** What is refused while these hosts are there. */
 export const refusals = (there: string[]) =>
-  HOSTS.filter((name) => !there.includes(name)).map((name) => idOf(name).replace("spiffe://", ""));
+  HOSTS.filter((name) => !there.includes(name)).map((name) => idOf("vm", name).replace("spiffe://", ""));

@@ -21,8 +21,6 @@ function lateConfig(): StackConfig {
   return withOperatorSpec(labConfig(), { ...spec, values: { ...values, pilot: { env } } });
 }
 
-export const idOf = (name: string) => `spiffe://cluster.local/ns/vm/sa/${name}`;
-
 export class Site {
   readonly lab = labByName();
   readonly stack = new TestStack();

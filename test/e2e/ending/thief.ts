@@ -4,7 +4,7 @@ import type { IncomingMessage } from "node:http";
 import { request } from "node:https";
 import { vmByName } from "../../../lab/paths";
 import { until } from "../../../lab/run";
-import { kubectl } from "../mesh";
+import { kubectl, podAddress } from "../mesh";
 import { BY_TOKEN, type Site } from "./site";
 
 /** What a server of the mesh does with a request: its status, or that it ends the connection. */
@@ -92,6 +92,5 @@ export const hostServer = (site: Site, name: string): Server => ({
 export async function podServer(): Promise<Server> {
   const perl = `perl -MIO::Socket::INET -e '${POD_SERVER}' >/dev/null 2>&1 </dev/null &`;
   await kubectl("exec", "deploy/sleep", "--container=sleep", "--", "sh", "-c", perl);
-  const host = await kubectl("get", "pods", "--selector=app=sleep", "--output=jsonpath={.items[0].status.podIP}");
-  return { host, port: POD_PORT, refuses: "closed" };
+  return { host: await podAddress("sleep"), port: POD_PORT, refuses: "closed" };
 }

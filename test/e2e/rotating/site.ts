@@ -15,7 +15,7 @@ import { trustOfProxies } from "../../../tools/proxies";
 import { privateKeysOf } from "../../support/privateKeys";
 import { labConfig, type StackConfig, TestStack } from "../../support/testStack";
 import { fromPod, fromVm, requestsDuring, type Source } from "../../support/traffic";
-import { apply, kubectl, SERVICE_URL } from "../mesh";
+import { apply, kubectl, podAddress, SERVICE_URL } from "../mesh";
 
 /** A server in a pod, by what its image has. */
 const ECHO = `use IO::Socket::INET; $SIG{CHLD} = "IGNORE";
@@ -216,8 +216,7 @@ export class Site {
 
   /** Who serves: hosts and a pod. */
   async servers(): Promise<string[]> {
-    const pod = await kubectl("get", "pod", "--selector=app=echo", "--output=jsonpath={.items[0].status.podIP}");
-    return [...HOSTS.map((name) => vmByName(this.lab, name).address), pod];
+    return [...HOSTS.map((name) => vmByName(this.lab, name).address), await podAddress("echo")];
   }
 
   /** What each of them makes of a request with that identity, from outside the mesh. */

@@ -7,7 +7,7 @@ import { watchArguments } from "../../support/arguments";
 import { assertSame, type Snapshot } from "../../support/snapshot";
 import { TestStack } from "../../support/testStack";
 import { snapshotVm } from "../../support/vmSnapshot";
-import { kubectl, untilPodSees } from "../mesh";
+import { idOf, kubectl, untilPodSees } from "../mesh";
 import type { Story } from "../story";
 import { assertInSync } from "./serving";
 
@@ -33,7 +33,7 @@ export function joiningMore(story: Story): void {
     it("serves the pod by mutual TLS, as the first does", async () => {
       for (const name of ["vm1", "vm2"]) {
         await untilPodSees(`an answer of ${name} by mutual TLS`, ({ page, server }) => {
-          return page.startsWith(`This is ${name}.`) && server === `spiffe://cluster.local/ns/vm/sa/${name}`;
+          return page.startsWith(`This is ${name}.`) && server === idOf("vm", name);
         });
       }
     });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { serviceEntrySpec, serviceSpec } from "../../../mesh/externalService";
 import { servesLabels, WORKLOAD_ENTRY, workloadEntrySpec } from "../../../mesh/workloadEntry";
 import { until } from "../../../lab/run";
-import { apply, askFromPod, askPlainly, kubectl, readPage, untilPodSees } from "../../e2e/mesh";
+import { apply, askFromPod, askPlainly, idOf, kubectl, readPage, untilPodSees } from "../../e2e/mesh";
 import { addressOf, ENGINES, fetchIn, installEngine, remove, serve } from "../containers";
 import type { Host } from "../host";
 import type { Mesh } from "../mesh";
@@ -11,7 +11,6 @@ const NAME = { name: "boxes", namespace: "vm" };
 const URL = "http://boxes.vm.svc.cluster.local:8080";
 /** A service of the mesh that another host serves: there is no way to it but through a sidecar. */
 const MESH_URL = "http://vmhttp.vm.svc.cluster.local:8080/";
-const ID = (host: string) => `spiffe://cluster.local/ns/vm/sa/${host}`;
 
 /** What docs/host.md says of containers, a line of its table each. */
 export function containing(mesh: Mesh): void {
@@ -74,8 +73,8 @@ export function containing(mesh: Mesh): void {
           ({ page }) => page.startsWith("This is"),
           URL,
         );
-        assert.deepEqual([by, client], [ID("vm3"), "spiffe://cluster.local/ns/default/sa/sleep"]);
-        const identity = (page: string) => readPage(page).client === ID("vm3");
+        assert.deepEqual([by, client], [idOf("vm", "vm3"), "spiffe://cluster.local/ns/default/sa/sleep"]);
+        const identity = (page: string) => readPage(page).client === idOf("vm", "vm3");
         await untilFetched("the mesh to answer a container that is the host", MESH_URL, identity, "hostly");
         await remove(host, engine, "hostly");
         await host.exec("systemctl", "start", "app");
@@ -123,7 +122,12 @@ export function containing(mesh: Mesh): void {
 
       it("call the mesh as the host, through the sidecar, with KUBE_VIRT_INTERFACES, and all others as before", async () => {
         await joined(KNOWN);
-        await untilFetched("the mesh to answer", MESH_URL, (page) => readPage(page).client === ID("vm3"), "second");
+        await untilFetched(
+          "the mesh to answer",
+          MESH_URL,
+          (page) => readPage(page).client === idOf("vm", "vm3"),
+          "second",
+        );
         const box = await addressOf(host, engine, "box");
         assert.match(await fetch(`http://${stranger.address}:8080/`, "second"), /^This is vm2\./);
         assert.match(await fetch(`http://${box}:8080/`, "second"), /^This is box\./);
